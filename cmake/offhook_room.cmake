@@ -1,0 +1,41 @@
+# offhook_room(wire/stun LINKS base crypto): the library target `wire_stun` of the folder src/wire/stun.
+# Files are found by name, so a new file needs no edit here. A folder of headers alone becomes an
+# interface library.
+function(offhook_room folder)
+  cmake_parse_arguments(ROOM "" "" "LINKS" ${ARGN})
+  string(REPLACE "/" "_" target ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    target_link_libraries(${target} PUBLIC offhook_flags ${ROOM_LINKS})
+  else()
+    add_library(${target} INTERFACE)
+    target_link_libraries(${target} INTERFACE offhook_flags ${ROOM_LINKS})
+  endif()
+endfunction()
+
+# offhook_program(offhook LINKS ...): the binary, from src/cmd and its one folder a subcommand.
+function(offhook_program target)
+  cmake_parse_arguments(PROGRAM "" "" "LINKS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cmd/*.cc)
+  if(sources)
+    add_executable(${target} ${sources})
+    target_link_libraries(${target} PRIVATE ${PROGRAM_LINKS})
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  endif()
+endfunction()
+
+# offhook_test(wire/stun LINKS wire_stun): test_wire_stun of tests/wire/stun/*_test.cc.
+function(offhook_test folder)
+  cmake_parse_arguments(CASE "" "" "LINKS" ${ARGN})
+  string(REPLACE "/" "_" target ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(test_${target} ${sources})
+  target_include_directories(test_${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(test_${target} PRIVATE ${CASE_LINKS} GTest::gtest_main)
+  target_compile_definitions(test_${target} PRIVATE OFFHOOK_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${folder} COMMAND test_${target})
+endfunction()

@@ -1,0 +1,97 @@
+#pragma once
+// Everything an operator can set, from a TOML file, the environment and flags (flags win over the environment, the
+// environment over the file). One table (setting_rows) holds names, defaults, limits and help of them all.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+#include "base/redact.h"
+#include "base/result.h"
+
+namespace offhook::settings {
+
+enum class LogFormat : std::uint8_t { text, json };
+
+struct ExternalAddress {
+  Ip external;
+  std::optional<Ip> bound;  // absent: every relay address of that family
+};
+
+struct Settings {
+  bool dev = false;
+  std::string state_dir;  // empty: see default_state_dir()
+  std::vector<Ip> listen_addresses;  // empty: every address of this machine
+  std::uint16_t port = 3478;
+  std::uint16_t http_port = 8080;
+  std::string public_host;  // name or address in TURN URIs; empty: as the client reached us
+  std::vector<Ip> relay_addresses;
+  std::vector<ExternalAddress> external_addresses;
+  std::uint16_t relay_port_first = 49152;
+  std::uint16_t relay_port_last = 65535;
+  unsigned shards = 0;  // 0: one a core
+  std::vector<Secret> shared_secrets;
+  std::map<std::string, Secret, std::less<>> static_users;
+  std::string realm = "offhook";
+  std::chrono::seconds credential_ttl{3600};
+  std::chrono::seconds lifetime_default{600};
+  std::chrono::seconds lifetime_limit{3600};
+  std::size_t user_quota = 0;   // live allocations a user; 0: no limit
+  std::size_t total_quota = 0;  // live allocations in all; 0: no limit
+  std::vector<Prefix> allow_peers;
+  std::vector<Prefix> deny_peers;
+  std::string jwt_key_file;
+  std::string jwks_file;
+  std::string jwt_issuer;
+  std::string jwt_audience;
+  std::vector<std::string> allowed_origins;
+  LogFormat log_format = LogFormat::text;
+};
+
+struct SettingError {
+  std::string key;      // as the operator wrote it: "port", "--port", "OFFHOOK_PORT"
+  std::string value;    // what was given; empty for secrets
+  std::string allowed;  // what would be right
+  std::string text() const;
+};
+
+struct SettingRow {
+  std::string_view key;          // "relay_ports": the TOML key; flag and environment name follow from it
+  std::string_view placeholder;  // "LO-HI"; empty for a switch
+  bool repeatable = false;
+  bool secret = false;           // its value is never printed
+  std::string_view help;         // one line, with the default
+  // Applies one value; on failure says what is allowed.
+  Result<void, std::string> (*apply)(Settings&, std::string_view value) = nullptr;
+};
+std::span<const SettingRow> setting_rows();
+std::string flag_name(const SettingRow& row);         // "--relay-ports"
+std::string environment_name(const SettingRow& row);  // "OFFHOOK_RELAY_PORTS"
+
+// One source of values at a time, lowest precedence first. `source` is how errors call the key.
+// A repeatable setting given by a later source replaces the earlier source's list.
+class SettingsBuilder {
+ public:
+  Result<void, SettingError> apply_toml(std::string_view text, std::string_view file_name);
+  // `read` is std::getenv or a test's; a null pointer is "not set". Lists are separated by commas.
+  Result<void, SettingError> apply_environment(const char* (*read)(const char* name));
+  Result<void, SettingError> apply_flag(const SettingRow& row, std::span<const std::string> values);
+  // Checks what only the whole can show (relay ports in order, lifetimes in order).
+  Result<Settings, SettingError> finish() const;
+
+ private:
+  Result<void, SettingError> apply(const SettingRow& row, std::span<const std::string> values, std::string key);
+  Settings settings_;
+};
+
+// $OFFHOOK_STATE_DIR is a setting; without one: /var/lib/offhook for root, else $HOME/.local/state/offhook.
+std::string default_state_dir(bool is_root, std::string_view home);
+
+}  // namespace offhook::settings

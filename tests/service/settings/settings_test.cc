@@ -1,0 +1,128 @@
+#include "service/settings/settings.h"
+
+#include <gtest/gtest.h>
+
+namespace offhook::settings {
+namespace {
+
+const char* no_environment(const char*) { return nullptr; }
+
+Result<Settings, SettingError> from_toml(std::string_view text) {
+  SettingsBuilder builder;
+  if (auto applied = builder.apply_toml(text, "offhook.toml"); !applied) return fail(applied.error());
+  return builder.finish();
+}
+
+TEST(Settings, DefaultsAreThoseOfTheHelp) {
+  const auto settings = SettingsBuilder().finish();
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->port, 3478);
+  EXPECT_EQ(settings->http_port, 8080);
+  EXPECT_EQ(settings->relay_port_first, 49152);
+  EXPECT_EQ(settings->relay_port_last, 65535);
+  EXPECT_EQ(settings->credential_ttl.count(), 3600);
+  EXPECT_FALSE(settings->dev);
+}
+
+TEST(Settings, ReadsEveryKindFromToml) {
+  const auto settings = from_toml(R"(
+    dev = true
+    listen_address = ["127.0.0.1", "::1"]
+    port = 3480
+    relay_ports = "50000-50009"
+    secret = ["0123456789abcdef", "fedcba9876543210"]
+    user = "alice:wonder:land"
+    allow_peer = "10.0.0.0/8"
+    external_address = ["203.0.113.7/10.0.0.5", "2001:db8::7"]
+    log_format = "json"
+  )");
+  ASSERT_TRUE(settings) << settings.error().text();
+  EXPECT_TRUE(settings->dev);
+  EXPECT_EQ(settings->listen_addresses.size(), 2U);
+  EXPECT_EQ(settings->port, 3480);
+  EXPECT_EQ(settings->relay_port_last, 50009);
+  EXPECT_EQ(settings->shared_secrets.front().reveal(), "0123456789abcdef");
+  EXPECT_EQ(settings->static_users.find("alice")->second.reveal(), "wonder:land");
+  EXPECT_EQ(settings->external_addresses[0].bound, Ip::parse("10.0.0.5"));
+  EXPECT_FALSE(settings->external_addresses[1].bound);
+  EXPECT_EQ(settings->log_format, LogFormat::json);
+}
+
+TEST(Settings, FlagsWinOverEnvironmentWinsOverFile) {
+  SettingsBuilder builder;
+  ASSERT_TRUE(builder.apply_toml("port = 1\nhttp_port = 2\nrealm = \"file\"\nlisten_address = \"127.0.0.1\"", "f"));
+  ASSERT_TRUE(builder.apply_environment([](const char* name) -> const char* {
+    if (std::string_view(name) == "OFFHOOK_PORT") return "10";
+    if (std::string_view(name) == "OFFHOOK_HTTP_PORT") return "20";
+    if (std::string_view(name) == "OFFHOOK_LISTEN_ADDRESS") return "127.0.0.2,127.0.0.3";
+    return nullptr;
+  }));
+  const std::string flag_value[] = {"100"};
+  for (const SettingRow& row : setting_rows()) {
+    if (row.key != "port") continue;
+    ASSERT_TRUE(builder.apply_flag(row, flag_value));
+  }
+  const auto settings = builder.finish();
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->port, 100);
+  EXPECT_EQ(settings->http_port, 20);
+  EXPECT_EQ(settings->realm, "file");
+  ASSERT_EQ(settings->listen_addresses.size(), 2U);
+  EXPECT_EQ(settings->listen_addresses[0].text(), "127.0.0.2");
+}
+
+TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
+  const struct {
+    const char* toml;
+    const char* message;
+  } kCases[] = {
+      {"port = 65536", "offhook.toml: port = \"65536\" is not allowed here: it must be a number from 1 to 65535"},
+      {"port = 0", "a number from 1 to 65535"},
+      {"port = \"3478x\"", "a number from 1 to 65535"},
+      {"port = 1.5", "it must be a text, a number, true or false"},
+      {"port = [1, 2]", "it must be a text, a number, true or false"},
+      {"dev = \"yes\"", "true or false"},
+      {"listen_address = \"localhost\"", "an address of this machine"},
+      {"listen_address = \"0.0.0.0\"", "an address of this machine"},
+      {"relay_ports = \"50000\"", "LO-HI"},
+      {"relay_ports = \"50001-50000\"", "LO-HI"},
+      {"relay_ports = \"50000-50000\"", "at least 2 ports"},
+      {"allow_peer = \"10.0.0.0/33\"", "a prefix such as"},
+      {"deny_peer = \"10.0.0.0-10.0.0.9\"", "a prefix such as"},
+      {"external_address = \"203.0.113.7/::1\"", "PUBLIC/PRIVATE"},
+      {"allowed_origin = \"app.example.org\"", "an origin such as"},
+      {"user = \"alice\"", "NAME:PASSWORD"},
+      {"log_format = \"xml\"", "text or json"},
+      {"lifetime_default = 1000\nlifetime_limit = 900", "it must not be above lifetime_limit (900)"},
+      {"port = 8080", "it must differ from port"},
+      {"prot = 1", "there is no such setting; did you mean port?"},
+      {"port = ", "the file must be TOML"},
+      {"[relay]\nport = 1", "there is no such setting"},
+  };
+  for (const auto& one : kCases) {
+    const auto settings = from_toml(one.toml);
+    ASSERT_FALSE(settings) << one.toml;
+    EXPECT_NE(settings.error().text().find(one.message), std::string::npos) << settings.error().text();
+  }
+}
+
+TEST(Settings, ASecretIsNeverPrinted) {
+  const auto settings = from_toml("secret = \"tooshort\"");
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().text().find("tooshort"), std::string::npos);
+  EXPECT_NE(settings.error().text().find("at least 16 characters"), std::string::npos);
+}
+
+TEST(Settings, EveryRowHasHelpAndUniqueNames) {
+  for (const SettingRow& row : setting_rows()) {
+    EXPECT_FALSE(row.help.empty());
+    EXPECT_EQ(environment_name(row).find('-'), std::string::npos);
+    int same = 0;
+    for (const SettingRow& other : setting_rows()) same += other.key == row.key ? 1 : 0;
+    EXPECT_EQ(same, 1) << row.key;
+  }
+  EXPECT_TRUE(SettingsBuilder().apply_environment(no_environment));
+}
+
+}  // namespace
+}  // namespace offhook::settings
