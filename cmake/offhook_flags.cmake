@@ -20,6 +20,7 @@ add_library(offhook_flags INTERFACE)
 target_include_directories(offhook_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(offhook_flags INTERFACE
   -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Werror
+  -Wno-missing-field-initializers  # members have initializers of their own; {.port = 1} is meant
   -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero)
 target_compile_definitions(offhook_flags INTERFACE _GLIBCXX_ASSERTIONS OFFHOOK_VERSION="${PROJECT_VERSION}")
 

@@ -166,6 +166,8 @@ constexpr SettingRow kRows[] = {
     {"jwks", "FILE", false, false, "keys of the app's tokens as a JWKS document", apply_text<&Settings::jwks_file>},
     {"jwt_issuer", "ISS", false, false, "tokens must carry this iss", apply_text<&Settings::jwt_issuer>},
     {"jwt_audience", "AUD", false, false, "tokens must carry this aud", apply_text<&Settings::jwt_audience>},
+    {"ring_timeout", "S", false, false, "a call that nobody answers ends after so many seconds (45)",
+     apply_seconds<&Settings::ring_timeout>},
     {"allowed_origin", "ORIGIN", true, false, "pages from here may open the WebSocket (the server's own page)", apply_origin},
     {"log_format", "text|json", false, false, "form of the log lines (text)", apply_log_format},
 };

@@ -51,6 +51,7 @@ struct Settings {
   std::string jwks_file;
   std::string jwt_issuer;
   std::string jwt_audience;
+  std::chrono::seconds ring_timeout{45};
   std::vector<std::string> allowed_origins;
   LogFormat log_format = LogFormat::text;
 };

@@ -1,0 +1,117 @@
+#include "service/credentials/credentials_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include "io/store/private_file.h"
+#include "service/credentials/ice_servers.h"
+#include "service/credentials/secret_files.h"
+#include "wire/json/json.h"
+
+namespace offhook::service {
+namespace {
+
+constexpr std::chrono::seconds kRotationLookInterval{1};
+constexpr std::chrono::seconds kDevTokenTtl{86400};
+
+io::HttpResponse json_response(std::string body) {
+  io::HttpResponse response;
+  response.body = std::move(body);
+  response.headers.emplace_back("Cache-Control", "no-store");  // credentials belong into no cache
+  return response;
+}
+
+std::optional<Ip> external_of(const std::vector<Ip>& externals, Family family) {
+  for (const Ip& ip : externals) {
+    if (ip.family() == family) return ip;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CredentialsService>, std::string> CredentialsService::create(CredentialsSettings settings,
+                                                                                    Random& random) {
+  auto token_secret = load_or_make_token_secret(settings.state_dir, random);
+  if (!token_secret) return fail(token_secret.error());
+  auto token_keys = load_token_keys(settings.token_keys, *token_secret);
+  if (!token_keys) return fail(token_keys.error());
+  std::unique_ptr<CredentialsService> service(
+      new CredentialsService(std::move(settings), random, *token_secret, std::move(*token_keys)));
+  if (auto loaded = service->load_shared_secrets(); !loaded) return fail(loaded.error());
+  return service;
+}
+
+CredentialsService::CredentialsService(CredentialsSettings settings, Random& random, Secret token_secret,
+                                       TokenKeys token_keys)
+    : settings_(std::move(settings)),
+      random_(random),
+      token_secret_(std::move(token_secret)),
+      token_keys_(std::move(token_keys)) {
+  for (const std::string& warning : token_keys_.warnings) spdlog::warn("jwks: {}", warning);
+}
+
+Result<void, std::string> CredentialsService::load_shared_secrets() {
+  std::vector<Secret> secrets = settings_.shared_secrets;
+  if (secrets.empty()) {
+    // The version is read first: a rotation in between is then seen at the next look.
+    secrets_version_ = io::file_version(turn_secrets_path(settings_.state_dir));
+    auto loaded = load_or_make_turn_secrets(settings_.state_dir, random_);
+    if (!loaded) return fail(loaded.error());
+    secrets = std::move(*loaded);
+  }
+  turn_credentials_ = std::make_shared<credentials::TurnCredentials>(std::move(secrets), settings_.static_users);
+  return {};
+}
+
+void CredentialsService::watch(io::ControlLoop& loop, std::function<void(TurnCredentials)> on_change) {
+  if (!settings_.shared_secrets.empty()) return;  // given on the command line: nothing to watch
+  on_change_ = std::move(on_change);
+  timer_ = std::make_unique<io::ControlLoop::Timer>(loop, [this] { look_for_rotation(); });
+  timer_->set(io::ControlLoop::now().monotonic + kRotationLookInterval);
+}
+
+void CredentialsService::look_for_rotation() {
+  timer_->set(io::ControlLoop::now().monotonic + kRotationLookInterval);
+  if (io::file_version(turn_secrets_path(settings_.state_dir)) == secrets_version_) return;
+  if (auto loaded = load_shared_secrets(); !loaded) {
+    spdlog::error("the shared secrets stay as they were: {}", loaded.error());
+    return;
+  }
+  spdlog::info("the shared secrets were rotated: new credentials use the new one, the last one stays valid");
+  on_change_(turn_credentials_);
+}
+
+void CredentialsService::add_routes(io::HttpServer& server) {
+  server.route("GET", "/api/turn/credentials", [this](const io::HttpRequest& request) { return answer_credentials(request); });
+  if (!settings_.dev) return;
+  server.route("GET", "/api/dev/token", [this](const io::HttpRequest& request) { return answer_dev_token(request); });
+}
+
+io::HttpResponse CredentialsService::answer_credentials(const io::HttpRequest& request) const {
+  const auto token = credentials::bearer_token(request.header("Authorization"));
+  if (!token) return io::error_response(401, "token_missing", "send the header Authorization: Bearer and the token");
+  const UnixTime now = io::ControlLoop::now().wall;
+  const auto user = token_keys_.verifier.verify(*token, now);
+  if (!user) return io::error_response(401, credentials::code(user.error()), credentials::text(user.error()));
+  const auto external = external_of(settings_.external_addresses, request.local_address.family());
+  const std::string host = relay_host(settings_.public_host, external, request.header("Host"), request.local_address,
+                                      settings_.ipv4_loopback);
+  const auto credential = turn_credentials_->mint(user->user, settings_.ttl, now);
+  return json_response(ice_servers_json(credential, relay_uris(host, settings_.port)));
+}
+
+io::HttpResponse CredentialsService::answer_dev_token(const io::HttpRequest& request) const {
+  const std::string_view user = request.query_value("user");
+  if (!credentials::valid_user(user)) {
+    return io::error_response(400, "bad_user", "user must be 1 to 128 bytes without control characters");
+  }
+  json::Writer out;
+  out.begin_object()
+      .field("token", credentials::mint_token(token_secret_, user, kDevTokenTtl, io::ControlLoop::now().wall))
+      .field("user", user)
+      .field("expires_in", static_cast<std::int64_t>(kDevTokenTtl.count()))
+      .end_object();
+  return json_response(out.take());
+}
+
+}  // namespace offhook::service

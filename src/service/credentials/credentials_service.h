@@ -1,0 +1,69 @@
+#pragma once
+// Secrets and keys of a running server, and the HTTP routes that hand out credentials:
+//
+//   GET /api/turn/credentials   for whoever has a token
+//   GET /api/dev/token          with --dev alone
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "core/credentials/token_verifier.h"
+#include "core/credentials/turn_credentials.h"
+#include "io/http/http_server.h"
+#include "service/credentials/token_keys.h"
+
+namespace offhook::service {
+
+struct CredentialsSettings {
+  std::string state_dir;
+  std::vector<Secret> shared_secrets;  // given by the operator; empty: the state directory's file, watched
+  std::map<std::string, Secret, std::less<>> static_users;
+  std::chrono::seconds ttl{3600};
+  std::string public_host;
+  std::vector<Ip> external_addresses;
+  std::uint16_t port = 3478;
+  bool ipv4_loopback = true;  // do we listen on 127.0.0.1?
+  TokenKeySources token_keys;
+  bool dev = false;
+};
+
+class CredentialsService {
+ public:
+  using TurnCredentials = std::shared_ptr<const credentials::TurnCredentials>;
+
+  // Reads or makes secrets and keys. The error is a sentence for the operator.
+  static Result<std::unique_ptr<CredentialsService>, std::string> create(CredentialsSettings settings, Random& random);
+
+  TurnCredentials turn_credentials() const { return turn_credentials_; }
+  const credentials::TokenVerifier& token_verifier() const { return token_keys_.verifier; }
+
+  // Both are called on the control thread; the service must outlive server and loop.
+  void add_routes(io::HttpServer& server);
+  // Looks at the file of shared secrets once a second; after a rotation hands the new set to `on_change`.
+  void watch(io::ControlLoop& loop, std::function<void(TurnCredentials)> on_change);
+
+ private:
+  CredentialsService(CredentialsSettings settings, Random& random, Secret token_secret, TokenKeys token_keys);
+
+  io::HttpResponse answer_credentials(const io::HttpRequest& request) const;
+  io::HttpResponse answer_dev_token(const io::HttpRequest& request) const;
+  Result<void, std::string> load_shared_secrets();
+  void look_for_rotation();
+
+  CredentialsSettings settings_;
+  Random& random_;
+  Secret token_secret_;
+  TokenKeys token_keys_;
+  TurnCredentials turn_credentials_;
+  std::uint64_t secrets_version_ = 0;
+  std::unique_ptr<io::ControlLoop::Timer> timer_;
+  std::function<void(TurnCredentials)> on_change_;
+};
+
+}  // namespace offhook::service

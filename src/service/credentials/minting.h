@@ -1,0 +1,29 @@
+#pragma once
+// What the commands `offhook credentials` and `offhook token` do, without a running server: the same secrets, by way of
+// the state directory.
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/redact.h"
+#include "base/result.h"
+
+namespace offhook::service {
+
+struct MintRequest {
+  std::string user;
+  std::chrono::seconds ttl{3600};
+  std::string state_dir;
+  std::vector<Secret> shared_secrets;  // instead of the state directory's
+  std::string host = "127.0.0.1";      // for the URIs
+  std::uint16_t port = 3478;
+  bool as_json = false;
+};
+
+// The text to print, or a sentence that says what is wrong and what to do.
+Result<std::string, std::string> mint_turn_credential(const MintRequest& request);
+Result<std::string, std::string> mint_user_token(const MintRequest& request);
+Result<std::string, std::string> rotate_secrets(const std::string& state_dir);
+
+}  // namespace offhook::service
