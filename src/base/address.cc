@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>  // inet_pton and inet_ntop: text only, no socket
 
+#include <cassert>
 #include <charconv>
 
 namespace offhook {
@@ -56,6 +57,7 @@ Ip Ip::v6(std::array<std::uint8_t, 16> octets) {
 }
 
 std::optional<Ip> Ip::parse(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton would stop there and be content
   const std::string owned(text);
   std::array<std::uint8_t, 4> four{};
   if (inet_pton(AF_INET, owned.c_str(), four.data()) == 1) return v4(four);
@@ -83,12 +85,10 @@ std::optional<Address> Address::parse(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   std::string_view host = text.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return std::nullopt;  // a bare IPv6 address: its last group is not a port
-  }
+  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
   const auto ip = Ip::parse(host);
+  if (ip && ip->is_v4() == bracketed) return std::nullopt;  // brackets are for IPv6, and IPv6 needs them
   const auto port = parse_number(text.substr(colon + 1), 65535);
   if (!ip || !port) return std::nullopt;
   return Address{*ip, static_cast<std::uint16_t>(*port)};
@@ -99,7 +99,9 @@ std::string Address::text() const {
   return host + ":" + std::to_string(port);
 }
 
-Prefix::Prefix(Ip base, unsigned length) : base_(base), length_(length) {}
+Prefix::Prefix(Ip base, unsigned length) : base_(base), length_(length) {
+  assert(length <= (base.is_v4() ? 32U : 128U));
+}
 
 std::optional<Prefix> Prefix::parse(std::string_view text) {
   const std::size_t slash = text.find('/');

@@ -8,6 +8,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
+
 #include "crypto/digest.h"
 
 namespace offhook::crypto {
@@ -124,6 +126,11 @@ Result<VerificationKey, KeyError> VerificationKey::from_pem(std::string_view pem
 }
 
 Result<VerificationKey, KeyError> VerificationKey::from_rsa(Bytes modulus, Bytes exponent) {
+  // With an exponent of 1 anybody could sign; 3 is the least that anybody uses.
+  const bool exponent_is_one_or_zero = std::all_of(exponent.begin(), exponent.end() - (exponent.empty() ? 0 : 1),
+                                                   [](std::uint8_t byte) { return byte == 0; }) &&
+                                       (exponent.empty() || exponent.back() <= 1);
+  if (exponent_is_one_or_zero) return fail(KeyError::too_weak);
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
   const Number n = number(modulus);
   const Number e = number(exponent);

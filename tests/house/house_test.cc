@@ -38,7 +38,7 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     {"io/net", {"base", "io/loop"}},
     {"io/http", {"base", "io/loop"}},
     {"io/store", {"base"}},
-    {"service/settings", {"base"}},
+    {"service/settings", {"base", "io"}},
     {"service/relay", {"base", "crypto", "wire", "core", "io"}},
     {"service/signal", {"base", "crypto", "wire", "core", "io"}},
     {"service/credentials", {"base", "crypto", "wire", "core", "io"}},

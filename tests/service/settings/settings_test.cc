@@ -98,6 +98,7 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"prot = 1", "there is no such setting; did you mean port?"},
       {"port = ", "the file must be TOML"},
       {"[relay]\nport = 1", "there is no such setting"},
+      {"# ok\nrealm = \"\xEF\xAC\xA6\"", "line 2 is not allowed here: it holds a character between"},
   };
   for (const auto& one : kCases) {
     const auto settings = from_toml(one.toml);
