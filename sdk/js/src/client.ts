@@ -1,0 +1,218 @@
+import { Call } from './call.js';
+import type { CallDeps } from './call_deps.js';
+import { Connection, type ConnectionState } from './connection.js';
+import { addressesOf, browserEnvironment, type Environment } from './environment.js';
+import { CallError } from './errors.js';
+import { Emitter } from './events.js';
+import { IceServers, type RelayTransport } from './ice_servers.js';
+import { Log, type LogOrigin } from './log.js';
+import type { Devices } from './media.js';
+import { default_policy, type Policy } from './policy.js';
+import type { MediaKinds, ServerMessage } from './protocol.js';
+import { TokenSource } from './token.js';
+import { WarmConnection } from './warm.js';
+
+export interface CallClientOptions {
+  /** The server, for example https://calls.example.org. Default: where the page comes from. */
+  url?: string;
+  /** The token by which the app's backend vouches for the user; asked for again when it expires. */
+  getToken: () => string | Promise<string>;
+  /** What is wanted of microphone and camera. */
+  devices?: Devices;
+  /** `relay` hides this device's address from the other side. */
+  iceTransportPolicy?: 'all' | 'relay';
+  /** Only these ways to the relay. Default: all that the server has. */
+  relayTransports?: readonly RelayTransport[];
+  /** Whether the SDK plays the other side's sound by itself. Default: yes. */
+  playAudio?: boolean;
+  /** Whether log lines also go to console.debug. */
+  debug?: boolean;
+  policy?: Partial<Policy>;
+}
+
+interface ClientEvents {
+  incoming: [Call];
+  state: [ConnectionState];
+  log: [text: string, origin: LogOrigin];
+  error: [CallError];
+}
+
+/** A signed-in user on this device. Warms socket, credentials and relay at once, so that calls connect at once. */
+export class CallClient extends Emitter<ClientEvents> {
+  readonly #environment: Environment;
+  readonly #options: CallClientOptions;
+  readonly #policy: Policy;
+  readonly #log: Log;
+  readonly #connection: Connection;
+  readonly #servers: IceServers;
+  readonly #warm: WarmConnection;
+  readonly #calls = new Map<string, Call>();
+  #user: string | null = null;
+  #closed = false;
+
+  constructor(options: CallClientOptions, environment: Environment = browserEnvironment()) {
+    super();
+    this.#options = options;
+    this.#environment = environment;
+    this.#policy = { ...default_policy, ...options.policy };
+    this.#log = new Log(options.debug ?? false);
+    const { socket, credentials } = addressesOf(options.url ?? environment.origin);
+    const token = new TokenSource(options.getToken);
+    this.#connection = new Connection({ url: socket, token, policy: this.#policy, openSocket: environment.openSocket });
+    this.#servers = new IceServers({
+      url: credentials,
+      token,
+      policy: this.#policy,
+      fetch: environment.fetch,
+      relayTransports: options.relayTransports,
+    });
+    this.#warm = new WarmConnection({
+      servers: this.#servers,
+      policy: this.#policy,
+      iceTransportPolicy: options.iceTransportPolicy ?? 'all',
+      createPeerConnection: environment.createPeerConnection,
+    });
+    this.#listen();
+    this.#start();
+  }
+
+  /** Whether the server can be reached. */
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  /** Who this is, as the server says; null before the first connection. */
+  get user(): string | null {
+    return this.#user;
+  }
+
+  /** The calls that have not ended. */
+  get calls(): readonly Call[] {
+    return [...this.#calls.values()];
+  }
+
+  /** Calls `user`. Returns at once; how it goes is told by the call. */
+  dial(user: string, media: Partial<MediaKinds> = { audio: true }): Call {
+    const kinds = { audio: media.audio ?? false, video: media.video ?? false };
+    const id = randomCallId();
+    const call = new Call(this.#depsOf(id), { id, peer: user, direction: 'outgoing', media: kinds });
+    this.#track(call);
+    if (this.#closed) this.#start();
+    this.#connection.probe();
+    this.#log.write(`dialling ${user}`, call.id);
+    call.start();
+    return call;
+  }
+
+  /** Ends all calls and the session. A dial begins a new one. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const call of this.calls) call.end();
+    globalThis.removeEventListener?.('pagehide', this.#handlePageHide);
+    globalThis.removeEventListener?.('online', this.#handleOnline);
+    globalThis.document?.removeEventListener('visibilitychange', this.#handleVisibility);
+    this.#connection.close();
+    this.#servers.stop();
+    this.#warm.stop();
+  }
+
+  #start(): void {
+    this.#closed = false;
+    globalThis.addEventListener?.('pagehide', this.#handlePageHide);
+    globalThis.addEventListener?.('online', this.#handleOnline);
+    globalThis.document?.addEventListener('visibilitychange', this.#handleVisibility);
+    this.#connection.start();
+    this.#servers.start();
+    this.#warm.start();
+  }
+
+  #listen(): void {
+    this.#log.on('line', (text, origin) => this.emit('log', text, origin));
+    for (const part of [this.#connection, this.#servers, this.#warm] as Emitter<{ log: [string] }>[]) {
+      part.on('log', (text) => this.#log.write(text));
+    }
+    this.#connection.on('state', (state) => this.emit('state', state));
+    this.#connection.on('welcome', (welcome) => (this.#user = welcome.user));
+    this.#connection.on('message', (message) => this.#handleMessage(message));
+    this.#connection.on('error', (error) => this.#handleError(error));
+    this.#connection.on('session_lost', (kept, cause) => {
+      for (const call of this.calls) if (!kept.has(call.id)) call.handleSignalingLost(cause);
+    });
+  }
+
+  #handleMessage(message: ServerMessage): void {
+    const call = message.call === undefined ? undefined : this.#calls.get(message.call);
+    if (call) return call.handleMessage(message);
+    if (message.type === 'incoming') this.#handleIncoming(message);
+    if (message.type === 'error' && message.call === undefined) this.#log.write(`the server refused a message: ${message.code}: ${message.message}`);
+  }
+
+  #handleIncoming(message: ServerMessage & { type: 'incoming' }): void {
+    const call = new Call(this.#depsOf(message.call), { id: message.call, peer: message.from, direction: 'incoming', media: message.media });
+    this.#log.write(`${message.from} calls`, call.id);
+    if (this.#policy.busy_in_call && this.calls.some(isAnswered)) return call.reject('busy');
+    this.#track(call);
+    call.ring();
+    this.emit('incoming', call);
+  }
+
+  #handleError(error: CallError): void {
+    this.#log.write(`error: ${error.verdict}`);
+    this.emit('error', error);
+  }
+
+  #track(call: Call): void {
+    this.#calls.set(call.id, call);
+    call.on('state', (state) => {
+      if (state === 'ended') this.#calls.delete(call.id);
+      if (state === 'ended' || state === 'connected') this.#warm.refill();
+    });
+  }
+
+  #depsOf(id: string): CallDeps {
+    return {
+      send: (message) => this.#connection.send(message),
+      takeConnection: () => this.#warm.take(),
+      online: () => this.#connection.state === 'online',
+      getUserMedia: this.#environment.getUserMedia,
+      devices: this.#options.devices ?? {},
+      playAudio: this.#options.playAudio ?? true,
+      policy: this.#policy,
+      log: (text) => this.#log.write(text, id),
+      error: (error) => this.#handleError(error),
+      accepted: (accepted) => this.#endOtherCallsTo(accepted),
+    };
+  }
+
+  /** Both dialled each other and one of the two calls is answered: the other one is of no use any more. */
+  #endOtherCallsTo(accepted: Call): void {
+    for (const call of this.calls) if (call !== accepted && call.peer === accepted.peer && !isAnswered(call)) call.end();
+  }
+
+  readonly #handlePageHide = (event: PageTransitionEvent): void => {
+    this.close();
+    // The browser may show the page again from its memory.
+    if (event.persisted) globalThis.addEventListener('pageshow', () => this.#start(), { once: true });
+  };
+
+  readonly #handleOnline = (): void => {
+    this.#connection.probe();
+    this.#warm.renew();
+  };
+
+  /** A page that was in the background may come back with a dead socket. */
+  readonly #handleVisibility = (): void => {
+    if (document.visibilityState === 'visible') this.#connection.probe();
+  };
+}
+
+function isAnswered(call: Call): boolean {
+  return call.state === 'connecting' || call.state === 'connected' || call.state === 'reconnecting';
+}
+
+/** `c_` and 128 bits of chance as 22 letters of base64url (docs/protocol.md). */
+function randomCallId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `c_${btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')}`;
+}

@@ -1,0 +1,52 @@
+import type { EndReason } from './protocol.js';
+
+export type { EndReason } from './protocol.js';
+
+/** Why a call ended, or why the client cannot work: one cause, a sentence for the person, and whether to try again. */
+export class CallError extends Error {
+  override readonly name = 'CallError';
+
+  constructor(
+    /** One of the end reasons of docs/protocol.md. */
+    readonly code: EndReason,
+    /** A sentence for the person. */
+    readonly verdict: string = sentences[code].verdict,
+    /** Whether dialling again can help. */
+    readonly retryable: boolean = sentences[code].retryable,
+  ) {
+    super(verdict);
+  }
+}
+
+interface Sentence {
+  verdict: string;
+  retryable: boolean;
+}
+
+/** What is said when the server has not said it. */
+export const sentences: Readonly<Record<EndReason, Sentence>> = {
+  hangup: { verdict: 'The call was ended.', retryable: false },
+  canceled: { verdict: 'The call was given up before anybody answered.', retryable: false },
+  declined: { verdict: 'The call was declined.', retryable: false },
+  answered_elsewhere: { verdict: 'The call was answered on another device.', retryable: false },
+  declined_elsewhere: { verdict: 'The call was declined on another device.', retryable: false },
+  busy: { verdict: 'The other party is in another call. Try again later.', retryable: true },
+  no_answer: { verdict: 'Nobody answered.', retryable: true },
+  unreachable: { verdict: 'The other party is not signed in at the moment.', retryable: true },
+  media_denied: { verdict: 'The microphone or camera could not be opened.', retryable: true },
+  ice_failed: {
+    verdict: 'No path was found between the two devices, neither direct nor through the relay. A firewall probably blocks the relay; try another network.',
+    retryable: true,
+  },
+  ice_lost: { verdict: 'The path between the two devices was lost and did not come back.', retryable: true },
+  signaling_lost: { verdict: 'The server cannot be reached. Check the network and try again.', retryable: true },
+  credentials: { verdict: 'The server did not accept the sign-in, or gave no relay credentials. Sign in again.', retryable: false },
+  blocked: { verdict: 'The server does not allow this.', retryable: false },
+  server_shutdown: { verdict: 'The server was shut down.', retryable: true },
+  error: { verdict: 'Something went wrong in the call.', retryable: true },
+};
+
+/** The cause of an unknown failure, in a few words. */
+export function causeOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

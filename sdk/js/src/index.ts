@@ -1,0 +1,11 @@
+export { Call } from './call.js';
+export { CallClient, type CallClientOptions } from './client.js';
+export type { ConnectionState } from './connection.js';
+export { CallError, type EndReason } from './errors.js';
+export type { RelayTransport } from './ice_servers.js';
+export type { LogOrigin } from './log.js';
+export type { Devices } from './media.js';
+export type { Policy } from './policy.js';
+export type { MediaKinds } from './protocol.js';
+export type { CallReport, CallState, Direction, TimelineEntry } from './report.js';
+export type { SelectedPair } from './stats.js';

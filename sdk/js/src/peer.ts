@@ -1,0 +1,208 @@
+import { Emitter } from './events.js';
+import { candidateType } from './log.js';
+import type { IceCandidate } from './protocol.js';
+
+/** Candidates that may wait for one description; the server passes no more of a generation (docs/protocol.md). */
+const max_queued = 100;
+
+export type Kind = 'audio' | 'video';
+
+interface PeerEvents {
+  /** To be sent to the other side. */
+  description: [type: 'offer' | 'answer', generation: number, sdp: string];
+  candidate: [generation: number, candidate: IceCandidate];
+  ice: [RTCIceConnectionState];
+  track: [kind: Kind, track: MediaStreamTrack];
+  /** The browser refused a step; the call cannot go on. */
+  broken: [unknown];
+  log: [string];
+}
+
+/** One RTCPeerConnection for one call. Takes descriptions and candidates in, gives descriptions and candidates out. */
+export class Peer extends Emitter<PeerEvents> {
+  readonly #pc: RTCPeerConnection;
+  readonly #stream: MediaStream;
+  #steps: Promise<void> = Promise.resolve();
+  #closed = false;
+  /** The newest generation that either side has begun. */
+  #generation = -1;
+  #local_offer = -1;
+  /** The generation whose remote description is set. */
+  #remote_generation = -1;
+  /** Local candidates name their description by its ufrag (RFC 8839 section 5.4). */
+  #generation_by_ufrag = new Map<string, number>();
+  #ended_generations = new Set<number>();
+  #queued: { generation: number; candidate: IceCandidate }[] = [];
+  #tracks = new Map<Kind, MediaStreamTrack | null>();
+  readonly types = { local: new Set<string>(), remote: new Set<string>() };
+
+  /** Takes over `pc`. `stream` is the one under which the other side sees our tracks. */
+  constructor(pc: RTCPeerConnection, stream: MediaStream) {
+    super();
+    this.#pc = pc;
+    this.#stream = stream;
+    pc.onicecandidate = (event) => this.#handleLocalCandidate(event.candidate);
+    pc.oniceconnectionstatechange = () => this.emit('ice', pc.iceConnectionState);
+    // ICE may be well while DTLS is not; a restart is what can help then, too.
+    pc.onconnectionstatechange = () => pc.connectionState === 'failed' && this.emit('ice', 'failed');
+    pc.ontrack = (event) => this.emit('track', event.track.kind as Kind, event.track);
+  }
+
+  /**
+   * Makes the first offer, at once and without tracks: both kinds are negotiated, so that devices that open later, and
+   * a camera that is switched on in a voice call, need no further negotiation.
+   */
+  offer(): void {
+    for (const kind of ['audio', 'video'] as const) {
+      this.#pc.addTransceiver(kind, { direction: 'sendrecv', streams: [this.#stream] });
+    }
+    this.#run(() => this.#sendOffer({}));
+  }
+
+  /** A new offer with new ICE credentials: the way to a new path (RFC 8445 section 2.4). */
+  restart(): void {
+    this.#run(async () => {
+      if (this.#pc.signalingState !== 'stable' && this.#pc.signalingState !== 'have-local-offer') return;
+      await this.#sendOffer({ iceRestart: true });
+    });
+  }
+
+  handleOffer(generation: number, sdp: string): void {
+    this.#run(async () => {
+      if (generation < this.#generation) return;
+      this.#generation = generation;
+      await this.#pc.setRemoteDescription({ type: 'offer', sdp });
+      for (const transceiver of this.#pc.getTransceivers()) this.#makeTwoWay(transceiver);
+      for (const [kind, track] of this.#tracks) this.#replace(kind, track);
+      this.#flush(generation);
+      const answer = await this.#pc.createAnswer();
+      const set = this.#pc.setLocalDescription(this.#own(answer, generation));
+      this.emit('description', 'answer', generation, answer.sdp ?? '');
+      this.emit('log', 'answer sent (trickle)');
+      await set;
+    });
+  }
+
+  handleAnswer(generation: number, sdp: string): void {
+    this.#run(async () => {
+      if (generation !== this.#local_offer || this.#pc.signalingState !== 'have-local-offer') return;
+      await this.#pc.setRemoteDescription({ type: 'answer', sdp });
+      this.emit('log', 'answer received');
+      this.#flush(generation);
+    });
+  }
+
+  /** Keeps a candidate until the description of its generation is set; drops one of an older generation. */
+  handleCandidate(generation: number, candidate: IceCandidate): void {
+    if (this.#closed || generation < this.#remote_generation) return;
+    if (generation === this.#remote_generation) this.#add(candidate);
+    else if (this.#queued.length < max_queued) this.#queued.push({ generation, candidate });
+  }
+
+  /** Our offer lost against one of the other side, which comes or has come. */
+  handleStaleOffer(): void {
+    this.#run(async () => {
+      if (this.#pc.signalingState === 'have-local-offer') await this.#pc.setLocalDescription({ type: 'rollback' });
+    });
+  }
+
+  /** Sends `track` from now on, or nothing. */
+  setTrack(kind: Kind, track: MediaStreamTrack | null): void {
+    this.#tracks.set(kind, track);
+    this.#replace(kind, track);
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.#pc.getStats();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const pc = this.#pc;
+    pc.onicecandidate = pc.oniceconnectionstatechange = pc.onconnectionstatechange = pc.ontrack = null;
+    this.#queued = [];
+    this.#tracks.clear();
+    this.removeAllListeners();
+    pc.close();
+  }
+
+  async #sendOffer(options: RTCOfferOptions): Promise<void> {
+    const offer = await this.#pc.createOffer(options);
+    const generation = this.#generation + 1;
+    this.#generation = this.#local_offer = generation;
+    const set = this.#pc.setLocalDescription(this.#own(offer, generation));
+    // The server keeps the order; there is nothing to wait for.
+    this.emit('description', 'offer', generation, offer.sdp ?? '');
+    this.emit('log', generation === 0 ? 'offer sent (trickle)' : `offer sent (trickle), ICE restart ${generation}`);
+    await set;
+  }
+
+  #own(description: RTCSessionDescriptionInit, generation: number): RTCSessionDescriptionInit {
+    for (const [, ufrag] of (description.sdp ?? '').matchAll(/a=ice-ufrag:(\S+)/g)) {
+      if (ufrag) this.#generation_by_ufrag.set(ufrag, generation);
+    }
+    return description;
+  }
+
+  #makeTwoWay(transceiver: RTCRtpTransceiver): void {
+    if (transceiver.direction === 'sendrecv' || transceiver.direction === 'stopped') return;
+    transceiver.direction = 'sendrecv';
+    transceiver.sender.setStreams?.(this.#stream);
+  }
+
+  #replace(kind: Kind, track: MediaStreamTrack | null): void {
+    const transceiver = this.#pc.getTransceivers().find((one) => one.receiver.track.kind === kind);
+    if (!transceiver || transceiver.sender.track === track) return;
+    transceiver.sender.replaceTrack(track).catch((error: unknown) => {
+      if (!this.#closed) this.emit('broken', error);
+    });
+  }
+
+  #handleLocalCandidate(candidate: RTCIceCandidate | null): void {
+    const ufrag = candidate?.usernameFragment ?? undefined;
+    const generation = (ufrag !== undefined ? this.#generation_by_ufrag.get(ufrag) : undefined) ?? this.#generation;
+    if (!candidate || candidate.candidate === '') return this.#handleEndOfCandidates(generation, candidate);
+    const type = candidateType(candidate.candidate);
+    this.types.local.add(type.toLowerCase());
+    this.emit('log', type === 'RELAY' ? 'ICE [RELAY] gathered - TURN works!' : `ICE [${type}] gathered`);
+    this.emit('candidate', generation, {
+      candidate: candidate.candidate,
+      sdpMid: candidate.sdpMid,
+      sdpMLineIndex: candidate.sdpMLineIndex,
+      ...(ufrag === undefined ? {} : { usernameFragment: ufrag }),
+    });
+    this.emit('log', `ICE [${type}] sent at once`);
+  }
+
+  #handleEndOfCandidates(generation: number, candidate: RTCIceCandidate | null): void {
+    if (this.#ended_generations.has(generation)) return;
+    this.#ended_generations.add(generation);
+    this.emit('candidate', generation, { candidate: '', sdpMid: candidate?.sdpMid ?? '0', sdpMLineIndex: candidate?.sdpMLineIndex ?? 0 });
+    this.emit('log', 'ICE end of candidates');
+  }
+
+  #flush(generation: number): void {
+    this.#remote_generation = generation;
+    const queued = this.#queued;
+    this.#queued = queued.filter((one) => one.generation > generation);
+    for (const one of queued) if (one.generation === generation) this.#add(one.candidate);
+  }
+
+  #add(candidate: IceCandidate): void {
+    if (candidate.candidate !== '') this.types.remote.add(candidateType(candidate.candidate).toLowerCase());
+    this.#pc.addIceCandidate(candidate).catch((error: unknown) => {
+      // One unusable candidate (a kind that this browser does not know) is no reason to end a call: others follow.
+      if (!this.#closed) this.emit('log', `remote candidate not usable: ${String(error)}`);
+    });
+  }
+
+  /** Steps of negotiation never overlap; after close() none is begun, and failures of the last one do not matter. */
+  #run(step: () => Promise<void>): void {
+    this.#steps = this.#steps
+      .then(() => (this.#closed ? undefined : step()))
+      .catch((error: unknown) => {
+        if (!this.#closed) this.emit('broken', error);
+      });
+  }
+}

@@ -1,0 +1,86 @@
+// The messages of docs/protocol.md, as types.
+
+/** Which kinds of media a party sends. */
+export interface MediaKinds {
+  audio: boolean;
+  video: boolean;
+}
+
+/** One ICE candidate; `candidate` = "" is the end of candidates of its generation. */
+export interface IceCandidate {
+  candidate: string;
+  sdpMid?: string | null;
+  sdpMLineIndex?: number | null;
+  usernameFragment?: string | null;
+}
+
+export type EndReason =
+  | 'hangup'
+  | 'canceled'
+  | 'declined'
+  | 'answered_elsewhere'
+  | 'declined_elsewhere'
+  | 'busy'
+  | 'no_answer'
+  | 'unreachable'
+  | 'media_denied'
+  | 'ice_failed'
+  | 'ice_lost'
+  | 'signaling_lost'
+  | 'credentials'
+  | 'blocked'
+  | 'server_shutdown'
+  | 'error';
+
+export type RejectReason = 'declined' | 'busy' | 'media_denied';
+export type HangupReason = 'hangup' | 'ice_failed' | 'ice_lost' | 'media_denied' | 'error';
+
+export interface PairSummary {
+  local: string;
+  remote: string;
+  protocol: string;
+}
+
+export type ClientMessage =
+  | { type: 'dial'; call: string; to: string; media: MediaKinds }
+  | { type: 'ringing'; call: string }
+  | { type: 'accept'; call: string; media: MediaKinds }
+  | { type: 'reject'; call: string; reason: RejectReason }
+  | { type: 'hangup'; call: string; reason: HangupReason }
+  | { type: 'offer' | 'answer'; call: string; generation: number; sdp: string }
+  | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate }
+  | { type: 'connected'; call: string; time_to_connect_ms: number; pair?: PairSummary }
+  | { type: 'bye' };
+
+export type ServerMessage =
+  | { type: 'incoming'; call: string; from: string; media: MediaKinds; age_ms: number }
+  | { type: 'ringing'; call: string }
+  | { type: 'accepted'; call: string; media: MediaKinds }
+  | { type: 'offer' | 'answer'; call: string; generation: number; sdp: string; from: string }
+  | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate; from: string }
+  | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
+  | { type: 'error'; code: string; message: string; call?: string; ref?: number };
+
+export interface Welcome {
+  type: 'welcome';
+  session: string;
+  resume_token: string;
+  resumed: boolean;
+  user: string;
+  ack: number;
+  ping_interval_ms: number;
+  ring_timeout_ms: number;
+}
+
+/** A numbered message as it travels: `seq` counts in its direction, `ack` acknowledges the other direction. */
+export type Numbered<M> = M & { seq: number; ack: number };
+
+/** Close codes of the server, docs/protocol.md section "Close codes". */
+export const close_codes = {
+  bad_message: 4400,
+  token: 4401,
+  forbidden: 4403,
+  replaced: 4409,
+  too_big: 4413,
+  overflow: 4429,
+} as const;

@@ -1,0 +1,96 @@
+import { Emitter } from './events.js';
+import type { Kind } from './peer.js';
+import type { MediaKinds } from './protocol.js';
+import type { Reading } from './stats.js';
+
+const gestures = ['pointerdown', 'keydown'] as const;
+
+interface RemoteMediaEvents {
+  /** The other side's media; again when a kind is added to it. */
+  stream: [MediaStream];
+  log: [string];
+}
+
+/** The other side's tracks: gathered into one stream, and the sound played for apps that have no element for it. */
+export class RemoteMedia extends Emitter<RemoteMediaEvents> {
+  readonly #plays_audio: boolean;
+  #stream: MediaStream | null = null;
+  #late_video: MediaStreamTrack | null = null;
+  #element: HTMLAudioElement | null = null;
+  #playing = false;
+
+  constructor(plays_audio: boolean) {
+    super();
+    this.#plays_audio = plays_audio;
+  }
+
+  get stream(): MediaStream | null {
+    return this.#stream;
+  }
+
+  handleTrack(kind: Kind, track: MediaStreamTrack, promised: MediaKinds): void {
+    if (kind === 'audio' && this.#plays_audio) this.#play(track);
+    // A picture that is not promised would keep an element waiting for it; it is added when it comes.
+    if (kind === 'video' && !promised.video) this.#late_video = track;
+    else this.#add(track);
+  }
+
+  handleReading(reading: Reading): void {
+    if (!this.#late_video || reading.video_frames === 0) return;
+    this.#add(this.#late_video);
+    this.#late_video = null;
+  }
+
+  /** What has been decoded. Sound that no element plays is not decoded by browsers; then its packets must do. */
+  decoded(reading: Reading): MediaKinds {
+    return {
+      audio: reading.audio_packets > 0 && (reading.audio_samples > 0 || !this.#playing),
+      video: reading.video_frames > 0,
+    };
+  }
+
+  dispose(): void {
+    this.#forgetGestures();
+    if (this.#element) {
+      this.#element.pause();
+      this.#element.srcObject = null;
+    }
+    this.#element = null;
+    this.#late_video = null;
+    this.#playing = false;
+    this.removeAllListeners();
+  }
+
+  #add(track: MediaStreamTrack): void {
+    this.#stream ??= new MediaStream();
+    this.#stream.addTrack(track);
+    this.emit('stream', this.#stream);
+  }
+
+  #play(track: MediaStreamTrack): void {
+    this.#element ??= new Audio();
+    this.#element.srcObject = new MediaStream([track]);
+    this.#start(this.#element);
+  }
+
+  #start(element: HTMLAudioElement): void {
+    element.play().then(
+      () => (this.#playing = this.#element === element),
+      () => {
+        // Either disposed meanwhile, or the browser's autoplay rule: the next gesture starts it.
+        if (this.#element !== element) return;
+        for (const gesture of gestures) addEventListener(gesture, this.#handleGesture);
+        this.emit('log', 'the browser plays sound only after a click or a key in this page');
+      },
+    );
+  }
+
+  #forgetGestures(): void {
+    for (const gesture of gestures) globalThis.removeEventListener?.(gesture, this.#handleGesture);
+  }
+
+  readonly #handleGesture = (): void => {
+    this.#forgetGestures();
+    if (this.#element) this.#start(this.#element);
+  };
+}

@@ -1,0 +1,97 @@
+import { Emitter } from './events.js';
+import type { IceServers } from './ice_servers.js';
+import type { Policy } from './policy.js';
+
+export interface WarmOptions {
+  servers: IceServers;
+  policy: Policy;
+  iceTransportPolicy: RTCIceTransportPolicy;
+  createPeerConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
+}
+
+/**
+ * Keeps one RTCPeerConnection ready for the next call. Its candidate pool (JSEP, RFC 8829 section 3.5.4) gathers at
+ * once, relay allocation included, so that a dial or an answer finds its candidates made.
+ */
+export class WarmConnection extends Emitter<{ log: [string] }> {
+  readonly #options: WarmOptions;
+  #ready: RTCPeerConnection | null = null;
+  #made_for: RTCIceServer[] | null = null;
+  #lifetime_timer: ReturnType<typeof setTimeout> | undefined;
+  #refill_timer: ReturnType<typeof setTimeout> | undefined;
+  #running = false;
+
+  constructor(options: WarmOptions) {
+    super();
+    this.#options = options;
+    options.servers.on('renewed', () => this.#make());
+  }
+
+  start(): void {
+    this.#running = true;
+    if (this.#options.servers.servers) this.#make();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#drop();
+    clearTimeout(this.#refill_timer);
+  }
+
+  /** The warm connection, or a new one; null if relay credentials are needed and there are none. Now the caller's. */
+  async take(): Promise<RTCPeerConnection | null> {
+    const { servers, policy, iceTransportPolicy } = this.#options;
+    const known = servers.servers ?? (await servers.wait(policy.credentials_wait_ms));
+    if (iceTransportPolicy === 'relay' && !known?.some(hasRelay)) return null;
+    const ready = this.#ready;
+    if (ready && this.#made_for === known) {
+      this.#ready = null;
+      this.#drop();
+      this.#refill_timer = setTimeout(() => this.refill(), policy.warm_refill_ms);
+      return ready;
+    }
+    if (!known) this.emit('log', 'no TURN credentials yet: the call is tried without a relay');
+    return this.#create(known ?? []);
+  }
+
+  /** Makes the next one if there is none. */
+  refill(): void {
+    clearTimeout(this.#refill_timer);
+    if (this.#running && !this.#ready && this.#options.servers.servers) this.#make();
+  }
+
+  /** The network has changed: what was gathered is worth nothing. */
+  renew(): void {
+    if (this.#ready) this.#make();
+  }
+
+  #make(): void {
+    if (!this.#running) return;
+    this.#drop();
+    const servers = this.#options.servers.servers;
+    if (!servers) return;
+    this.#made_for = servers;
+    this.#ready = this.#create(servers);
+    this.#lifetime_timer = setTimeout(() => this.#make(), this.#options.policy.warm_lifetime_ms);
+  }
+
+  #create(iceServers: RTCIceServer[]): RTCPeerConnection {
+    return this.#options.createPeerConnection({
+      iceServers,
+      iceTransportPolicy: this.#options.iceTransportPolicy,
+      iceCandidatePoolSize: 1,
+      bundlePolicy: 'max-bundle',
+      rtcpMuxPolicy: 'require',
+    });
+  }
+
+  #drop(): void {
+    clearTimeout(this.#lifetime_timer);
+    this.#ready?.close();
+    this.#ready = null;
+  }
+}
+
+function hasRelay(server: RTCIceServer): boolean {
+  return [server.urls].flat().some((uri) => /^turns?:/.test(uri));
+}

@@ -1,0 +1,260 @@
+// Stand-ins for what a browser gives: sockets, peer connections, devices. Each remembers what was done with it.
+import type { Environment } from '../src/environment.js';
+
+export class FakeTrack {
+  enabled = true;
+  stopped = false;
+  onended: (() => void) | null = null;
+
+  constructor(readonly kind: 'audio' | 'video') {}
+
+  stop(): void {
+    this.stopped = true;
+  }
+}
+
+export class FakeStream {
+  #tracks: FakeTrack[];
+
+  constructor(tracks: FakeTrack[] = []) {
+    this.#tracks = [...tracks];
+  }
+
+  addTrack(track: FakeTrack): void {
+    if (!this.#tracks.includes(track)) this.#tracks.push(track);
+  }
+
+  removeTrack(track: FakeTrack): void {
+    this.#tracks = this.#tracks.filter((one) => one !== track);
+  }
+
+  getTracks(): FakeTrack[] {
+    return [...this.#tracks];
+  }
+
+  getVideoTracks(): FakeTrack[] {
+    return this.#tracks.filter((track) => track.kind === 'video');
+  }
+}
+
+/** An audio element that plays at once. */
+export class FakeAudio {
+  static playing = new Set<FakeAudio>();
+  srcObject: unknown = null;
+
+  play(): Promise<void> {
+    FakeAudio.playing.add(this);
+    return Promise.resolve();
+  }
+
+  pause(): void {
+    FakeAudio.playing.delete(this);
+  }
+}
+
+class FakeTransceiver {
+  direction = 'recvonly';
+  sender = {
+    track: null as FakeTrack | null,
+    setStreams: (): void => undefined,
+    replaceTrack: (track: FakeTrack | null): Promise<void> => {
+      this.sender.track = track;
+      return Promise.resolve();
+    },
+  };
+  receiver: { track: FakeTrack };
+
+  constructor(kind: 'audio' | 'video') {
+    this.receiver = { track: new FakeTrack(kind) };
+  }
+}
+
+export class FakePeerConnection {
+  signalingState = 'stable';
+  iceConnectionState = 'new';
+  connectionState = 'new';
+  onicecandidate: ((event: { candidate: object | null }) => void) | null = null;
+  oniceconnectionstatechange: (() => void) | null = null;
+  onconnectionstatechange: (() => void) | null = null;
+  ontrack: ((event: { track: FakeTrack }) => void) | null = null;
+  closed = false;
+  /** What was asked of it, in order. */
+  readonly done: string[] = [];
+  readonly transceivers: FakeTransceiver[] = [];
+  stats = new Map<string, object>();
+  /** Set to hold setRemoteDescription back until it is called. */
+  holdRemote = false;
+  releaseRemote: () => void = () => undefined;
+  #offers = 0;
+
+  constructor(readonly configuration: RTCConfiguration = {}) {}
+
+  addTransceiver(kind: 'audio' | 'video', init: { direction: string }): FakeTransceiver {
+    const transceiver = new FakeTransceiver(kind);
+    transceiver.direction = init.direction;
+    this.transceivers.push(transceiver);
+    return transceiver;
+  }
+
+  getTransceivers(): FakeTransceiver[] {
+    return this.transceivers;
+  }
+
+  createOffer(options: RTCOfferOptions): Promise<RTCSessionDescriptionInit> {
+    return Promise.resolve({ type: 'offer', sdp: `a=ice-ufrag:local${this.#offers++}\r\n${options.iceRestart ? 'restart' : ''}` });
+  }
+
+  createAnswer(): Promise<RTCSessionDescriptionInit> {
+    return Promise.resolve({ type: 'answer', sdp: `a=ice-ufrag:local${this.#offers++}\r\n` });
+  }
+
+  setLocalDescription(description: RTCSessionDescriptionInit): Promise<void> {
+    this.done.push(`local ${description.type}`);
+    this.signalingState = description.type === 'offer' ? 'have-local-offer' : 'stable';
+    return Promise.resolve();
+  }
+
+  async setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
+    if (this.holdRemote) await new Promise<void>((resolve) => (this.releaseRemote = resolve));
+    this.done.push(`remote ${description.sdp}`);
+    this.signalingState = description.type === 'offer' ? 'have-remote-offer' : 'stable';
+    if (description.type !== 'offer' || this.transceivers.length > 0) return;
+    this.transceivers.push(new FakeTransceiver('audio'), new FakeTransceiver('video'));
+  }
+
+  addIceCandidate(candidate: { candidate: string }): Promise<void> {
+    this.done.push(`candidate ${candidate.candidate}`);
+    return Promise.resolve();
+  }
+
+  getStats(): Promise<Map<string, object>> {
+    return Promise.resolve(this.stats);
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  /** ICE has a path and media flows both ways. */
+  connect(): void {
+    for (const transceiver of this.transceivers) this.ontrack?.({ track: transceiver.receiver.track });
+    this.stats = new Map<string, object>([
+      ['T', { id: 'T', type: 'transport', selectedCandidatePairId: 'P' }],
+      ['P', { id: 'P', type: 'candidate-pair', localCandidateId: 'L', remoteCandidateId: 'R' }],
+      ['L', { id: 'L', type: 'local-candidate', candidateType: 'relay', protocol: 'udp', relayProtocol: 'tcp' }],
+      ['R', { id: 'R', type: 'remote-candidate', candidateType: 'host', protocol: 'udp' }],
+      ['A', { id: 'A', type: 'inbound-rtp', kind: 'audio', packetsReceived: 3, totalSamplesReceived: 960, concealedSamples: 0 }],
+      ['V', { id: 'V', type: 'inbound-rtp', kind: 'video', packetsReceived: 3, framesDecoded: 1 }],
+      ['O', { id: 'O', type: 'outbound-rtp', kind: 'audio', packetsSent: 3 }],
+    ]);
+    this.setIce('connected');
+  }
+
+  setIce(state: string): void {
+    this.iceConnectionState = state;
+    this.oniceconnectionstatechange?.();
+  }
+
+  get listening(): boolean {
+    return [this.onicecandidate, this.oniceconnectionstatechange, this.onconnectionstatechange, this.ontrack].some((one) => one !== null);
+  }
+}
+
+export type Frame = Record<string, unknown> & { type: string };
+
+export class FakeSocket {
+  onopen: (() => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  closed = false;
+  readonly sent: Frame[] = [];
+
+  constructor(
+    readonly url: string,
+    readonly answers_pings: boolean,
+  ) {}
+
+  send(text: string): void {
+    const frame = JSON.parse(text) as Frame;
+    this.sent.push(frame);
+    if (frame.type === 'ping' && this.answers_pings) this.receive({ type: 'pong' });
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  receive(frame: object): void {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  drop(code = 1006, reason = ''): void {
+    this.onclose?.({ code, reason });
+  }
+
+  ofType(type: string): Frame[] {
+    return this.sent.filter((frame) => frame.type === type);
+  }
+}
+
+/** A browser with all of these; `sockets`, `connections` and `tracks` are in the order in which they were made. */
+export class FakeBrowser implements Environment {
+  readonly origin = 'https://calls.example';
+  readonly sockets: FakeSocket[] = [];
+  readonly connections: FakePeerConnection[] = [];
+  readonly tracks: FakeTrack[] = [];
+  answers_pings = true;
+  /** What getUserMedia rejects with. */
+  denial: Error | null = null;
+  credentials: { status: number; body: object } = {
+    status: 200,
+    body: { username: '1:alice', ttl: 3600, uris: ['turn:192.0.2.1:3478'], iceServers: [{ urls: ['turn:192.0.2.1:3478'], username: 'u', credential: 'c' }] },
+  };
+  readonly requests: { url: string; authorization: string | null }[] = [];
+
+  readonly openSocket = (url: string): WebSocket => {
+    const socket = new FakeSocket(url, this.answers_pings);
+    this.sockets.push(socket);
+    return socket as unknown as WebSocket;
+  };
+
+  readonly fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    this.requests.push({ url: String(input), authorization: new Headers(init?.headers).get('authorization') });
+    const { status, body } = this.credentials;
+    return Promise.resolve({ status, ok: status === 200, json: () => Promise.resolve(body) } as Response);
+  };
+
+  readonly createPeerConnection = (configuration: RTCConfiguration): RTCPeerConnection => {
+    const connection = new FakePeerConnection(configuration);
+    this.connections.push(connection);
+    return connection as unknown as RTCPeerConnection;
+  };
+
+  readonly getUserMedia = (constraints: MediaStreamConstraints): Promise<MediaStream> => {
+    if (this.denial) return Promise.reject(this.denial);
+    const tracks = (['audio', 'video'] as const).filter((kind) => constraints[kind]).map((kind) => new FakeTrack(kind));
+    this.tracks.push(...tracks);
+    return Promise.resolve(new FakeStream(tracks) as unknown as MediaStream);
+  };
+
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (!socket) throw new Error('no socket was opened');
+    return socket;
+  }
+}
+
+export function welcome(fields: object = {}): object {
+  return { type: 'welcome', session: 's_1', resume_token: 'r_1', resumed: false, user: 'alice', ack: 0, ping_interval_ms: 10_000, ring_timeout_ms: 45_000, ...fields };
+}
+
+/** Lets everything happen that is only waiting for its turn. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 40; turn++) await Promise.resolve();
+}
+
+/** What the SDK takes from the global object of a page. */
+export function installGlobals(): void {
+  Object.assign(globalThis, { MediaStream: FakeStream, Audio: FakeAudio });
+  FakeAudio.playing.clear();
+}

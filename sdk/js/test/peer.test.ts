@@ -1,0 +1,156 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Peer } from '../src/peer.js';
+import { FakePeerConnection, FakeStream, FakeTrack, installGlobals, settle } from './fakes.js';
+
+let pc: FakePeerConnection;
+let peer: Peer;
+let sent: string[];
+let lines: string[];
+
+beforeEach(() => {
+  installGlobals();
+  pc = new FakePeerConnection();
+  peer = new Peer(pc as unknown as RTCPeerConnection, new FakeStream() as unknown as MediaStream);
+  sent = [];
+  lines = [];
+  peer.on('description', (type, generation) => sent.push(`${type} ${generation}`));
+  peer.on('candidate', (generation, candidate) => sent.push(`candidate ${generation} ${candidate.candidate}`));
+  peer.on('log', (text) => lines.push(text));
+  peer.on('broken', (error) => sent.push(`broken ${String(error)}`));
+});
+
+const candidate = (name: string): { candidate: string } => ({ candidate: name });
+
+describe('remote candidates', () => {
+  it('wait for the answer, even while it is being set, and then follow in order', async () => {
+    peer.offer();
+    await settle();
+    pc.holdRemote = true;
+    peer.handleCandidate(0, candidate('one'));
+    peer.handleAnswer(0, 'answer');
+    await settle();
+    peer.handleCandidate(0, candidate('two'));
+    expect(pc.done).toEqual(['local offer']);
+    pc.releaseRemote();
+    await settle();
+    peer.handleCandidate(0, candidate('three'));
+    expect(pc.done).toEqual(['local offer', 'remote answer', 'candidate one', 'candidate two', 'candidate three']);
+  });
+
+  it('wait for the offer when the description arrives last', async () => {
+    for (const name of ['one', 'two']) peer.handleCandidate(0, candidate(name));
+    peer.handleOffer(0, 'offer');
+    await settle();
+    expect(pc.done).toEqual(['remote offer', 'candidate one', 'candidate two', 'local answer']);
+  });
+
+  it('of a later generation wait for its description; those of an older one are dropped', async () => {
+    peer.handleOffer(0, 'first');
+    await settle();
+    peer.handleCandidate(1, candidate('new'));
+    peer.handleCandidate(0, candidate('old'));
+    peer.handleOffer(1, 'second');
+    await settle();
+    peer.handleCandidate(0, candidate('too old'));
+    expect(pc.done).toEqual(['remote first', 'local answer', 'candidate old', 'remote second', 'candidate new', 'local answer']);
+  });
+
+  it('beyond 100 that wait are dropped', async () => {
+    for (let count = 0; count < 120; count++) peer.handleCandidate(0, candidate(`${count}`));
+    peer.handleOffer(0, 'offer');
+    await settle();
+    expect(pc.done.filter((step) => step.startsWith('candidate'))).toHaveLength(100);
+  });
+});
+
+describe('local descriptions and candidates', () => {
+  it('offers audio and video without waiting for tracks', async () => {
+    peer.offer();
+    await settle();
+    expect(sent).toEqual(['offer 0']);
+    expect(pc.transceivers.map((one) => [one.receiver.track.kind, one.direction])).toEqual([
+      ['audio', 'sendrecv'],
+      ['video', 'sendrecv'],
+    ]);
+  });
+
+  it('answers both ways, and sends tracks that open before or after', async () => {
+    const [audio, video] = [new FakeTrack('audio'), new FakeTrack('video')];
+    peer.setTrack('audio', audio as unknown as MediaStreamTrack);
+    peer.handleOffer(0, 'offer');
+    await settle();
+    peer.setTrack('video', video as unknown as MediaStreamTrack);
+    expect(sent).toEqual(['answer 0']);
+    expect(pc.transceivers.map((one) => [one.direction, one.sender.track])).toEqual([
+      ['sendrecv', audio],
+      ['sendrecv', video],
+    ]);
+  });
+
+  it('sends each candidate at once under the generation of its ufrag', async () => {
+    peer.offer();
+    await settle();
+    peer.restart();
+    await settle();
+    pc.onicecandidate?.({ candidate: { candidate: 'a typ host', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'local0' } });
+    pc.onicecandidate?.({ candidate: { candidate: 'b typ relay', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'local1' } });
+    expect(sent).toEqual(['offer 0', 'offer 1', 'candidate 0 a typ host', 'candidate 1 b typ relay']);
+    expect(lines).toContain('ICE [HOST] gathered');
+    expect(lines).toContain('ICE [HOST] sent at once');
+    expect(lines).toContain('ICE [RELAY] gathered - TURN works!');
+    expect(lines[0]).toBe('offer sent (trickle)');
+  });
+
+  it('says the end of candidates once a generation', async () => {
+    peer.offer();
+    await settle();
+    pc.onicecandidate?.({ candidate: { candidate: '', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'local0' } });
+    pc.onicecandidate?.({ candidate: null });
+    expect(sent).toEqual(['offer 0', 'candidate 0 ']);
+  });
+});
+
+describe('restarts', () => {
+  it('ignores an answer to an older offer', async () => {
+    peer.offer();
+    await settle();
+    peer.restart();
+    await settle();
+    peer.handleAnswer(0, 'old answer');
+    peer.handleAnswer(1, 'new answer');
+    await settle();
+    expect(pc.done).toEqual(['local offer', 'local offer', 'remote new answer']);
+  });
+
+  it('takes its offer back when the other side was first', async () => {
+    peer.offer();
+    peer.handleAnswer(0, 'answer');
+    peer.restart();
+    await settle();
+    peer.handleStaleOffer();
+    peer.handleOffer(1, 'theirs');
+    await settle();
+    expect(pc.done.slice(2)).toEqual(['local offer', 'local rollback', 'remote theirs', 'local answer']);
+    expect(sent).toEqual(['offer 0', 'offer 1', 'answer 1']);
+  });
+});
+
+describe('close', () => {
+  it('stops listening and begins no further step', async () => {
+    peer.offer();
+    peer.close();
+    await settle();
+    peer.handleCandidate(0, candidate('late'));
+    expect(pc.closed).toBe(true);
+    expect(pc.listening).toBe(false);
+    expect(pc.done).toEqual([]);
+    expect(sent).toEqual([]);
+  });
+
+  it('a step that the browser refuses is told', async () => {
+    pc.createOffer = () => Promise.reject(new Error('no codec'));
+    peer.offer();
+    await settle();
+    expect(sent).toEqual(['broken Error: no codec']);
+  });
+});

@@ -1,0 +1,213 @@
+import type { Call, CallClient, CallError, MediaKinds } from 'offhook';
+import { CallView } from './call_view.js';
+import { element } from './dom.js';
+import { HappenedPanel } from './happened.js';
+import { RingTone } from './ring_tone.js';
+import { pageParameters, rememberedName, signIn } from './session.js';
+import { endInWords } from './words.js';
+
+declare global {
+  interface Window {
+    /** The live SDK objects, for curious people and for tests. */
+    offhook: { client: CallClient | null; call: Call | null };
+  }
+}
+
+type View = 'signed-out' | 'idle' | 'call' | 'summary';
+
+const parameters = pageParameters();
+const call_view = new CallView();
+const happened = new HappenedPanel();
+const ring_tone = new RingTone();
+const name_input = element('name', HTMLInputElement);
+const callee_input = element('callee', HTMLInputElement);
+const incoming_dialog = element('incoming', HTMLDialogElement);
+const notice = element('notice', HTMLElement);
+const live = (window.offhook = { client: null, call: null } as Window['offhook']);
+let incoming: Call | null = null;
+let last_dial: { user: string; media: MediaKinds } | null = null;
+
+function showView(view: View): void {
+  document.body.dataset['view'] = view;
+  element('sign-in-view', HTMLElement).hidden = view !== 'signed-out';
+  element('dial-view', HTMLElement).hidden = view !== 'idle';
+  element('summary-view', HTMLElement).hidden = view !== 'summary';
+  element('who', HTMLElement).hidden = view === 'signed-out';
+  happened.show(view !== 'signed-out');
+}
+
+function showNotice(text: string | null): void {
+  notice.hidden = text === null;
+  notice.textContent = text;
+}
+
+function setTitle(text: string | null): void {
+  document.title = text ? `${text} · offhook` : 'offhook';
+}
+
+async function enter(name: string): Promise<void> {
+  showNotice(null);
+  try {
+    const client = await signIn(name, parameters);
+    rememberedName.set(name);
+    live.client = client;
+    listenTo(client);
+    element('user-name', HTMLElement).textContent = name;
+    element('second-person', HTMLAnchorElement).href = secondPerson(name);
+    showView('idle');
+    callee_input.focus();
+  } catch (error) {
+    showNotice(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function secondPerson(name: string): string {
+  const url = new URL(location.href);
+  url.searchParams.set('name', name === 'bob' ? 'alice' : 'bob');
+  url.searchParams.set('call', name);
+  return url.href;
+}
+
+function listenTo(client: CallClient): void {
+  client.on('log', (text, origin) => happened.write(text, origin));
+  client.on('error', (error) => showNotice(error.verdict));
+  client.on('state', () => showServerState(client));
+  client.on('incoming', (call) => showIncoming(call));
+  showServerState(client);
+}
+
+function showServerState(client: CallClient): void {
+  const dot = element('server-dot', HTMLElement);
+  dot.dataset['state'] = client.state;
+  dot.title = client.state === 'online' ? 'Connected to the server' : 'Not connected to the server';
+  element('server-state', HTMLElement).textContent = dot.title;
+  if (client.state === 'online') showNotice(null);
+}
+
+function leave(): void {
+  live.client?.close();
+  live.client = null;
+  rememberedName.clear();
+  happened.clear();
+  showView('signed-out');
+  name_input.focus();
+}
+
+function dial(user: string, media: MediaKinds): void {
+  if (!live.client || live.call) return;
+  last_dial = { user, media };
+  begin(live.client.dial(user, media), media.video);
+}
+
+/** From here on `call` is the call of this page. */
+function begin(call: Call, video: boolean): void {
+  live.call = call;
+  showNotice(null);
+  showView('call');
+  call.on('state', () => render(call));
+  call.on('ended', (error) => handleEnded(call, error));
+  call_view.show(call, video);
+  render(call);
+}
+
+function render(call: Call): void {
+  if (call !== live.call) return;
+  call_view.render(call);
+  happened.render(call);
+  setTitle(call.state === 'ended' ? null : call.peer);
+}
+
+function handleEnded(call: Call, error: CallError): void {
+  if (call !== live.call) return;
+  happened.render(call);
+  call_view.hide();
+  live.call = null;
+  showSummary(call, error);
+}
+
+function showSummary(call: Call, error: CallError): void {
+  const again = call.direction === 'outgoing' && last_dial !== null && (error.retryable || error.code === 'hangup');
+  element('summary-title', HTMLElement).textContent = endInWords(call, call_view.talked_ms);
+  element('summary-text', HTMLElement).textContent = error.verdict;
+  element('call-again', HTMLButtonElement).hidden = !again;
+  setTitle(null);
+  showView('summary');
+  if (error.code === 'ice_failed' || error.code === 'ice_lost' || error.code === 'error') happened.open();
+  element(again ? 'call-again' : 'done', HTMLButtonElement).focus();
+}
+
+function showIncoming(call: Call): void {
+  if (incoming) return;
+  incoming = call;
+  element('incoming-title', HTMLElement).textContent = `${call.peer} calls`;
+  element('incoming-kind', HTMLElement).textContent = call.remoteMedia.video ? 'Video call' : 'Voice call';
+  element('incoming-face', HTMLElement).textContent = call.peer.slice(0, 1).toUpperCase();
+  setTitle(`${call.peer} calls`);
+  incoming_dialog.showModal();
+  element('accept', HTMLButtonElement).focus();
+  ring_tone.start();
+  call.on('state', () => closeIncoming(call));
+  call.on('ended', (error) => handleMissed(call, error));
+}
+
+function closeIncoming(call: Call): void {
+  if (incoming !== call) return;
+  incoming = null;
+  ring_tone.stop();
+  incoming_dialog.close();
+  setTitle(live.call?.peer ?? null);
+}
+
+/** An incoming call ended; if nobody had answered it here, it is worth a word. */
+function handleMissed(call: Call, error: CallError): void {
+  if (live.call || call === lastAnswered || error.code === 'declined') return;
+  showNotice(`${endInWords(call, 0)}. ${error.verdict}`);
+}
+
+let lastAnswered: Call | null = null;
+
+function answer(): void {
+  const call = incoming;
+  if (!call) return;
+  lastAnswered = call;
+  const media = call.remoteMedia;
+  const before = live.call;
+  live.call = null;
+  before?.end();
+  call_view.hide();
+  last_dial = null;
+  begin(call, media.video);
+  call.accept(media);
+}
+
+element('sign-in-form', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  const name = name_input.value.trim();
+  if (name) void enter(name);
+});
+element('dial-form', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  const user = callee_input.value.trim();
+  const voice = event.submitter instanceof HTMLButtonElement && event.submitter.value === 'audio';
+  if (user) dial(user, { audio: true, video: !voice });
+});
+element('sign-out', HTMLButtonElement).addEventListener('click', leave);
+element('accept', HTMLButtonElement).addEventListener('click', answer);
+element('decline', HTMLButtonElement).addEventListener('click', () => incoming?.reject());
+incoming_dialog.addEventListener('cancel', (event) => {
+  event.preventDefault();
+  incoming?.reject();
+});
+element('call-again', HTMLButtonElement).addEventListener('click', () => {
+  if (last_dial) dial(last_dial.user, last_dial.media);
+});
+element('done', HTMLButtonElement).addEventListener('click', () => {
+  showView('idle');
+  callee_input.focus();
+});
+
+name_input.value = parameters.name || rememberedName.get();
+callee_input.value = parameters.call;
+showView('signed-out');
+if (rememberedName.get() && (!parameters.name || parameters.name === rememberedName.get())) void enter(rememberedName.get());
+else name_input.focus();

@@ -1,0 +1,63 @@
+import { CallClient, type RelayTransport } from 'offhook';
+
+const name_key = 'offhook.name';
+
+/** What the address of the page asks for. */
+export interface PageParameters {
+  name: string;
+  call: string;
+  relay_only: boolean;
+  transports: RelayTransport[] | null;
+}
+
+export function pageParameters(): PageParameters {
+  const query = new URLSearchParams(location.search);
+  const transports = (query.get('transport') ?? '').split(',').filter((word): word is RelayTransport => ['udp', 'tcp', 'tls'].includes(word));
+  return {
+    name: query.get('name') ?? '',
+    call: query.get('call') ?? '',
+    relay_only: query.get('policy') === 'relay',
+    transports: transports.length > 0 ? transports : null,
+  };
+}
+
+/** The name of this tab: two tabs are two people. */
+export const rememberedName = {
+  get: (): string => sessionStorage.getItem(name_key) ?? '',
+  set: (name: string): void => sessionStorage.setItem(name_key, name),
+  clear: (): void => sessionStorage.removeItem(name_key),
+};
+
+/** Asks the server for a token as `name`. Rejects with a sentence for the person. */
+async function devToken(name: string): Promise<string> {
+  const response = await fetch(`api/dev/token?user=${encodeURIComponent(name)}`, { cache: 'no-store' }).catch(() => {
+    throw new Error('The server cannot be reached. Check that it runs, then try again.');
+  });
+  if (response.status === 404) {
+    throw new Error(
+      'This server takes its users from an app: the app’s backend signs a token for each of them. ' +
+        'To try calls without an app, start the server with --dev.',
+    );
+  }
+  const body = (await response.json().catch(() => ({}))) as { token?: string; error?: { message?: string } };
+  if (!response.ok || !body.token) throw new Error(body.error?.message ?? `The server answered ${response.status}.`);
+  return body.token;
+}
+
+/** Signs in. Rejects with a sentence for the person. */
+export async function signIn(name: string, parameters: PageParameters): Promise<CallClient> {
+  let first: string | null = await devToken(name);
+  // Software encoding of a large picture needs more than two cores.
+  const large = navigator.hardwareConcurrency > 2 && !navigator.webdriver;
+  return new CallClient({
+    url: new URL('.', location.href).href,
+    getToken: () => {
+      const token = first;
+      first = null;
+      return token ?? devToken(name);
+    },
+    devices: { video: large ? { width: { ideal: 1280 }, height: { ideal: 720 } } : {} },
+    iceTransportPolicy: parameters.relay_only ? 'relay' : 'all',
+    ...(parameters.transports ? { relayTransports: parameters.transports } : {}),
+  });
+}
