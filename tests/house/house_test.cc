@@ -43,7 +43,7 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     {"service/signal", {"base", "crypto", "wire", "core", "io"}},
     {"service/credentials", {"base", "crypto", "wire", "core", "io"}},
     {"service/web", {"base", "crypto", "wire", "core", "io"}},
-    {"cmd", {"base", "service"}},
+    {"cmd", {"base", "crypto", "service"}},
 };
 
 struct ForbiddenWord {

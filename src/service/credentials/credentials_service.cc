@@ -53,7 +53,8 @@ CredentialsService::CredentialsService(CredentialsSettings settings, Random& ran
 Result<void, std::string> CredentialsService::load_shared_secrets() {
   std::vector<Secret> secrets = settings_.shared_secrets;
   if (secrets.empty()) {
-    // The version is read first: a rotation in between is then seen at the next look.
+    if (auto made = load_or_make_turn_secrets(settings_.state_dir, random_); !made) return fail(made.error());
+    // The version is read before the secrets: a rotation in between is then seen at the next look.
     secrets_version_ = io::file_version(turn_secrets_path(settings_.state_dir));
     auto loaded = load_or_make_turn_secrets(settings_.state_dir, random_);
     if (!loaded) return fail(loaded.error());

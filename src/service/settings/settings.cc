@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+#include "service/settings/text_fault.h"
+
 namespace offhook::settings {
 namespace {
 
@@ -47,20 +49,6 @@ std::string nearest_key(std::string_view key) {
     }
   }
   return std::string(best);
-}
-
-// toml++ 3.3 reaches undefined behaviour on U+FB26 to U+FEFE (its table of white space). In UTF-8 these, and a few
-// neighbours, are EF AC.. to EF BB..; a byte order mark (EF BB BF) is fine. Returns the line of the first, or 0.
-std::size_t line_of_refused_character(std::string_view text) {
-  for (std::size_t at = text.find('\xEF'); at < text.size(); at = text.find('\xEF', at + 1)) {
-    const auto second = static_cast<unsigned char>(at + 1 < text.size() ? text[at + 1] : 0);
-    const auto third = static_cast<unsigned char>(at + 2 < text.size() ? text[at + 2] : 0);
-    const bool byte_order_mark = second == 0xBB && third == 0xBF;
-    if (second >= 0xAC && second <= 0xBB && !byte_order_mark) {
-      return 1 + static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-    }
-  }
-  return 0;
 }
 
 std::optional<std::string> scalar_text(const toml::node& node) {
@@ -136,11 +124,11 @@ Result<void, SettingError> SettingsBuilder::apply(const SettingRow& row, std::sp
 }
 
 Result<void, SettingError> SettingsBuilder::apply_toml(std::string_view text, std::string_view file_name) {
-  if (const std::size_t line = line_of_refused_character(text); line != 0) {
-    return fail(SettingError{std::string(file_name) + " line " + std::to_string(line), "",
-                             "it holds a character between U+FB00 and U+FEFE; write it another way"});
+  const auto plain = plain_toml(text);
+  if (!plain) {
+    return fail(SettingError{std::string(file_name) + " line " + std::to_string(plain.error().line), "", plain.error().what});
   }
-  const toml::parse_result parsed = toml::parse(text, file_name);
+  const toml::parse_result parsed = toml::parse(*plain, file_name);
   if (!parsed) {
     const toml::source_region& at = parsed.error().source();
     return fail(SettingError{std::string(file_name) + " line " + std::to_string(at.begin.line), "",

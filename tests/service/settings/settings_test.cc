@@ -98,13 +98,20 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"prot = 1", "there is no such setting; did you mean port?"},
       {"port = ", "the file must be TOML"},
       {"[relay]\nport = 1", "there is no such setting"},
-      {"# ok\nrealm = \"\xEF\xAC\xA6\"", "line 2 is not allowed here: it holds a character between"},
+      {"# ok\nrealm = 5\xC3\xA9", "line 2 is not allowed here: letters beyond ASCII are written as escapes"},
+      {"realm = \"\"\"off\nhook\"\"\"", "line 1 is not allowed here: a text must end on the line"},
+      {"\n\nrealm = 'offhook", "line 3 is not allowed here: a text must end on the line"},
   };
   for (const auto& one : kCases) {
     const auto settings = from_toml(one.toml);
     ASSERT_FALSE(settings) << one.toml;
     EXPECT_NE(settings.error().text().find(one.message), std::string::npos) << settings.error().text();
   }
+}
+
+TEST(Settings, LettersBeyondAsciiAreFineInCommentsAndAsEscapes) {
+  EXPECT_EQ(from_toml("realm = \"\\\\caf\\u00e9 #\"  # r\xC3\xA9gl\xC3\xA9\n")->realm, "\\caf\xC3\xA9 #");
+  EXPECT_EQ(from_toml("\xEF\xBB\xBFport = 3480")->port, 3480);
 }
 
 TEST(Settings, ASecretIsNeverPrinted) {

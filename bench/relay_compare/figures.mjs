@@ -1,0 +1,121 @@
+// From the generator's raw numbers to the figures of the table.
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const spread = values => ({ median: median(values), min: Math.min(...values), max: Math.max(...values) });
+const sum = (phases, field) => phases.reduce((total, phase) => total + phase[field], 0);
+
+// Work of others on the server's core, or of the host, that makes a run worthless.
+const disturbedShare = 0.05;
+export function disturbed(run) {
+  return run.phases.some(({ cpu }) => cpu.foreign_s + cpu.steal_s > disturbedShare * cpu.wall_s);
+}
+
+// One row for each load, direction and server slot; `runs` as [{slot, round, result}], warm-up round left out.
+export function rowsOf(runs, slots) {
+  const rows = [];
+  const shapes = runs[0].result.phases.map(({ load, direction, rate_pps }) => ({ load, direction, rate_pps }));
+  shapes.forEach((shape, index) => {
+    for (const slot of slots) {
+      const phases = runs.filter(run => run.slot === slot).map(run => run.result.phases[index]);
+      rows.push({
+        ...shape,
+        server: slot,
+        per_core_s: spread(phases.map(({ measured_received, cpu }) => measured_received / cpu.core_s)),
+        per_process_s: spread(phases.map(({ measured_received, cpu }) => measured_received / cpu.process_s)),
+        received_pps: spread(phases.map(({ measured_received, cpu }) => measured_received / cpu.wall_s)),
+        core_share: median(phases.map(({ cpu }) => cpu.core_s / cpu.wall_s)),
+        user_share: median(phases.map(({ cpu }) => cpu.process_user_s / cpu.core_s)),
+        sent: sum(phases, 'sent'),
+        lost: sum(phases, 'lost'),
+        duplicated: sum(phases, 'duplicated'),
+        corrupted: sum(phases, 'corrupted'),
+        misrouted: sum(phases, 'misrouted'),
+        reordered: sum(phases, 'reordered'),
+      });
+    }
+  });
+  return rows;
+}
+
+export function setUpsOf(runs, slots) {
+  return slots.map(slot => {
+    const results = runs.filter(run => run.slot === slot).map(run => run.result);
+    return {
+      server: slot,
+      per_wall_s: spread(results.map(result => result.allocations / result.set_up.wall_s)),
+      cpu_us: spread(results.map(result => result.set_up.core_s / result.allocations * 1e6)),
+    };
+  });
+}
+
+// The last slot against the first, row by row; the goal is measured on the core.
+export function ratiosOf(rows, slots) {
+  const [first, last] = [slots[0], slots[slots.length - 1]];
+  if (first === last) return [];
+  const of = slot => rows.filter(row => row.server === slot);
+  return of(first).map((base, index) => ({
+    load: base.load,
+    direction: base.direction,
+    of: last,
+    to: first,
+    ratio: of(last)[index].per_core_s.median / base.per_core_s.median,
+  }));
+}
+
+const thousands = value => (value / 1000).toFixed(0);
+const range = ({ min, max }) => `${thousands(min)}-${thousands(max)}`;
+const percent = value => `${(value * 100).toFixed(0)} %`;
+
+function table(header, lines) {
+  const widths = header.map((title, column) => Math.max(title.length, ...lines.map(line => line[column].length)));
+  const print = cells => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  return [print(header), `|${widths.map(width => '-'.repeat(width + 2)).join('|')}|`, ...lines.map(print)].join('\n');
+}
+
+const arrow = { up: 'up (ChannelData to UDP)', down: 'down (UDP to ChannelData)' };
+const loadOf = row => (row.load === 'paced' ? `${thousands(row.rate_pps)} kpps` : 'saturated');
+
+export function markdown(rows, setUps, ratios) {
+  const header = ['load', 'direction', 'server', 'k packets / CPU-s', 'min-max', 'process only', 'received kpps',
+    'core busy', 'lost', 'dup/corrupt/misrouted'];
+  const lines = rows.map(row => [loadOf(row), arrow[row.direction], row.server, thousands(row.per_core_s.median),
+    range(row.per_core_s), thousands(row.per_process_s.median), thousands(row.received_pps.median),
+    percent(row.core_share), `${(row.lost / row.sent * 100).toFixed(3)} %`,
+    `${row.duplicated}/${row.corrupted}/${row.misrouted}`]);
+  const parts = [table(header, lines), table(['server', 'allocations / s', 'CPU µs each'], setUps.map(setUp => [
+    setUp.server, setUp.per_wall_s.median.toFixed(0), setUp.cpu_us.median.toFixed(0)]))];
+  if (ratios.length > 0) {
+    parts.push(table(['load', 'direction', `${ratios[0].of} / ${ratios[0].to}`],
+      ratios.map(ratio => [ratio.load, arrow[ratio.direction], ratio.ratio.toFixed(2)])));
+  }
+  return parts.join('\n\n');
+}
+
+// Bars of the medians with whiskers from least to most, as one SVG file.
+export function svg(rows, slots) {
+  const colours = ['#8a8f98', '#1769e0', '#2a9d5c', '#c2571a'];
+  const most = Math.max(...rows.map(row => row.per_core_s.max));
+  const [left, width, step] = [250, 420, 24];
+  const x = value => (left + value / most * width).toFixed(1);
+  const bars = rows.map((row, index) => {
+    const y = 40 + index * step + Math.floor(index / slots.length) * 10;
+    const { median: middle, min, max } = row.per_core_s;
+    const colour = colours[slots.indexOf(row.server) % colours.length];
+    return `<text x="${left - 8}" y="${y + 13}" text-anchor="end">${loadOf(row)}, ${row.direction}, ${row.server}</text>
+<rect x="${left}" y="${y}" width="${(x(middle) - left).toFixed(1)}" height="17" fill="${colour}"/>
+<path d="M${x(min)} ${y + 8.5}H${x(max)}M${x(min)} ${y + 5}v7M${x(max)} ${y + 5}v7" stroke="#222" fill="none"/>
+<text x="${Number(x(max)) + 8}" y="${y + 13}">${thousands(middle)} k</text>`;
+  });
+  const height = 60 + rows.length * step + rows.length / slots.length * 10;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 ${height}" font-family="sans-serif" font-size="12">
+<rect width="760" height="${height}" fill="#fff"/>
+<text x="16" y="22" font-size="14">Packets relayed per server CPU-second (median, least to most)</text>
+${bars.join('\n')}
+</svg>
+`;
+}

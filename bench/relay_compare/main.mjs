@@ -1,0 +1,306 @@
+// bench/relay: see `usage`. Servers take turns round by round under the same load; the first round is a warm-up.
+import { execFileSync, spawn } from 'node:child_process';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { disturbed, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
+import { Network, addresses } from './network.mjs';
+import { Server, kinds, port, secret } from './servers.mjs';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+
+const usage = `usage: bench/relay [options]        (as root: it makes network namespaces)
+
+Packets relayed per server CPU-second, kernel work included, for the same load on each server.
+
+  --server WHICH       coturn, offhook, both, or a list such as coturn,coturn        (default both)
+  --rounds N           rounds, of which the first is a warm-up and is dropped        (default 6)
+  --seconds S          length of each of the four measurements of a run              (default 4)
+  --allocations N      allocations, each with one channel                            (default 1000)
+  --payload BYTES      bytes in a ChannelData message, 16 to 1400                    (default 172)
+  --rate PPS           offered rate of the paced measurements                        (default 60000)
+  --window N           packets under way in the saturated measurements               (default 128)
+  --burst N            packets of one flow in a row, 1 to 64 (> 1 needs ethtool)     (default 1)
+  --cores S,G          core of the server, core of the generator                     (default 1,0)
+  --steering           each core receives its own packets, interrupts between cores included (network.mjs says more)
+  --coturn PROGRAM     (default turnserver)      --offhook PROGRAM  (default build/release/offhook)
+  --load-program FILE  (default build/release/bench/bench_relay_load, built if missing)
+  --output DIR         for relay.json, relay.md and relay.svg                        (default build/bench)
+
+examples:
+  bench/relay                                    offhook against coturn, about four minutes
+  bench/relay --server coturn,coturn --rounds 4  coturn against itself: the noise of this machine
+  bench/relay --server offhook --rounds 2 --seconds 2 --allocations 100
+
+Exit status: 0 good; 1 a packet came twice, damaged or at the wrong place, or the last server relays fewer packets per
+CPU-second at saturation than the first; 2 bad usage or something missing.
+`;
+
+class Problem extends Error {} // said in one line, exit status 2
+
+const options = {
+  server: { type: 'string', default: 'both' },
+  rounds: { type: 'string', default: '6' },
+  seconds: { type: 'string', default: '4' },
+  allocations: { type: 'string', default: '1000' },
+  payload: { type: 'string', default: '172' },
+  rate: { type: 'string', default: '60000' },
+  window: { type: 'string', default: '128' },
+  burst: { type: 'string', default: '1' },
+  cores: { type: 'string', default: '1,0' },
+  steering: { type: 'boolean' },
+  coturn: { type: 'string', default: 'turnserver' },
+  offhook: { type: 'string', default: join(root, 'build/release/offhook') },
+  'load-program': { type: 'string' },
+  output: { type: 'string', default: join(root, 'build/bench') },
+  help: { type: 'boolean', short: 'h' },
+};
+
+function numberOf(values, flag, least, most, whole = true) {
+  const value = Number(values[flag]);
+  if (!(value >= least && value <= most) || (whole && !Number.isInteger(value))) {
+    throw new Problem(`--${flag} ${values[flag]}: a ${whole ? 'whole ' : ''}number from ${least} to ${most} is needed`);
+  }
+  return value;
+}
+
+function slotsOf(text) {
+  const names = text === 'both' ? ['coturn', 'offhook'] : text.split(',');
+  for (const name of names) {
+    if (!kinds.includes(name)) throw new Problem(`--server ${name}: there are ${kinds.join(', ')} and both`);
+  }
+  return names.map((kind, index) => ({ kind, name: names.indexOf(kind) === index ? kind : `${kind} (${index + 1})` }));
+}
+
+function coresOf(text) {
+  const match = /^(\d+),(\d+)$/.exec(text);
+  const count = cpus().length;
+  const [server, generator] = match ? [Number(match[1]), Number(match[2])] : [NaN, NaN];
+  if (!(server < count && generator < count) || server === generator) {
+    throw new Problem(`--cores ${text}: two different cores of the ${count} here are needed, such as 1,0`);
+  }
+  return { server, generator };
+}
+
+function planOf() {
+  let values;
+  try {
+    ({ values } = parseArgs({ options, allowPositionals: false }));
+  } catch (error) {
+    throw new Problem(`${error.message} (bench/relay --help)`);
+  }
+  if (values.help) return null;
+  return {
+    slots: slotsOf(values.server),
+    rounds: numberOf(values, 'rounds', 2, 100),
+    load: {
+      seconds: numberOf(values, 'seconds', 0.5, 30, false),
+      allocations: numberOf(values, 'allocations', 1, 20000),
+      payload: numberOf(values, 'payload', 16, 1400),
+      rate: numberOf(values, 'rate', 100, 10000000),
+      window: numberOf(values, 'window', 1, 65536),
+      burst: numberOf(values, 'burst', 1, 64),
+    },
+    cores: coresOf(values.cores),
+    steering: values.steering ?? false,
+    programs: { coturn: values.coturn, offhook: values.offhook },
+    loadProgram: values['load-program'] ?? join(root, 'build/release/bench/bench_relay_load'),
+    mayBuild: values['load-program'] === undefined,
+    output: resolve(values.output),
+  };
+}
+
+function find(program) {
+  const candidates = program.includes('/') ? [resolve(program)]
+    : [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].map(directory => join(directory, program));
+  return candidates.find(candidate => {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function checkMachine(plan) {
+  if (process.getuid() !== 0) throw new Problem('root is needed, to make network namespaces: sudo bench/relay');
+  const tools = { ip: 'iproute2', taskset: 'util-linux', ...(plan.load.burst > 1 ? { ethtool: 'ethtool' } : {}) };
+  for (const [tool, packageName] of Object.entries(tools)) {
+    if (!find(tool)) throw new Problem(`${tool} is missing: apt-get install ${packageName}`);
+  }
+  const advice = { coturn: 'apt-get install coturn, or --coturn PROGRAM', offhook: 'tools/build release, or --offhook PROGRAM' };
+  for (const { kind } of plan.slots) {
+    const found = find(plan.programs[kind]);
+    if (!found) throw new Problem(`${kind}: no program ${plan.programs[kind]}; ${advice[kind]}`);
+    plan.programs[kind] = found;
+  }
+  if (!find(plan.loadProgram)) {
+    if (!plan.mayBuild) throw new Problem(`no program ${plan.loadProgram}`);
+    say('building bench_relay_load ...');
+    execFileSync(join(root, 'tools/build'), ['release', 'bench_relay_load'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+  if (loadavg()[0] > 0.5) say(`the machine is busy (load ${loadavg()[0].toFixed(1)}): figures will be noisy`);
+}
+
+const say = text => console.error(`bench/relay: ${text}`);
+
+class Comparison {
+  constructor(plan) {
+    this.plan = plan;
+    this.directory = mkdtempSync(join(tmpdir(), 'offhook-bench-'));
+    this.server = null;
+    this.generator = null;
+    this.network = null;
+  }
+
+  async run() {
+    const { rounds, slots, cores, load } = this.plan;
+    this.network = new Network(cores.server, cores.generator, this.plan.steering, load.burst > 1);
+    const runs = [];
+    for (let round = 0; round < rounds; ++round) {
+      for (const slot of slots) {
+        const result = await this.undisturbed(slot, round);
+        const saturated = result.phases.filter(phase => phase.load === 'saturated')
+          .map(({ direction, measured_received, cpu }) => `${direction} ${(measured_received / cpu.core_s / 1000).toFixed(0)} k`);
+        say(`round ${round + 1}/${rounds}${round === 0 ? ' (warm-up)' : ''}, ${slot.name}: ${saturated.join(', ')} packets / CPU-s`);
+        runs.push({ round, slot: slot.name, result });
+      }
+    }
+    return runs;
+  }
+
+  // A run that others disturbed is repeated, twice at most; then it counts, and is marked.
+  async undisturbed(slot, round) {
+    for (let attempt = 0; ; ++attempt) {
+      const result = await this.once(slot, `${round}-${attempt}`);
+      result.disturbed = disturbed(result);
+      if (!result.disturbed || attempt === 2) return result;
+      say(`others used the server's core while ${slot.name} ran; once more`);
+    }
+  }
+
+  async once(slot, label) {
+    const { plan, network } = this;
+    const directory = join(this.directory, `${slot.name.replace(/\W+/g, '-')}-${label}`);
+    this.server = new Server(slot.kind, plan.programs[slot.kind], network.server, plan.cores.server, directory);
+    try {
+      return await this.generate();
+    } catch (error) {
+      throw new Problem(`${slot.name}: ${error.message}\n  its last words:\n${this.server.lastWords()}`);
+    } finally {
+      await this.server.stop();
+      this.server = null;
+    }
+  }
+
+  async generate() {
+    const { plan, network } = this;
+    const flags = Object.entries({
+      server: `${addresses.serverForClients}:${port}`, secret, 'server-pid': this.server.pid,
+      'server-core': plan.cores.server, 'client-netns': `/run/netns/${network.clients}`,
+      'peer-netns': `/run/netns/${network.peers}`, ...plan.load,
+    }).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
+    const generator = spawn('taskset', ['-c', String(plan.cores.generator), plan.loadProgram, ...flags],
+      { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.generator = generator;
+    let [output, errors] = ['', ''];
+    generator.stdout.on('data', text => { output += text; });
+    generator.stderr.on('data', text => { errors += text; });
+    const done = new Promise((resolveDone, reject) => {
+      generator.once('error', reject);
+      generator.once('close', code => {
+        if (code === 0) resolveDone(JSON.parse(output));
+        else reject(new Error(errors.trim() || `the generator ended with status ${code}`));
+      });
+    });
+    const ended = this.server.ended.then(how => { throw new Error(`the server ended (${how})`); });
+    try {
+      return await Promise.race([done, ended]);
+    } finally {
+      done.catch(() => {}); // the loser of the race
+      ended.catch(() => {});
+      if (generator.exitCode === null) generator.kill('SIGKILL');
+      this.generator = null;
+    }
+  }
+
+  // Leaves nothing behind, on every way out.
+  close() {
+    this.generator?.kill('SIGKILL');
+    this.server?.kill();
+    this.network?.remove();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+// Fewer quiet rounds than this a server make no median.
+const quietRoundsNeeded = 3;
+
+// Without the warm-up round, and without disturbed runs where enough quiet ones are left.
+function countedRuns(runs, names) {
+  const measured = runs.filter(run => run.round > 0);
+  const quiet = measured.filter(run => !run.result.disturbed);
+  const enough = names.every(name => quiet.filter(run => run.slot === name).length >= quietRoundsNeeded);
+  return { counted: enough ? quiet : measured, disturbedRuns: measured.length - quiet.length, all: measured.length, enough };
+}
+
+function report(plan, runs) {
+  const names = plan.slots.map(slot => slot.name);
+  const { counted: measured, disturbedRuns, all, enough } = countedRuns(runs, names);
+  const rows = rowsOf(measured, names);
+  const ratios = ratiosOf(rows, names);
+  const setUps = setUpsOf(measured, names);
+  const text = markdown(rows, setUps, ratios);
+  const machine = { processor: cpus()[0].model, cores: cpus().length, kernel: release() };
+  mkdirSync(plan.output, { recursive: true });
+  writeFileSync(join(plan.output, 'relay.json'),
+    `${JSON.stringify({ machine, load: plan.load, programs: plan.programs, rows, setUps, ratios, runs }, null, 1)}\n`);
+  writeFileSync(join(plan.output, 'relay.md'), `${text}\n`);
+  writeFileSync(join(plan.output, 'relay.svg'), svg(rows, names));
+
+  const { allocations, payload, burst } = plan.load;
+  console.log(`${allocations} allocations, ${payload} bytes, bursts of ${burst}; ${measured.length} runs counted; ` +
+    `${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}\n\n${text}\n`);
+  if (disturbedRuns > 0) {
+    console.log(`${disturbedRuns} of ${all} runs were disturbed by others on the server's core; ${enough ? 'they are left out.'
+      : 'NOISY: too few quiet ones are left, so all are counted. Repeat on a quiet machine.'}`);
+  }
+  console.log(`written: ${join(plan.output, 'relay.json')}, relay.md, relay.svg`);
+
+  const faults = rows.reduce((total, row) => total + row.duplicated + row.corrupted + row.misrouted, 0);
+  if (faults > 0) console.log(`FAULT: ${faults} packets came twice, damaged or at the wrong place.`);
+  const behind = ratios.filter(ratio => ratio.load === 'saturated' && ratio.ratio < 1);
+  for (const { of, to, direction, ratio } of behind) {
+    console.log(`BEHIND: ${of} relays ${ratio.toFixed(2)} times the packets per CPU-second of ${to}, ${direction}.`);
+  }
+  return faults > 0 || behind.length > 0 ? 1 : 0;
+}
+
+async function main() {
+  const plan = planOf();
+  if (plan === null) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  checkMachine(plan);
+  const comparison = new Comparison(plan);
+  for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) {
+    process.once(signal, () => {
+      comparison.close();
+      process.exit(status);
+    });
+  }
+  try {
+    return report(plan, await comparison.run());
+  } finally {
+    comparison.close();
+  }
+}
+
+main().then(status => { process.exitCode = status; }, error => {
+  say(error instanceof Problem ? error.message : error.stack);
+  process.exitCode = 2;
+});

@@ -1,0 +1,93 @@
+// Three network namespaces in a row: clients - server - peers, joined by veth pairs.
+//
+// A packet that enters a veth pair is received by the core that sent it. So the server's core pays for one reception a
+// packet, as it would with a network between: the one at the far end, in place of its own, which the generator's core
+// has done. With `steering` (receive packet steering) each side does its own, at the price of an interrupt from core to
+// core for nearly every packet; in a virtual machine that costs more than all the rest, and hides what is compared.
+import { execFileSync } from 'node:child_process';
+
+export const addresses = {
+  serverForClients: '10.99.1.1',
+  clientGateway: '10.99.1.2',
+  serverForPeers: '10.99.2.1',
+  peerGateway: '10.99.2.2',
+  clients: '198.18.0.0/16', // RFC 2544: set aside for benchmarks
+  peers: '198.19.0.0/16',
+};
+
+function run(...command) {
+  try {
+    execFileSync(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
+  } catch (error) {
+    throw new Error(`${command.join(' ')}: ${String(error.stderr ?? error.message).trim()}`);
+  }
+}
+
+// The bitmap of one core as the kernel reads it: hexadecimal, a comma every 32 bits.
+function coreBitmap(core) {
+  return (1n << BigInt(core)).toString(16).replace(/\B(?=(.{8})+$)/g, ',');
+}
+
+function join(far, near, device, nearAddress, farAddress) {
+  run('ip', '-n', near, 'link', 'add', device, 'type', 'veth', 'peer', 'name', device, 'netns', far);
+  for (const [namespace, address] of [[near, nearAddress], [far, farAddress]]) {
+    run('ip', '-n', namespace, 'address', 'add', `${address}/30`, 'dev', device);
+    run('ip', '-n', namespace, 'link', 'set', device, 'up');
+  }
+}
+
+// Makes the namespace hold every address of the prefix, without one line for each.
+function ownPrefix(namespace, prefix, gateway) {
+  run('ip', '-n', namespace, 'route', 'add', 'local', prefix, 'dev', 'lo');
+  run('ip', '-n', namespace, 'route', 'add', 'default', 'via', gateway);
+}
+
+function steer(namespace, device, core) {
+  const file = `/sys/class/net/${device}/queues/rx-0/rps_cpus`;
+  run('ip', 'netns', 'exec', namespace, 'sh', '-c', `echo ${coreBitmap(core)} > ${file}`);
+}
+
+// GSO packets of the server are cut before they leave it, as by a network card that cannot: otherwise the receiver
+// would get them whole, and cut them at its own cost.
+function cutInServer(namespace, devices) {
+  for (const device of devices) {
+    run('ip', 'netns', 'exec', namespace, 'ethtool', '-K', device, 'tx-udp-segmentation', 'off');
+  }
+}
+
+export class Network {
+  constructor(serverCore, generatorCore, steering, bursts) {
+    this.clients = `offhook-bench-clients-${process.pid}`;
+    this.server = `offhook-bench-server-${process.pid}`;
+    this.peers = `offhook-bench-peers-${process.pid}`;
+    this.made = [];
+    for (const namespace of [this.clients, this.server, this.peers]) {
+      run('ip', 'netns', 'add', namespace);
+      this.made.push(namespace);
+      run('ip', '-n', namespace, 'link', 'set', 'lo', 'up');
+    }
+    join(this.clients, this.server, 'clients', addresses.serverForClients, addresses.clientGateway);
+    join(this.peers, this.server, 'peers', addresses.serverForPeers, addresses.peerGateway);
+    ownPrefix(this.clients, addresses.clients, addresses.serverForClients);
+    ownPrefix(this.peers, addresses.peers, addresses.serverForPeers);
+    run('ip', '-n', this.server, 'route', 'add', addresses.clients, 'via', addresses.clientGateway);
+    run('ip', '-n', this.server, 'route', 'add', addresses.peers, 'via', addresses.peerGateway);
+    if (steering) {
+      steer(this.server, 'clients', serverCore);
+      steer(this.server, 'peers', serverCore);
+      steer(this.clients, 'clients', generatorCore);
+      steer(this.peers, 'peers', generatorCore);
+    }
+    if (bursts) cutInServer(this.server, ['clients', 'peers']);
+  }
+
+  remove() {
+    for (const namespace of this.made.splice(0)) {
+      try {
+        run('ip', 'netns', 'delete', namespace);
+      } catch (error) {
+        console.error(`bench/relay: ${error.message}`);
+      }
+    }
+  }
+}

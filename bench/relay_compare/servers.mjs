@@ -1,0 +1,69 @@
+// The servers under test: how each is started for one round, on one core, with one relay thread.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { addresses } from './network.mjs';
+
+export const port = 3478;
+export const secret = 'bench-secret-of-32-bytes-or-more';
+const realm = 'bench.invalid';
+const relayPorts = { low: 20000, high: 59999 };
+const endOfServer_ms = 10000;
+
+const commands = {
+  coturn: (program, directory) => [
+    program, '-n', '--use-auth-secret', `--static-auth-secret=${secret}`, `--realm=${realm}`,
+    `--listening-ip=${addresses.serverForClients}`, `--listening-port=${port}`,
+    `--relay-ip=${addresses.serverForPeers}`, `--min-port=${relayPorts.low}`, `--max-port=${relayPorts.high}`,
+    '--relay-threads=1', '--no-tls', '--no-dtls', '--no-tcp', '--no-cli', '--no-rfc5780',
+    '--log-file=stdout',
+    `--userdb=${join(directory, 'turndb')}`, `--pidfile=${join(directory, 'turnserver.pid')}`,
+  ],
+  offhook: (program, directory) => [
+    program, 'serve', '--listen-address', addresses.serverForClients, '--port', String(port),
+    '--relay-address', addresses.serverForPeers, '--relay-ports', `${relayPorts.low}-${relayPorts.high}`,
+    '--secret', secret, '--realm', realm, '--shards', '1', '--allow-peer', addresses.peers,
+    '--state-dir', join(directory, 'state'), '--http-port', '8080',
+  ],
+};
+
+export const kinds = Object.keys(commands);
+
+export class Server {
+  // Starts it inside the namespace, pinned to the core. `directory` is its own and empty.
+  constructor(kind, program, namespace, core, directory) {
+    mkdirSync(directory, { recursive: true });
+    this.kind = kind;
+    this.output = join(directory, 'output.log');
+    const output = openSync(this.output, 'w');
+    // exec all the way: the pid that we hold is the server's own.
+    const command = commands[kind](program, directory);
+    this.child = spawn('ip', ['netns', 'exec', namespace, 'taskset', '-c', String(core),
+      'sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh', ...command], { stdio: ['ignore', output, output] });
+    closeSync(output);
+    this.ended = new Promise(resolve => {
+      this.child.once('exit', (code, signal) => resolve(signal ?? `status ${code}`));
+      this.child.once('error', error => resolve(error.message));
+    });
+  }
+
+  get pid() { return this.child.pid; }
+  get running() { return this.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null; }
+
+  lastWords() {
+    const said = readFileSync(this.output, 'utf8').trim() || '(it said nothing)';
+    return said.split('\n').slice(-15).map(line => `    ${line}`).join('\n');
+  }
+
+  async stop() {
+    if (this.running) this.child.kill('SIGTERM');
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), endOfServer_ms);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  // For an exit that cannot wait.
+  kill() {
+    if (this.running) this.child.kill('SIGKILL');
+  }
+}

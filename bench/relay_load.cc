@@ -1,0 +1,168 @@
+// bench_relay_load: loads a TURN server with ChannelData in both directions and says, in JSON, what arrived
+// and what it cost the server. bench/relay builds the network around it, starts the servers and compares
+// them.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "relay_load/allocations.h"
+#include "relay_load/flow_check.h"
+#include "relay_load/namespace_socket.h"
+#include "relay_load/phase.h"
+#include "relay_load/server_cpu.h"
+
+namespace offhook::bench {
+namespace {
+
+constexpr std::uint16_t kClientPort = 40000;
+constexpr std::uint16_t kPeerPort = 50000;
+constexpr double kServerStart_s = 15;
+constexpr std::int64_t kCredentialLifetime_s = 86400;
+
+struct Options {
+  std::string client_netns;
+  std::string peer_netns;
+  std::string server;
+  std::string secret;
+  std::string first_client = "198.18.0.1";
+  std::string first_peer = "198.19.0.1";
+  int server_pid = 0;
+  unsigned server_core = 0;
+  std::size_t allocations = 1000;
+  std::size_t payload = 172;
+  double rate = 60000;
+  std::size_t window = 128;
+  std::size_t burst = 1;
+  double warm_up = 0.5;
+  double seconds = 4;
+};
+
+struct Failure {
+  std::string what;
+};
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--server", options.server, "ADDRESS:PORT of the TURN server (IPv4)")->required();
+  app.add_option("--secret", options.secret, "shared secret of its ephemeral usernames")->required();
+  app.add_option("--server-pid", options.server_pid, "process whose CPU time is read")->required();
+  app.add_option("--server-core", options.server_core, "core that the server alone is pinned to")->required();
+  app.add_option("--client-netns", options.client_netns, "network namespace of the clients (a path)");
+  app.add_option("--peer-netns", options.peer_netns, "network namespace of the peers (a path)");
+  app.add_option("--first-client", options.first_client, "address of the first client; the others follow");
+  app.add_option("--first-peer", options.first_peer, "address of the first peer; the others follow");
+  app.add_option("--allocations", options.allocations)->check(CLI::Range(1, 60000));
+  app.add_option("--payload", options.payload, "bytes in a ChannelData message")->check(CLI::Range(16, 1400));
+  app.add_option("--rate", options.rate, "packets a second of the paced phases")->check(CLI::PositiveNumber);
+  app.add_option("--window", options.window, "packets under way at saturation")->check(CLI::Range(1, 65536));
+  app.add_option("--burst", options.burst, "packets of one flow in a row")->check(CLI::Range(1, 64));
+  app.add_option("--warm-up", options.warm_up, "seconds of load before each measurement")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--seconds", options.seconds, "seconds of each measurement")->check(CLI::Range(0.1, 60.0));
+}
+
+Result<std::uint32_t, Failure> parse_ipv4(const std::string& text, const char* flag) {
+  const auto ip = Ip::parse(text);
+  if (!ip || !ip->is_v4()) return fail(Failure{fmt::format("{}: '{}' is no IPv4 address", flag, text)});
+  return Reader(ip->octets()).u32();
+}
+
+Result<AllocationPlan, Failure> plan_of(const Options& options) {
+  const auto server = Address::parse(options.server);
+  if (!server || !server->ip.is_v4()) {
+    return fail(Failure{fmt::format("--server: '{}' is no IPv4 ADDRESS:PORT", options.server)});
+  }
+  const auto first_client = parse_ipv4(options.first_client, "--first-client");
+  if (!first_client) return fail(first_client.error());
+  const auto first_peer = parse_ipv4(options.first_peer, "--first-peer");
+  if (!first_peer) return fail(first_peer.error());
+  AllocationPlan plan;
+  plan.server = {Reader(server->ip.octets()).u32(), server->port};
+  plan.count = options.allocations;
+  plan.first_client_ip = *first_client;
+  plan.first_peer_ip = *first_peer;
+  plan.peer_port = kPeerPort;
+  plan.shared_secret = Secret(options.secret);
+  plan.expiry_unix_s = static_cast<std::int64_t>(std::time(nullptr)) + kCredentialLifetime_s;
+  return plan;
+}
+
+std::string json_of(const ServerCpuUse& cpu) {
+  return fmt::format(
+      R"({{"wall_s":{:.4f},"process_s":{:.3f},"process_user_s":{:.3f},"core_s":{:.4f},"softirq_s":{:.3f},)"
+      R"("foreign_s":{:.3f},"steal_s":{:.3f}}})",
+      cpu.wall_s, cpu.process_s, cpu.process_user_s, cpu.core_s, cpu.softirq_s, cpu.foreign_s, cpu.steal_s);
+}
+
+std::string json_of(const PhasePlan& plan, const PhaseResult& result) {
+  const FlowCounts& counts = result.counts;
+  return fmt::format(
+      R"({{"direction":"{}","load":"{}","rate_pps":{:.0f},"sent":{},"received":{},"measured_sent":{},)"
+      R"("measured_received":{},"lost":{},"duplicated":{},"corrupted":{},"misrouted":{},"reordered":{},"cpu":{}}})",
+      name(plan.direction), plan.rate_pps > 0 ? "paced" : "saturated", plan.rate_pps, counts.sent,
+      counts.received, result.sent, result.received, counts.lost(), counts.duplicated, counts.corrupted,
+      counts.misrouted, counts.reordered, json_of(result.cpu));
+}
+
+Result<std::string, Failure> run_phases(const Bench& bench, const Options& options) {
+  FlowCheck flows(bench.allocations.size(), options.payload);
+  std::string phases;
+  for (const double rate_pps : {options.rate, 0.0}) {
+    for (const Direction direction : {Direction::up, Direction::down}) {
+      const PhasePlan plan{direction,     rate_pps,        options.window,
+                           options.burst, options.warm_up, options.seconds};
+      const auto result = run_phase(bench, flows, plan);
+      if (!result) return fail(Failure{result.error()});
+      phases += fmt::format("{}\n    {}", phases.empty() ? "" : ",", json_of(plan, *result));
+    }
+  }
+  return phases;
+}
+
+Result<std::string, Failure> run(const Options& options) {
+  const auto plan = plan_of(options);
+  if (!plan) return fail(plan.error());
+  auto clients = NamespaceSocket::open(options.client_netns, kClientPort);
+  if (!clients) return fail(Failure{clients.error()});
+  auto peers = NamespaceSocket::open(options.peer_netns, kPeerPort);
+  if (!peers) return fail(Failure{peers.error()});
+  if (auto up = wait_for_server(*clients, *plan, kServerStart_s); !up) return fail(Failure{up.error()});
+
+  const auto before = sample_server_cpu(options.server_pid, options.server_core);
+  if (!before) return fail(Failure{before.error()});
+  const auto allocations = make_allocations(*clients, *plan);
+  if (!allocations) return fail(Failure{allocations.error()});
+  const auto after = sample_server_cpu(options.server_pid, options.server_core);
+  if (!after) return fail(Failure{after.error()});
+
+  const Bench bench{*clients, *peers, plan->server, *allocations, options.server_pid, options.server_core};
+  const auto phases = run_phases(bench, options);
+  if (!phases) return fail(phases.error());
+  return fmt::format(
+      "{{\n  \"allocations\":{},\"payload_bytes\":{},\"burst\":{},\"window\":{},\n  \"set_up\":{},\n"
+      "  \"phases\":[{}\n  ]\n}}\n",
+      options.allocations, options.payload, options.burst, options.window,
+      json_of(server_cpu_between(*before, *after)), *phases);
+}
+
+}  // namespace
+}  // namespace offhook::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Loads a TURN server with ChannelData and measures its CPU time; bench/relay drives it.");
+  offhook::bench::Options options;
+  offhook::bench::add_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  const auto json = offhook::bench::run(options);
+  if (!json) {
+    fmt::print(stderr, "bench_relay_load: {}\n", json.error().what);
+    return 1;
+  }
+  fmt::print("{}", *json);
+  return 0;
+}

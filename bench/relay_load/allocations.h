@@ -1,0 +1,40 @@
+#pragma once
+// Makes allocations with one bound channel each, as fast as the server answers (RFC 8656 sections 7 and 12,
+// long-term credentials of RFC 8489 section 9.2 under ephemeral usernames).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/redact.h"
+#include "base/result.h"
+#include "relay_load/namespace_socket.h"
+
+namespace offhook::bench {
+
+struct Allocation {
+  std::uint32_t client_ip = 0;
+  Endpoint peer;
+  std::uint16_t channel_number = 0;
+  Endpoint relayed;
+};
+
+struct AllocationPlan {
+  Endpoint server;
+  std::size_t count = 0;
+  std::uint32_t first_client_ip = 0;  // client i sends from first_client_ip + i
+  std::uint32_t first_peer_ip = 0;
+  std::uint16_t peer_port = 0;
+  Secret shared_secret;
+  std::int64_t expiry_unix_s = 0;  // of the ephemeral usernames
+};
+
+// Asks with Binding requests until the server answers. The error: it did not within the time.
+Result<void, std::string> wait_for_server(NamespaceSocket& clients, const AllocationPlan& plan,
+                                          double timeout_s);
+
+// The error names the first request that was refused or never answered.
+Result<std::vector<Allocation>, std::string> make_allocations(NamespaceSocket& clients,
+                                                              const AllocationPlan& plan);
+
+}  // namespace offhook::bench

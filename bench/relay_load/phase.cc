@@ -1,0 +1,175 @@
+#include "relay_load/phase.h"
+
+#include <algorithm>
+
+#include "wire/turn/channel_data.h"
+
+namespace offhook::bench {
+namespace {
+
+// Nothing received for this long at saturation: what is under way was lost, and the window starts again.
+constexpr double kWindowStall_s = 0.02;
+// Nothing received for this long after the last packet: nothing more will come.
+constexpr int kDrain_ms = 100;
+// At saturation packets go out in at least this many, or the generator pays a system call for each.
+constexpr std::size_t kSaturationBatch = 16;
+
+// The least time between two turns of the loop. A generator that looks at its socket without a pause keeps taking the
+// socket's cache lines away from the core that fills it, which is the server's.
+constexpr double kTurn_s = 20e-6;
+
+// Tells the processor that this is a spin, so that a sibling thread gets the core's units.
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class Run {
+ public:
+  Run(const Bench& bench, FlowCheck& flows, const PhasePlan& plan)
+      : bench_(bench), flows_(flows), plan_(plan) {}
+
+  Result<PhaseResult, std::string> measure() {
+    flows_.begin_phase();
+    started_s_ = monotonic_seconds();
+    last_receipt_s_ = started_s_;
+    if (auto load = load_until(started_s_ + plan_.warm_up_s); !load) return fail(load.error());
+    const auto before = sample_server_cpu(bench_.server_pid, bench_.server_core);
+    if (!before) return fail(before.error());
+    const FlowCounts at_start = flows_.counts();
+    if (auto load = load_until(before->monotonic_s + plan_.measured_s); !load) return fail(load.error());
+    const auto after = sample_server_cpu(bench_.server_pid, bench_.server_core);
+    if (!after) return fail(after.error());
+    PhaseResult result;
+    result.sent = flows_.counts().sent - at_start.sent;
+    result.received = flows_.counts().received - at_start.received;
+    result.cpu = server_cpu_between(*before, *after);
+    drain();
+    result.counts = flows_.counts();
+    return result;
+  }
+
+ private:
+  bool up() const { return plan_.direction == Direction::up; }
+  NamespaceSocket& sender() const { return up() ? bench_.clients : bench_.peers; }
+  NamespaceSocket& receiver() const { return up() ? bench_.peers : bench_.clients; }
+
+  Result<void, std::string> load_until(double end_s) {
+    for (double now_s = monotonic_seconds(); now_s < end_s; now_s = monotonic_seconds()) {
+      const std::size_t due = due_now(now_s);
+      for (std::size_t i = 0; i < due; ++i) send_one();
+      if (auto sent = sender().flush(); !sent) return fail(sent.error());
+      if (receive_batch() > 0) last_receipt_s_ = now_s;
+      while (monotonic_seconds() < now_s + kTurn_s) relax();
+    }
+    return {};
+  }
+
+  // How many packets to send now, at most a batch.
+  std::size_t due_now(double now_s) {
+    const FlowCounts& counts = flows_.counts();
+    if (plan_.rate_pps > 0) {
+      const double wanted = (now_s - started_s_) * plan_.rate_pps;
+      const double missing = wanted - static_cast<double>(counts.sent);
+      return missing < 1 ? 0 : std::min(NamespaceSocket::kBatch, static_cast<std::size_t>(missing));
+    }
+    if (counts.sent > counts.received + written_off_ && now_s - last_receipt_s_ > kWindowStall_s) {
+      written_off_ = counts.sent - counts.received;
+      last_receipt_s_ = now_s;
+    }
+    const std::uint64_t settled = counts.received + written_off_;
+    const std::uint64_t under_way = counts.sent > settled ? counts.sent - settled : 0;
+    const std::uint64_t room = plan_.window > under_way ? plan_.window - under_way : 0;
+    return room < std::min(kSaturationBatch, plan_.window)
+               ? 0
+               : std::min<std::uint64_t>(NamespaceSocket::kBatch, room);
+  }
+
+  void send_one() {
+    const Allocation& allocation = bench_.allocations[flow_];
+    const std::size_t payload_bytes = flows_.payload_bytes();
+    if (up()) {
+      MutableBytes out = bench_.clients.queue(allocation.client_ip, bench_.server,
+                                              turn::kChannelDataHeaderBytes + payload_bytes);
+      turn::write_channel_data_header(out, allocation.channel_number,
+                                      static_cast<std::uint16_t>(payload_bytes));
+      flows_.stamp(flow_, out.subspan(turn::kChannelDataHeaderBytes));
+    } else {
+      flows_.stamp(flow_, bench_.peers.queue(allocation.peer.ip, allocation.relayed, payload_bytes));
+    }
+    if (++in_burst_ < plan_.burst) return;
+    in_burst_ = 0;
+    flow_ = (flow_ + 1) % bench_.allocations.size();
+  }
+
+  std::size_t receive_batch() {
+    const auto batch = receiver().receive();
+    for (const auto& received : batch) {
+      if (up()) {
+        arrived_at_peer(received);
+      } else {
+        arrived_at_client(received);
+      }
+    }
+    return batch.size();
+  }
+
+  void arrived_at_peer(const NamespaceSocket::Received& received) {
+    const std::uint32_t flow = received.local_ip - bench_.allocations.front().peer.ip;
+    if (flow >= bench_.allocations.size() || received.remote != bench_.allocations[flow].relayed) {
+      flows_.arrived_misrouted();
+      return;
+    }
+    flows_.arrived(flow, received.datagram);
+  }
+
+  void arrived_at_client(const NamespaceSocket::Received& received) {
+    const std::uint32_t flow = received.local_ip - bench_.allocations.front().client_ip;
+    const auto channel_data = turn::parse_channel_data(received.datagram);
+    const bool ours = flow < bench_.allocations.size() && received.remote == bench_.server && channel_data &&
+                      channel_data->channel_number == bench_.allocations[flow].channel_number;
+    if (!ours) {
+      flows_.arrived_misrouted();
+      return;
+    }
+    flows_.arrived(flow, channel_data->payload);
+  }
+
+  void drain() {
+    do {
+      while (receive_batch() > 0) {
+      }
+      receiver().wait_readable(kDrain_ms);
+    } while (receive_batch() > 0);
+  }
+
+  const Bench& bench_;
+  FlowCheck& flows_;
+  const PhasePlan& plan_;
+  double started_s_ = 0;
+  double last_receipt_s_ = 0;
+  std::uint64_t written_off_ = 0;
+  std::size_t flow_ = 0;
+  std::size_t in_burst_ = 0;
+};
+
+}  // namespace
+
+std::string_view name(Direction direction) {
+  switch (direction) {
+    case Direction::up:
+      return "up";
+    case Direction::down:
+      return "down";
+  }
+  return "";
+}
+
+Result<PhaseResult, std::string> run_phase(const Bench& bench, FlowCheck& flows, const PhasePlan& plan) {
+  return Run(bench, flows, plan).measure();
+}
+
+}  // namespace offhook::bench

@@ -1,0 +1,53 @@
+#pragma once
+// One measurement: a direction, a rate, a time.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "relay_load/allocations.h"
+#include "relay_load/flow_check.h"
+#include "relay_load/namespace_socket.h"
+#include "relay_load/server_cpu.h"
+
+namespace offhook::bench {
+
+enum class Direction {
+  up,    // ChannelData from clients, UDP to peers
+  down,  // UDP from peers, ChannelData to clients
+};
+std::string_view name(Direction direction);
+
+struct PhasePlan {
+  Direction direction = Direction::up;
+  // Packets a second. Zero is saturation: as many as the server takes with `window` of them under way, so
+  // that the server is busy all the time and yet its socket buffers do not overflow.
+  double rate_pps = 0;
+  std::size_t window = 0;
+  std::size_t burst = 1;  // packets of one flow in a row
+  double warm_up_s = 0;   // load that is not measured, before
+  double measured_s = 0;
+};
+
+struct PhaseResult {
+  FlowCounts counts;  // the whole phase, warm-up and drain included
+  // Within the measured time:
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  ServerCpuUse cpu;
+};
+
+struct Bench {
+  NamespaceSocket& clients;
+  NamespaceSocket& peers;
+  Endpoint server;
+  const std::vector<Allocation>& allocations;
+  int server_pid = 0;
+  unsigned server_core = 0;
+};
+
+// The error: the server ended, or the generator could not send.
+Result<PhaseResult, std::string> run_phase(const Bench& bench, FlowCheck& flows, const PhasePlan& plan);
+
+}  // namespace offhook::bench

@@ -1,0 +1,34 @@
+// offhook: parses the command line and hands over to one subcommand.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cmd/credentials/credentials_command.h"
+#include "cmd/exit_status.h"
+#include "cmd/serve/serve_command.h"
+#include "cmd/token/token_command.h"
+
+int main(int argument_count, char** arguments) {
+  using namespace offhook::cmd;
+  CLI::App app{"offhook: audio and video calls that connect on the first attempt"};
+  app.name("offhook");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("offhook ") + OFFHOOK_VERSION);
+  app.get_formatter()->column_width(34);
+  app.footer("Try it: offhook serve --dev, then open http://localhost:8080/ in two tabs.");
+
+  int status = kGood;
+  add_serve_command(app, status);
+  add_credentials_command(app, status);
+  add_token_command(app, status);
+
+  try {
+    app.parse(argument_count, arguments);
+  } catch (const CLI::ParseError& error) {
+    const bool asked_for_help = error.get_exit_code() == 0;
+    const int printed = app.exit(error);
+    if (!asked_for_help) std::fputs("See: offhook --help, offhook serve --help\n", stderr);
+    return asked_for_help ? printed : kBadUsage;
+  }
+  return status;
+}

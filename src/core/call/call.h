@@ -1,0 +1,97 @@
+#pragma once
+// The record of one call that lives. Its states own what only they need (transitions.h says what they mean).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/call/causality.h"
+#include "core/call/keys.h"
+#include "core/call/timeline.h"
+#include "core/call/transitions.h"
+#include "wire/signal/types.h"
+
+namespace offhook::call {
+
+enum class Role : std::uint8_t { caller, leg, winner };
+
+// A session of the callee that takes part.
+struct Leg {
+  SessionKey session;
+  bool rings = false;  // it has reported so
+  Outflow outflow;     // held until its answer, which it may send once its accept has won
+};
+
+struct Dialing {
+  std::vector<Leg> legs;  // in the order in which they attached
+};
+struct Ringing {
+  std::vector<Leg> legs;
+};
+struct Accepted {
+  Leg winner;
+  bool caller_connected = false;
+  bool winner_connected = false;
+};
+struct Connected {
+  Leg winner;
+};
+
+// The newest offer of a call.
+struct Negotiation {
+  std::uint32_t generation = 0;
+  Role offerer = Role::caller;
+  bool answered = false;
+};
+
+struct Call {
+  Call(signal::CallId call_id, std::string caller, std::string callee, signal::Media call_media,
+       SessionKey session, Instant now)
+      : id(std::move(call_id)),
+        caller_user(std::move(caller)),
+        callee_user(std::move(callee)),
+        media(call_media),
+        caller_session(session),
+        timeline(now) {}
+
+  State state() const {
+    switch (phase.index()) {
+      case 0:
+        return State::dialing;
+      case 1:
+        return State::ringing;
+      case 2:
+        return State::accepted;
+      default:
+        return State::connected;
+    }
+  }
+  // The legs of a call that nobody has accepted; nullptr afterwards.
+  std::vector<Leg>* legs() {
+    if (auto* dialing = std::get_if<Dialing>(&phase)) return &dialing->legs;
+    if (auto* ringing = std::get_if<Ringing>(&phase)) return &ringing->legs;
+    return nullptr;
+  }
+  // nullptr before accept.
+  Leg* winner() {
+    if (auto* accepted = std::get_if<Accepted>(&phase)) return &accepted->winner;
+    if (auto* connected = std::get_if<Connected>(&phase)) return &connected->winner;
+    return nullptr;
+  }
+
+  CallKey key;
+  signal::CallId id;
+  std::string caller_user;
+  std::string callee_user;
+  signal::Media media;
+  SessionKey caller_session;
+  Outflow caller_outflow;
+  std::string first_offer;  // kept for devices that attach later; empty before it came and after accept
+  std::optional<Negotiation> negotiation;
+  std::variant<Dialing, Ringing, Accepted, Connected> phase;
+  Timeline timeline;
+};
+
+}  // namespace offhook::call

@@ -1,0 +1,316 @@
+#include "core/call/calls.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace offhook::call {
+namespace {
+
+using signal::EndReason;
+using signal::ErrorCode;
+
+Event by_role(Role role, Event caller, Event leg, Event winner) {
+  switch (role) {
+    case Role::caller:
+      return caller;
+    case Role::leg:
+      return leg;
+    case Role::winner:
+      return winner;
+  }
+  return caller;
+}
+
+std::string_view explanation(ErrorCode error) {
+  return error == ErrorCode::bad_call_id ? "this call id has been used; take a new one for each call"
+                                         : "the call is not in a state for this message";
+}
+
+std::string media_text(signal::Media media) {
+  if (media.audio && media.video) return "audio and video";
+  if (media.video) return "video";
+  return media.audio ? "audio" : "no media";
+}
+
+std::string connected_text(Role role, const signal::Connected& message) {
+  std::string text = role == Role::caller ? "caller connected" : "callee connected";
+  if (message.time_to_connect_ms) text += " in " + std::to_string(*message.time_to_connect_ms) + " ms";
+  if (message.pair) {
+    text += " over " + message.pair->local + " to " + message.pair->remote + " " + message.pair->protocol;
+  }
+  return text;
+}
+
+}  // namespace
+
+Calls::Calls(const Settings& settings, Sessions& sessions, Deadlines& deadlines)
+    : settings_(settings), sessions_(sessions), deadlines_(deadlines) {}
+
+Call* Calls::find(const signal::CallId& id) {
+  const auto found = key_by_id_.find(id);
+  return found == key_by_id_.end() ? nullptr : calls_.find(found->second.slot);
+}
+
+Result<Calls::Located, Refusal> Calls::locate(const Session& from, const signal::CallId& id) {
+  Call* call = find(id);
+  if (call != nullptr) {
+    if (call->caller_session == from.key) return Located{call, Role::caller};
+    if (const Leg* winner = call->winner(); winner != nullptr && winner->session == from.key) {
+      return Located{call, Role::winner};
+    }
+    if (const std::vector<Leg>* legs = call->legs()) {
+      for (const Leg& leg : *legs) {
+        if (leg.session == from.key) return Located{call, Role::leg};
+      }
+    }
+  }
+  const auto& ended = from.recently_ended;
+  if (std::find(ended.begin(), ended.end(), id) != ended.end()) return Located{};
+  if (call != nullptr) return fail(Refusal{ErrorCode::not_in_call, "this session has no part in the call"});
+  return fail(Refusal{ErrorCode::unknown_call, "there is no such call, or it has been over for long"});
+}
+
+bool Calls::is_remembered(const signal::CallId& id, std::string_view user) {
+  for (const SessionKey device : sessions_.of_user(user)) {
+    const auto& ended = sessions_.find(device)->recently_ended;
+    if (std::find(ended.begin(), ended.end(), id) != ended.end()) return true;
+  }
+  return false;
+}
+
+Result<std::optional<State>, Refusal> Calls::decide(const Located& located, Event event) {
+  const Transition decided =
+      transition(located.call == nullptr ? State::ended : located.call->state(), event);
+  switch (decided.verb) {
+    case Verb::act:
+      return decided.next;
+    case Verb::ignore:
+      return std::nullopt;
+    case Verb::refuse:
+      return fail(Refusal{decided.error, explanation(decided.error)});
+    case Verb::impossible:
+      break;
+  }
+  assert(false);
+  return std::nullopt;
+}
+
+Handled Calls::handle(Session& from, const signal::Dial& message, const Step& step) {
+  const auto located = locate(from, message.call);
+  if (located) {
+    const Event event = by_role(located->role, Event::caller_dial, Event::leg_dial, Event::winner_dial);
+    const auto next = decide(*located, event);
+    if (!next) return fail(next.error());
+    assert(!*next);  // no row of `dial` acts: a call is made where there is none
+    return {};
+  }
+  // An id that lives, or that a device of the callee has seen end: to that device nothing may follow for it.
+  if (located.error().code == ErrorCode::not_in_call || is_remembered(message.call, message.to)) {
+    return fail(Refusal{ErrorCode::bad_call_id, explanation(ErrorCode::bad_call_id)});
+  }
+  if (message.to == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
+  if (from.dialled.size() >= settings_.max_dialled_calls_per_session) {
+    return fail(Refusal{ErrorCode::too_many_calls, "end another call first"});
+  }
+
+  const CallKey key{calls_.emplace(message.call, from.user, message.to, message.media, from.key, step.now)};
+  Call& call = *calls_.find(key.slot);
+  call.key = key;
+  call.timeline.add(step.now, "dialled, " + media_text(message.media));
+  key_by_id_.emplace(call.id, key);
+  waiting_by_callee_[call.callee_user].push_back(key);
+  from.dialled.push_back(key);
+  deadlines_.set({Timer::ring, key.slot}, step.now + settings_.ring_timeout);
+  ring_devices(call, step);
+  return {};
+}
+
+void Calls::ring_devices(Call& call, const Step& step) {
+  const std::vector<SessionKey>& devices = sessions_.of_user(call.callee_user);
+  for (const SessionKey device : devices) {
+    Session& session = *sessions_.find(device);
+    if (session.incoming.size() < settings_.max_incoming_calls_per_session) add_leg(call, session, step);
+  }
+  if (!call.legs()->empty()) return;
+  if (devices.empty()) {
+    call.timeline.add(step.now, "no device of the callee is online");
+    deadlines_.set({Timer::unreachable, call.key.slot}, step.now + settings_.unreachable_timeout);
+    return;
+  }
+  // Every device rings for as many calls as it may.
+  end_call(call, {EndReason::busy, EndReason::busy, std::nullopt, EndReason::busy}, step);
+}
+
+void Calls::add_leg(Call& call, Session& session, const Step& step) {
+  call.legs()->push_back(Leg{session.key, false, {}});
+  session.incoming.push_back(call.key);
+  deadlines_.cancel({Timer::unreachable, call.key.slot});
+  call.timeline.add(step.now,
+                    session.connection ? "sent to a device" : "kept for a device that is reconnecting");
+  sessions_.send(session.key, signal::incoming(call.id, call.caller_user, call.media), call.timeline.began(),
+                 step);
+  if (!call.negotiation) return;
+  const std::uint32_t generation = call.negotiation->generation;
+  sessions_.send(session.key, signal::offer(call.id, call.caller_user, generation, call.first_offer),
+                 std::nullopt, step);
+  for (const signal::Candidate& candidate : call.caller_outflow.released()) {
+    sessions_.send(session.key, signal::ice_candidate(call.id, call.caller_user, generation, candidate),
+                   std::nullopt, step);
+  }
+}
+
+void Calls::handle_attached(Session& session, const Step& step) {
+  const auto waiting = waiting_by_callee_.find(session.user);
+  if (waiting == waiting_by_callee_.end()) return;
+  for (const CallKey key : waiting->second) {
+    if (session.incoming.size() >= settings_.max_incoming_calls_per_session) return;
+    Call& call = *calls_.find(key.slot);
+    const auto next = decide({&call, Role::leg}, Event::device_attached);
+    if (next && *next) add_leg(call, session, step);
+  }
+}
+
+// Between the two states in which nobody has accepted.
+void Calls::enter(Call& call, State next) {
+  if (call.state() == next) return;
+  std::vector<Leg> legs = std::move(*call.legs());
+  if (next == State::ringing) {
+    call.phase = Ringing{std::move(legs)};
+  } else {
+    call.phase = Dialing{std::move(legs)};
+  }
+  assert(call.state() == next);
+}
+
+Handled Calls::handle(Session& from, const signal::Ringing& message, const Step& step) {
+  const auto located = locate(from, message.call);
+  if (!located) return fail(located.error());
+  const auto next = decide(
+      *located, by_role(located->role, Event::caller_ringing, Event::leg_ringing, Event::winner_ringing));
+  if (!next) return fail(next.error());
+  if (!*next) return {};
+  Call& call = *located->call;
+  for (Leg& leg : *call.legs()) {
+    if (leg.session == from.key) leg.rings = true;
+  }
+  if (call.state() == **next) return {};
+  enter(call, **next);
+  call.timeline.add(step.now, "ringing");
+  sessions_.send(call.caller_session, signal::ringing(call.id), std::nullopt, step);
+  return {};
+}
+
+Handled Calls::handle(Session& from, const signal::Accept& message, const Step& step) {
+  const auto located = locate(from, message.call);
+  if (!located) return fail(located.error());
+  const auto next =
+      decide(*located, by_role(located->role, Event::caller_accept, Event::leg_accept, Event::winner_accept));
+  if (!next) return fail(next.error());
+  if (!*next) return {};
+  Call& call = *located->call;
+  std::vector<Leg> legs = std::move(*call.legs());
+  stop_waiting(call);
+  call.first_offer.clear();
+  call.timeline.add(step.now, "accepted, " + media_text(message.media));
+  for (Leg& leg : legs) {
+    if (leg.session == from.key) {
+      call.phase = Accepted{std::move(leg), false, false};
+    } else {
+      end_for(call, leg.session, EndReason::answered_elsewhere, Side::callee, Cause::other_end, step);
+    }
+  }
+  assert(call.state() == **next);
+  sessions_.send(call.caller_session, signal::accepted(call.id, message.media), std::nullopt, step);
+  return {};
+}
+
+void Calls::stop_waiting(Call& call) {
+  deadlines_.cancel({Timer::ring, call.key.slot});
+  deadlines_.cancel({Timer::unreachable, call.key.slot});
+  const auto waiting = waiting_by_callee_.find(call.callee_user);
+  if (waiting == waiting_by_callee_.end()) return;
+  std::erase(waiting->second, call.key);
+  if (waiting->second.empty()) waiting_by_callee_.erase(waiting);
+}
+
+Handled Calls::handle(Session& from, const signal::Reject& message, const Step& step) {
+  const auto located = locate(from, message.call);
+  if (!located) return fail(located.error());
+  if (located->role == Role::leg) return leave(from, *located, message.reason, step);
+  const auto next =
+      decide(*located, located->role == Role::caller ? Event::caller_reject : Event::winner_reject);
+  if (!next) return fail(next.error());
+  assert(!*next);  // after accept a call is ended by hangup
+  return {};
+}
+
+Handled Calls::handle(Session& from, const signal::Hangup& message, const Step& step) {
+  const auto located = locate(from, message.call);
+  if (!located) return fail(located.error());
+  if (located->role == Role::leg) {
+    const bool declines = message.reason == EndReason::hangup;
+    return leave(from, *located, declines ? EndReason::declined : message.reason, step);
+  }
+  const auto next =
+      decide(*located, located->role == Role::caller ? Event::caller_hangup : Event::winner_hangup);
+  if (!next) return fail(next.error());
+  if (!*next) return {};
+  Call& call = *located->call;
+  if (call.winner() != nullptr) {
+    end_call(call, {message.reason, message.reason, from.key, message.reason}, step);
+    return {};
+  }
+  const EndReason told = message.reason == EndReason::hangup ? EndReason::canceled : message.reason;
+  end_call(call, {told, EndReason::canceled, from.key, told}, step);
+  return {};
+}
+
+// A leg does not take the call: the person does not want it, or this device cannot.
+Handled Calls::leave(Session& from, const Located& located, EndReason reason, const Step& step) {
+  Call& call = *located.call;
+  const bool is_last = call.legs()->size() == 1;
+  const Event event = reason == EndReason::declined ? Event::leg_decline
+                      : is_last                     ? Event::leg_leave_last
+                                                    : Event::leg_leave;
+  const auto next = decide(located, event);
+  if (!next) return fail(next.error());
+  if (**next == State::ended) {
+    end_call(call, {reason, EndReason::declined_elsewhere, from.key, reason}, step);
+    return {};
+  }
+  call.timeline.add(step.now, "a device left: " + std::string(signal::name(reason)));
+  take_out_leg(call, from.key);
+  end_for(call, from.key, reason, Side::callee, Cause::this_end, step);
+  return {};
+}
+
+Handled Calls::handle(Session& from, const signal::Connected& message, const Step& step) {
+  const auto located = locate(from, message.call);
+  if (!located) return fail(located.error());
+  Event event = located->role == Role::leg ? Event::leg_connected : Event::connected_first;
+  Accepted* accepted = located->call == nullptr ? nullptr : std::get_if<Accepted>(&located->call->phase);
+  if (accepted != nullptr) {
+    const bool is_caller = located->role == Role::caller;
+    const bool own = is_caller ? accepted->caller_connected : accepted->winner_connected;
+    const bool other = is_caller ? accepted->winner_connected : accepted->caller_connected;
+    if (own || other) event = own ? Event::connected_again : Event::connected_both;
+  } else if (located->call != nullptr && located->call->state() == State::connected) {
+    event = Event::connected_again;
+  }
+  const auto next = decide(*located, event);
+  if (!next) return fail(next.error());
+  if (!*next) return {};
+  Call& call = *located->call;
+  call.timeline.add(step.now, connected_text(located->role, message));
+  if (**next == State::connected) {
+    Leg winner = std::move(accepted->winner);
+    call.phase = Connected{std::move(winner)};
+  } else {
+    (located->role == Role::caller ? accepted->caller_connected : accepted->winner_connected) = true;
+  }
+  assert(call.state() == **next);
+  return {};
+}
+
+}  // namespace offhook::call

@@ -1,0 +1,106 @@
+#pragma once
+// Calls: who is in which call, what each message does to it (transitions.h), and what the others are told.
+// Messages go out by way of Sessions, which numbers and keeps them.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "core/call/call.h"
+#include "core/call/keys.h"
+#include "core/call/sessions.h"
+#include "core/call/settings.h"
+#include "core/call/transitions.h"
+#include "core/call/verdict.h"
+
+namespace offhook::call {
+
+// A message that was refused, as its sender is told.
+struct Refusal {
+  signal::ErrorCode code = signal::ErrorCode::wrong_state;
+  std::string_view message;
+};
+using Handled = Result<void, Refusal>;
+
+class Calls {
+ public:
+  // All borrowed; they must outlive this.
+  Calls(const Settings& settings, Sessions& sessions, Deadlines& deadlines);
+
+  // Messages of a session, in its order.
+  Handled handle(Session& from, const signal::Dial& message, const Step& step);
+  Handled handle(Session& from, const signal::Ringing& message, const Step& step);
+  Handled handle(Session& from, const signal::Accept& message, const Step& step);
+  Handled handle(Session& from, const signal::Reject& message, const Step& step);
+  Handled handle(Session& from, const signal::Hangup& message, const Step& step);
+  Handled handle(Session& from, const signal::Offer& message, const Step& step);
+  Handled handle(Session& from, const signal::Answer& message, const Step& step);
+  Handled handle(Session& from, const signal::IceCandidate& message, const Step& step);
+  Handled handle(Session& from, const signal::Connected& message, const Step& step);
+
+  // A new session: it rings for the calls of its user that nobody has accepted.
+  void handle_attached(Session& session, const Step& step);
+  // The session is over; it gets no more messages, and its calls end or lose a leg.
+  void handle_gone(Session& session, const Step& step);
+  void handle_ring_timeout(CallKey key, const Step& step);
+  void handle_unreachable_timeout(CallKey key, const Step& step);
+  void shutdown(const Step& step);
+
+  std::size_t size() const { return calls_.size(); }
+  std::optional<std::string> broken_invariant();
+  // How many deadlines of calls there ought to be.
+  std::size_t deadlines_due();
+
+ private:
+  // How a call ends for each of those in it.
+  struct Ending {
+    signal::EndReason caller;
+    signal::EndReason callees;
+    std::optional<SessionKey> by;  // whose doing it is; nullopt: nobody's, or the server's
+    signal::EndReason by_reason;   // what that leg is told; for others unused
+  };
+  struct Located {
+    Call* call = nullptr;  // nullptr: it is over for this session
+    Role role = Role::caller;
+  };
+
+  Result<Located, Refusal> locate(const Session& from, const signal::CallId& id);
+  Call* find(const signal::CallId& id);
+  // Whether a session of `user` has seen the end of a call of this id.
+  bool is_remembered(const signal::CallId& id, std::string_view user);
+  // The state that the event leads to; nullopt if there is nothing to do.
+  static Result<std::optional<State>, Refusal> decide(const Located& located, Event event);
+
+  void add_leg(Call& call, Session& session, const Step& step);
+  void ring_devices(Call& call, const Step& step);
+  void enter(Call& call, State next);
+  void stop_waiting(Call& call);
+  Handled leave(Session& from, const Located& located, signal::EndReason reason, const Step& step);
+  void take_out_leg(Call& call, SessionKey session);
+  void lose_leg(Call& call, SessionKey session, const Step& step);
+  void end_call(Call& call, const Ending& ending, const Step& step);
+  void end_for(const Call& call, SessionKey session, signal::EndReason reason, Side side, Cause cause,
+               const Step& step);
+
+  // Everybody whom this role's descriptions and candidates go to.
+  std::vector<SessionKey> receivers(Call& call, Role role);
+  static Outflow& outflow_of(Call& call, Role role, SessionKey session);
+  static const std::string& user_of(const Call& call, Role role);
+  void release_candidates(Call& call, Role role, const std::vector<SessionKey>& to, std::uint32_t generation,
+                          std::string_view sdp, Outflow& outflow, const Step& step);
+
+  std::optional<std::string> broken_call(Call& call);
+
+  const Settings& settings_;
+  Sessions& sessions_;
+  Deadlines& deadlines_;
+  Slab<Call> calls_;
+  std::map<signal::CallId, CallKey> key_by_id_;
+  // Calls that nobody has accepted, oldest first.
+  std::map<std::string, std::vector<CallKey>, std::less<>> waiting_by_callee_;
+};
+
+}  // namespace offhook::call

@@ -1,0 +1,191 @@
+// How calls end, and how they lose a party.
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "core/call/calls.h"
+
+namespace offhook::call {
+
+using signal::EndReason;
+
+namespace {
+
+// Longer than what crosses on a slow network when a session ends its calls one after the other.
+constexpr std::size_t kMaxRecentlyEnded = 32;
+
+}  // namespace
+
+void Calls::end_for(const Call& call, SessionKey key, EndReason reason, Side side, Cause cause,
+                    const Step& step) {
+  Session* session = sessions_.find(key);
+  assert(session != nullptr);
+  std::erase(session->dialled, call.key);
+  std::erase(session->incoming, call.key);
+  session->recently_ended.push_back(call.id);
+  if (session->recently_ended.size() > kMaxRecentlyEnded) session->recently_ended.pop_front();
+  const Verdict told = verdict(reason, side, cause);
+  sessions_.send(key, signal::ended(call.id, reason, told.sentence, told.retryable), std::nullopt, step);
+}
+
+void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
+  const auto cause = [&ending](SessionKey session) {
+    return ending.by == session ? Cause::this_end : Cause::other_end;
+  };
+  const State state = call.state();
+  stop_waiting(call);
+  end_for(call, call.caller_session, ending.caller, Side::caller, cause(call.caller_session), step);
+  std::vector<SessionKey> callees;
+  if (const Leg* winner = call.winner()) {
+    callees.push_back(winner->session);
+  } else {
+    for (const Leg& leg : *call.legs()) callees.push_back(leg.session);
+  }
+  for (const SessionKey session : callees) {
+    const EndReason reason = ending.by == session ? ending.by_reason : ending.callees;
+    end_for(call, session, reason, Side::callee, cause(session), step);
+  }
+
+  CallEnded record{call.id, call.caller_user, call.callee_user, ending.caller, false, false, {}, {}};
+  record.accepted = state == State::accepted || state == State::connected;
+  record.connected = state == State::connected;
+  record.lasted = step.now - call.timeline.began();
+  record.timeline = call.timeline.finish(step.now, "ended: " + std::string(signal::name(ending.caller)));
+  step.outbox.push_back(std::move(record));
+  key_by_id_.erase(call.id);
+  calls_.erase(call.key.slot);
+}
+
+void Calls::handle_gone(Session& session, const Step& step) {
+  session.closing = true;
+  const std::vector<CallKey> dialled = session.dialled;
+  for (const CallKey key : dialled) {
+    Call& call = *calls_.find(key.slot);
+    const auto next = decide({&call, Role::caller}, Event::caller_gone);
+    assert(next && *next == State::ended);
+    (void)next;
+    const EndReason reason = call.winner() == nullptr ? EndReason::canceled : EndReason::signaling_lost;
+    end_call(call, {reason, reason, session.key, reason}, step);
+  }
+  const std::vector<CallKey> incoming = session.incoming;
+  for (const CallKey key : incoming) {
+    Call& call = *calls_.find(key.slot);
+    if (call.winner() == nullptr) {
+      lose_leg(call, session.key, step);
+      continue;
+    }
+    const auto next = decide({&call, Role::winner}, Event::winner_gone);
+    assert(next && *next == State::ended);
+    (void)next;
+    end_call(call,
+             {EndReason::signaling_lost, EndReason::signaling_lost, session.key, EndReason::signaling_lost},
+             step);
+  }
+}
+
+void Calls::lose_leg(Call& call, SessionKey session, const Step& step) {
+  const bool is_last = call.legs()->size() == 1;
+  const auto next = decide({&call, Role::leg}, is_last ? Event::leg_gone_last : Event::leg_gone);
+  assert(next && *next);
+  take_out_leg(call, session);
+  std::erase(sessions_.find(session)->incoming, call.key);
+  call.timeline.add(step.now,
+                    is_last ? "the last device of the callee went offline" : "a device went offline");
+  enter(call, **next);
+  // The caller waits as for a user who was never online: a page that reloads is back in a moment.
+  if (is_last) deadlines_.set({Timer::unreachable, call.key.slot}, step.now + settings_.unreachable_timeout);
+}
+
+void Calls::take_out_leg(Call& call, SessionKey session) {
+  std::erase_if(*call.legs(), [session](const Leg& leg) { return leg.session == session; });
+}
+
+void Calls::handle_ring_timeout(CallKey key, const Step& step) {
+  Call& call = *calls_.find(key.slot);
+  const auto next = decide({&call, Role::caller}, Event::ring_timeout);
+  assert(next && *next == State::ended);
+  (void)next;
+  end_call(call, {EndReason::no_answer, EndReason::no_answer, std::nullopt, EndReason::no_answer}, step);
+}
+
+void Calls::handle_unreachable_timeout(CallKey key, const Step& step) {
+  Call& call = *calls_.find(key.slot);
+  const auto next = decide({&call, Role::caller}, Event::unreachable_timeout);
+  assert(next && *next == State::ended);
+  (void)next;
+  end_call(call, {EndReason::unreachable, EndReason::unreachable, std::nullopt, EndReason::unreachable},
+           step);
+}
+
+void Calls::shutdown(const Step& step) {
+  const EndReason reason = EndReason::server_shutdown;
+  calls_.for_each([&](SlabId, Call& call) {
+    const auto next = decide({&call, Role::caller}, Event::shutdown);
+    assert(next && *next == State::ended);
+    (void)next;
+    end_call(call, {reason, reason, std::nullopt, reason}, step);
+  });
+}
+
+std::optional<std::string> Calls::broken_call(Call& call) {
+  const auto lists = [this, &call](SessionKey key, bool as_caller) {
+    const Session* session = sessions_.find(key);
+    if (session == nullptr) return false;
+    const std::vector<CallKey>& calls = as_caller ? session->dialled : session->incoming;
+    return std::count(calls.begin(), calls.end(), call.key) == 1;
+  };
+  if (!lists(call.caller_session, true)) return "is not in its caller's list";
+  const Call* by_id = find(call.id);
+  if (by_id != &call) return "is not found by its id";
+  const auto waiting = waiting_by_callee_.find(call.callee_user);
+  const bool waits = waiting != waiting_by_callee_.end() &&
+                     std::count(waiting->second.begin(), waiting->second.end(), call.key) == 1;
+  if (call.caller_outflow.stored() > 2 * settings_.max_candidates)
+    return "holds too many candidates of its caller";
+  if (call.timeline.size() > Timeline::kMaxEntries) return "has too long a timeline";
+  if (const Leg* winner = call.winner()) {
+    if (waits) return "waits though it was accepted";
+    if (winner->outflow.stored() > 2 * settings_.max_candidates)
+      return "holds too many candidates of its callee";
+    return lists(winner->session, false) ? std::optional<std::string>() : "is not in its winner's list";
+  }
+  if (!waits) return "does not wait though nobody accepted";
+  for (const Leg& leg : *call.legs()) {
+    if (!lists(leg.session, false)) return "is not in the list of a leg";
+  }
+  return std::nullopt;
+}
+
+std::size_t Calls::deadlines_due() {
+  std::size_t count = 0;
+  calls_.for_each([&count](SlabId, Call& call) {
+    const std::vector<Leg>* legs = call.legs();
+    if (legs != nullptr) count += legs->empty() ? 2U : 1U;
+  });
+  return count;
+}
+
+std::optional<std::string> Calls::broken_invariant() {
+  std::optional<std::string> broken;
+  std::size_t parties = 0;
+  calls_.for_each([&](SlabId, Call& call) {
+    if (const auto what = broken_call(call)) broken = call.id.text() + " " + *what;
+    parties += 1 + (call.winner() != nullptr ? 1 : call.legs()->size());
+  });
+  if (key_by_id_.size() != calls_.size()) broken = "key_by_id has stale entries";
+  std::size_t listed = 0;
+  sessions_.for_each([&](const Session& session) {
+    listed += session.dialled.size() + session.incoming.size();
+    if (session.dialled.size() > settings_.max_dialled_calls_per_session)
+      broken = session.id + " dialled too many";
+    if (session.incoming.size() > settings_.max_incoming_calls_per_session)
+      broken = session.id + " rings too often";
+    if (session.recently_ended.size() > kMaxRecentlyEnded) broken = session.id + " remembers too many calls";
+  });
+  if (listed != parties)
+    broken = "sessions list " + std::to_string(listed) + " of " + std::to_string(parties);
+  return broken;
+}
+
+}  // namespace offhook::call

@@ -1,0 +1,50 @@
+#pragma once
+// What the call server asks the service to do. Effects are carried out in order.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "wire/signal/types.h"
+
+namespace offhook::call {
+
+// Chosen by the service, one a WebSocket, never used again.
+enum class ConnectionId : std::uint64_t {};
+
+struct SendFrame {
+  ConnectionId connection{};
+  std::string text;  // one text frame
+};
+
+// After this the server has forgotten the connection; handle_connection_closed() for it is allowed and does
+// nothing.
+struct CloseConnection {
+  ConnectionId connection{};
+  std::uint16_t code = 0;
+  std::string reason;  // at most 123 bytes (RFC 6455 section 5.5)
+};
+
+struct TimelineEntry {
+  std::uint64_t offset_ms = 0;  // since the dial
+  std::string event;
+};
+
+// The record of a call, given out once, when it is over.
+struct CallEnded {
+  signal::CallId call;
+  std::string caller;
+  std::string callee;
+  signal::EndReason reason = signal::EndReason::error;  // as the caller was told it
+  bool accepted = false;
+  bool connected = false;  // both ends decoded media
+  Duration lasted{};       // since the dial
+  std::vector<TimelineEntry> timeline;
+};
+
+using Effect = std::variant<SendFrame, CloseConnection, CallEnded>;
+using Outbox = std::vector<Effect>;
+
+}  // namespace offhook::call

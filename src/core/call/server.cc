@@ -1,0 +1,270 @@
+#include "core/call/server.h"
+
+#include <cassert>
+#include <utility>
+#include <variant>
+
+#include "core/call/calls.h"
+#include "core/call/keys.h"
+#include "core/call/sessions.h"
+
+namespace offhook::call {
+namespace {
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+constexpr std::uint16_t kCloseNormal = 1000;
+// RFC 6455 section 5.5: a close frame has 125 bytes, and two of them are the code.
+constexpr std::size_t kMaxCloseReason = 123;
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(const Settings& settings, Random& random)
+      : settings_(settings),
+        sessions_(settings_, random, deadlines_),
+        calls_(settings_, sessions_, deadlines_) {}
+
+  void hello(ConnectionId connection, std::string_view user, const std::optional<signal::Resume>& resume,
+             const Step& step) {
+    Session* session = resume ? sessions_.find(*resume, user) : nullptr;
+    if (session != nullptr && Sessions::can_replay(*session, resume->ack)) {
+      resume_session(*session, connection, resume->ack, step);
+      return;
+    }
+    // Its numbers do not fit, so both sides start again; the client knows its calls to be lost.
+    if (session != nullptr) end_session(session->key, kCloseReplaced, "replaced", step);
+    if (make_room(user, step)) {
+      Session& opened = sessions_.open(user);
+      sessions_.attach(opened, connection, false, step);
+      calls_.handle_attached(opened, step);
+    } else {
+      step.outbox.push_back(CloseConnection{connection, kCloseOverload, "too_many_sessions"});
+    }
+    settle(step);
+  }
+
+  void frame(ConnectionId connection, Result<signal::ClientFrame, signal::ParseError> frame,
+             const Step& step) {
+    Session* session = sessions_.find(connection);
+    if (session == nullptr) return;
+    const SessionKey key = session->key;
+    sessions_.heard(*session, step.now);
+    if (!frame) {
+      end_session(key, kCloseBadMessage, frame.error().text, step);
+    } else if (frame->ack && !sessions_.acknowledge(*session, *frame->ack)) {
+      end_session(key, kCloseBadMessage, "bad_message: ack is ahead of what was sent", step);
+    } else {
+      content(*session, std::move(frame->content), step);
+    }
+    settle(step);
+  }
+
+  void connection_closed(ConnectionId connection, Instant now) {
+    Session* session = sessions_.find(connection);
+    if (session != nullptr) sessions_.detach(*session, now);
+  }
+
+  void deadlines(const Step& step) {
+    while (const std::optional<DeadlineKey> due = deadlines_.pop_due(step.now)) {
+      deadline(*due, step);
+      settle(step);
+    }
+  }
+
+  void shutdown(const Step& step) {
+    calls_.shutdown(step);
+    sessions_.for_each([&](const Session& session) {
+      sessions_.close(session.key, kCloseGoingAway, "server_shutdown", step);
+    });
+    (void)sessions_.take_overflowed();  // a queue that overflowed has gone with its session
+  }
+
+  Instant next_deadline() const { return deadlines_.next(); }
+  const Sessions& sessions() const { return sessions_; }
+  Counts counts() const { return {sessions_.connections(), sessions_.size(), calls_.size()}; }
+
+  std::optional<std::string> broken_invariant() {
+    if (auto broken = sessions_.broken_invariant()) return broken;
+    if (auto broken = calls_.broken_invariant()) return broken;
+    const std::size_t due = sessions_.deadlines_due() + calls_.deadlines_due();
+    if (deadlines_.size() == due) return std::nullopt;
+    return std::to_string(deadlines_.size()) + " deadlines are set and " + std::to_string(due) + " are due";
+  }
+
+ private:
+  void resume_session(Session& session, ConnectionId connection, std::uint64_t ack, const Step& step) {
+    const bool acknowledged = sessions_.acknowledge(session, ack);
+    assert(acknowledged);
+    (void)acknowledged;
+    sessions_.attach(session, connection, true, step);
+    sessions_.replay(session, step);
+  }
+
+  // True if `user` may open one more session. The longest detached session without a call makes room: it is
+  // most likely a page that was closed without a word.
+  bool make_room(std::string_view user, const Step& step) {
+    const std::vector<SessionKey>& own = sessions_.of_user(user);
+    if (own.size() >= settings_.max_sessions_per_user) {
+      const Session* idle = nullptr;
+      for (const SessionKey key : own) {
+        const Session* session = sessions_.find(key);
+        const bool unused = !session->connection && session->dialled.empty() && session->incoming.empty();
+        if (unused && (idle == nullptr || session->detached_at < idle->detached_at)) idle = session;
+      }
+      if (idle == nullptr) return false;
+      end_session(idle->key, kCloseOverload, "too_many_sessions", step);
+    }
+    return sessions_.size() < settings_.max_sessions;
+  }
+
+  void content(Session& session, decltype(signal::ClientFrame::content) content, const Step& step) {
+    const SessionKey key = session.key;
+    std::visit(Overloaded{
+                   [&](const signal::Hello&) {
+                     end_session(key, kCloseBadMessage, "bad_message: hello comes once", step);
+                   },
+                   [&](const signal::Ping&) {
+                     step.outbox.push_back(SendFrame{*session.connection, signal::pong_frame()});
+                   },
+                   [](const signal::Pong&) {},
+                   [](const signal::Ack&) {},
+                   [&](signal::Numbered& message) { numbered(session, message, step); },
+               },
+               content);
+  }
+
+  void numbered(Session& session, signal::Numbered& message, const Step& step) {
+    const SessionKey key = session.key;
+    switch (sessions_.arrive(session, message, step.now)) {
+      case Sessions::Arrival::repeated:
+      case Sessions::Arrival::early:
+        break;
+      case Sessions::Arrival::too_early:
+        end_session(key, kCloseBadMessage, "bad_message: seq is too far ahead of a gap", step);
+        return;
+      case Sessions::Arrival::next:
+        process(key, message.message, step);
+        process_early(key, step);
+        break;
+    }
+    Session* left = sessions_.find(key);
+    if (left != nullptr) sessions_.acknowledge_if_many(*left, step);
+  }
+
+  void process_early(SessionKey key, const Step& step) {
+    for (;;) {
+      Session* session = sessions_.find(key);
+      if (session == nullptr || session->closing) return;
+      const std::optional<signal::NumberedMessage> next = sessions_.take_early(*session, step.now);
+      if (!next) return;
+      process(key, *next, step);
+    }
+  }
+
+  // One message in its turn. This is the one place that sends `error`.
+  void process(SessionKey key, const signal::NumberedMessage& message, const Step& step) {
+    Session& session = *sessions_.find(key);
+    const std::uint64_t seq = session.processed;
+    std::visit(Overloaded{
+                   [&](const signal::Bye&) { end_session(key, kCloseNormal, "bye", step); },
+                   [&](const signal::Refused& refused) {
+                     const signal::CallId* call = refused.call ? &*refused.call : nullptr;
+                     sessions_.send(key, signal::error(refused.code, refused.message, call, seq),
+                                    std::nullopt, step);
+                   },
+                   [&](const auto& about_call) {
+                     const Handled handled = calls_.handle(session, about_call, step);
+                     if (handled) return;
+                     const Refusal& refusal = handled.error();
+                     sessions_.send(key, signal::error(refusal.code, refusal.message, &about_call.call, seq),
+                                    std::nullopt, step);
+                   },
+               },
+               message);
+  }
+
+  void deadline(const DeadlineKey& due, const Step& step) {
+    const SessionKey key{due.slot};
+    switch (due.timer) {
+      case Timer::silence: {
+        Session& session = *sessions_.find(key);
+        step.outbox.push_back(CloseConnection{*session.connection, kCloseTimeout, "timeout"});
+        sessions_.detach(session, step.now);
+        return;
+      }
+      case Timer::grace:
+        end_session(key, kCloseTimeout, "timeout", step);
+        return;
+      case Timer::ack:
+        sessions_.send_ack(*sessions_.find(key), step);
+        return;
+      case Timer::ring:
+        calls_.handle_ring_timeout(CallKey{due.slot}, step);
+        return;
+      case Timer::unreachable:
+        calls_.handle_unreachable_timeout(CallKey{due.slot}, step);
+        return;
+    }
+  }
+
+  void end_session(SessionKey key, std::uint16_t code, std::string_view reason, const Step& step) {
+    calls_.handle_gone(*sessions_.find(key), step);
+    sessions_.close(key, code, reason.substr(0, kMaxCloseReason), step);
+  }
+
+  // Ends the sessions whose queues overflowed in this step; what that sends may overflow others.
+  void settle(const Step& step) {
+    for (std::vector<SessionKey> full = sessions_.take_overflowed(); !full.empty();
+         full = sessions_.take_overflowed()) {
+      for (const SessionKey key : full) {
+        if (sessions_.find(key) != nullptr) end_session(key, kCloseOverload, "queue_overflow", step);
+      }
+    }
+  }
+
+  const Settings settings_;
+  Deadlines deadlines_;
+  Sessions sessions_;
+  Calls calls_;
+};
+
+Server::Server(const Settings& settings, Random& random) : impl_(std::make_unique<Impl>(settings, random)) {}
+Server::~Server() = default;
+
+void Server::handle_hello(ConnectionId connection, std::string_view user,
+                          const std::optional<signal::Resume>& resume, Instant now, Outbox& outbox) {
+  assert(signal::is_user(user));
+  impl_->hello(connection, user, resume, Step{now, outbox});
+}
+
+void Server::handle_frame(ConnectionId connection, Result<signal::ClientFrame, signal::ParseError> frame,
+                          Instant now, Outbox& outbox) {
+  impl_->frame(connection, std::move(frame), Step{now, outbox});
+}
+
+void Server::handle_connection_closed(ConnectionId connection, Instant now, Outbox&) {
+  impl_->connection_closed(connection, now);
+}
+
+void Server::handle_deadlines(Instant now, Outbox& outbox) { impl_->deadlines(Step{now, outbox}); }
+
+Instant Server::next_deadline() const { return impl_->next_deadline(); }
+
+void Server::shutdown(Instant now, Outbox& outbox) { impl_->shutdown(Step{now, outbox}); }
+
+std::optional<std::string> Server::session_of(ConnectionId connection) const {
+  const Session* session = impl_->sessions().find(connection);
+  if (session == nullptr) return std::nullopt;
+  return session->id;
+}
+
+Server::Counts Server::counts() const { return impl_->counts(); }
+
+std::optional<std::string> Server::broken_invariant() const { return impl_->broken_invariant(); }
+
+}  // namespace offhook::call

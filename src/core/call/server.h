@@ -1,0 +1,77 @@
+#pragma once
+// The signalling server as a value machine (docs/protocol.md): frames and times in, effects out. Sans-IO: no
+// socket, no clock, no thread. One thread calls it.
+//
+// The service that owns the sockets
+// - parses the first frame of a connection (wire/signal/client_frame.h), verifies the token of its Hello, and
+// calls
+//   handle_hello(); a connection without a verified hello is never shown to this class;
+// - calls handle_frame() for each later frame, and handle_connection_closed() when the socket is gone;
+// - calls handle_deadlines() at next_deadline();
+// - carries out the effects in order after each call.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "core/call/effects.h"
+#include "core/call/settings.h"
+#include "wire/signal/client_frame.h"
+
+namespace offhook::call {
+
+// Close codes of docs/protocol.md that the server uses; the service has 4401, 4403 and 4413 besides.
+inline constexpr std::uint16_t kCloseGoingAway = 1001;
+inline constexpr std::uint16_t kCloseBadMessage = 4400;
+inline constexpr std::uint16_t kCloseTimeout = 4408;
+inline constexpr std::uint16_t kCloseReplaced = 4409;
+inline constexpr std::uint16_t kCloseOverload = 4429;
+
+class Server {
+ public:
+  // `random` must outlive the server; it makes session ids and resume tokens, so it must be a cryptographic
+  // one.
+  Server(const Settings& settings, Random& random);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // A connection whose token was verified. Preconditions: `connection` is new, signal::is_user(user). Answers
+  // with welcome (and what a resumed session has missed), or closes the connection with 4429.
+  void handle_hello(ConnectionId connection, std::string_view user,
+                    const std::optional<signal::Resume>& resume, Instant now, Outbox& outbox);
+
+  // Any frame after hello. A connection that the server does not know (any more) is ignored.
+  void handle_frame(ConnectionId connection, Result<signal::ClientFrame, signal::ParseError> frame,
+                    Instant now, Outbox& outbox);
+
+  void handle_connection_closed(ConnectionId connection, Instant now, Outbox& outbox);
+  void handle_deadlines(Instant now, Outbox& outbox);
+  Instant next_deadline() const;
+
+  // Ends all calls (server_shutdown) and closes all connections (1001). The server is empty afterwards.
+  void shutdown(Instant now, Outbox& outbox);
+
+  // The user's session that `connection` carries, for logs and for pushing credentials; nullopt if unknown.
+  std::optional<std::string> session_of(ConnectionId connection) const;
+
+  struct Counts {
+    std::size_t connections = 0;
+    std::size_t sessions = 0;
+    std::size_t calls = 0;
+  };
+  Counts counts() const;
+
+  // What is wrong with the tables, for tests and fuzzers; nullopt if they agree with each other.
+  std::optional<std::string> broken_invariant() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace offhook::call

@@ -1,0 +1,35 @@
+#pragma once
+// Limits and times of signalling. The defaults are those of docs/protocol.md.
+
+#include <chrono>
+#include <cstddef>
+
+#include "base/time.h"
+
+namespace offhook::call {
+
+struct Settings {
+  Duration ping_interval = std::chrono::seconds(10);
+  // 2.5 intervals: one ping may be lost in a dying socket without the connection being given up.
+  Duration silence_timeout = std::chrono::seconds(25);
+  Duration session_grace = std::chrono::seconds(30);
+  Duration ring_timeout = std::chrono::seconds(45);
+  // Long enough for a page that reloads, or an app that a push woke, to attach.
+  Duration unreachable_timeout = std::chrono::seconds(5);
+  Duration ack_delay = std::chrono::milliseconds(50);
+  std::size_t ack_after_messages = 16;
+
+  std::size_t max_sessions = 100'000;
+  std::size_t max_sessions_per_user = 16;
+  // Calls that a session has dialled and that live; and, counted apart so that nobody can keep a user from
+  // dialling by ringing, calls that a session was rung for and that live.
+  std::size_t max_dialled_calls_per_session = 8;
+  std::size_t max_incoming_calls_per_session = 8;
+  std::size_t max_candidates = 100;  // a party and generation
+
+  std::size_t max_queued_messages = 512;  // sent and not acknowledged, a session
+  std::size_t max_queued_bytes = 1024 * 1024;
+  std::size_t max_early_messages = 64;  // received ahead of a gap, a session
+};
+
+}  // namespace offhook::call

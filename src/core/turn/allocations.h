@@ -1,0 +1,86 @@
+#pragma once
+// The table of allocations, reservations and recent deletions, with one heap of deadlines.
+
+#include <functional>
+#include <list>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/deadline_heap.h"
+#include "base/random.h"
+#include "base/slab.h"
+#include "core/turn/allocation.h"
+#include "core/turn/deletion.h"
+#include "core/turn/five_tuple_hash.h"
+#include "core/turn/reservation.h"
+
+namespace offhook::turn {
+
+// An allocation has one deadline, its earliest event; so has a reservation; the deletions together have one.
+struct DeadlineKey {
+  enum class Of : std::uint8_t { allocation, reservation, oldest_deletion };
+  Of of = Of::allocation;
+  SlabId id;
+  bool operator==(const DeadlineKey&) const = default;
+};
+struct DeadlineKeyHash {
+  std::size_t operator()(const DeadlineKey& key) const {
+    return std::hash<SlabId>{}(key.id) * 3 + static_cast<std::size_t>(key.of);
+  }
+};
+
+class Allocations {
+ public:
+  explicit Allocations(Random& random)
+      : allocations_by_five_tuple_(0, FiveTupleHash{random.next_u64()}),
+        deletions_by_five_tuple_(0, FiveTupleHash{random.next_u64()}) {}
+
+  // Pointers stay valid until that allocation ends.
+  Allocation* find(AllocationId id) { return allocations_.find(id); }
+  Allocation* find(const FiveTuple& five_tuple);
+  // No allocation has this five-tuple. Call schedule() once it has its expiry.
+  Allocation& create(const Client& client, const stun::TransactionId& transaction_id, Owner owner,
+                     QuotaLease quota);
+  // Removes what has expired; null if that is the allocation itself.
+  Allocation* settle(Allocation& allocation, Instant now, Outbox& outbox);
+  // Brings the deadline up to date after a change.
+  void schedule(Allocation& allocation);
+  // Closes and erases it, and gives its quota back. The event is audited, if there is one.
+  void end(Allocation& allocation, std::optional<AuditEvent> event, Outbox& outbox);
+  void end_all_of(std::string_view username, Outbox& outbox);
+
+  bool reservations_are_full() const { return reservations_.size() >= kReservationsLimit; }
+  // They are not full.
+  void reserve(const ReservationToken& token, const RelayId& next_to);
+  // That relay has opened; or never will; or has, but its allocation has not lived to see it.
+  void reservation_opened(const RelayId& next_to, Instant now);
+  void reservation_failed(const RelayId& next_to);
+  void reservation_orphaned(const RelayId& next_to, Outbox& outbox);
+
+  // The latest of a five-tuple is kept.
+  void remember_deletion(Deletion deletion, Instant now);
+  const Deletion* recent_deletion(const FiveTuple& five_tuple) const;
+
+  void handle_deadlines(Instant now, Outbox& outbox);
+  Instant next_deadline() const { return deadlines_.next(); }
+  std::size_t size() const { return allocations_.size(); }
+
+  // The first rule that the tables break, in words; empty if none. Looks at everything: for tests.
+  std::string_view broken_invariant();
+
+ private:
+  void forget_oldest_deletion();
+  template <typename Visit>
+  void for_pending_reservation(const RelayId& next_to, Visit visit);
+
+  Slab<Allocation> allocations_;
+  std::unordered_map<FiveTuple, AllocationId, FiveTupleHash> allocations_by_five_tuple_;
+  Slab<Reservation> reservations_;
+  std::list<Deletion>
+      deletions_;  // the oldest first; all have one lifetime, so it is the first to be forgotten
+  std::unordered_map<FiveTuple, std::list<Deletion>::iterator, FiveTupleHash> deletions_by_five_tuple_;
+  DeadlineHeap<DeadlineKey, DeadlineKeyHash> deadlines_;
+};
+
+}  // namespace offhook::turn

@@ -1,0 +1,187 @@
+#include "core/turn/peer_policy.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <string_view>
+
+namespace offhook::turn {
+namespace {
+
+// Everything that is not the public internet, and what embeds an IPv4 address. The IPv6 entries outside
+// 2000::/3 are refused by that rule already; they are listed so that the list is complete by itself.
+constexpr std::string_view kDeniedByDefault[] = {
+    "0.0.0.0/8",          // this network: Linux takes 0.0.0.0 for itself
+    "10.0.0.0/8",         // private
+    "100.64.0.0/10",      // carrier-grade NAT, and metadata at 100.100.100.200
+    "127.0.0.0/8",        // loopback
+    "169.254.0.0/16",     // link-local, and metadata at 169.254.169.254
+    "172.16.0.0/12",      // private
+    "192.0.0.0/24",       // IETF protocol assignments, and metadata at 192.0.0.192
+    "192.0.2.0/24",       // documentation
+    "192.31.196.0/24",    // AS112
+    "192.52.193.0/24",    // AMT
+    "192.88.99.0/24",     // 6to4 relay anycast
+    "192.168.0.0/16",     // private
+    "192.175.48.0/24",    // AS112
+    "198.18.0.0/15",      // benchmarks
+    "198.51.100.0/24",    // documentation
+    "203.0.113.0/24",     // documentation
+    "224.0.0.0/4",        // multicast
+    "240.0.0.0/4",        // reserved, broadcast
+    "168.63.129.16/32",   // Azure's platform, at a public address
+    "::/96",              // unspecified, loopback, IPv4-compatible
+    "::ffff:0:0/96",      // IPv4-mapped
+    "::ffff:0:0:0/96",    // SIIT
+    "64:ff9b::/96",       // NAT64
+    "64:ff9b:1::/48",     // local NAT64
+    "100::/64",           // discard
+    "100:0:0:1::/64",     // dummy prefix
+    "2001::/23",          // IETF protocol assignments, Teredo
+    "2001:db8::/32",      // documentation
+    "2002::/16",          // 6to4
+    "2620:4f:8000::/48",  // AS112
+    "3fff::/20",          // documentation
+    "5f00::/16",          // segment routing
+    "fc00::/7",           // unique local, and metadata at fd00:ec2::254
+    "fe80::/10",          // link-local
+    "fec0::/10",          // site-local
+    "ff00::/8",           // multicast
+};
+
+Prefix prefix(std::string_view text) {
+  const auto parsed = Prefix::parse(text);
+  assert(parsed);
+  return *parsed;
+}
+
+bool any_contains(const std::vector<Prefix>& prefixes, const Ip& ip) {
+  return std::ranges::any_of(prefixes, [&](const Prefix& entry) { return entry.contains(ip); });
+}
+
+bool is_one_of(const std::vector<Ip>& ips, const Ip& ip) { return std::ranges::find(ips, ip) != ips.end(); }
+
+bool starts_with(Bytes octets, std::initializer_list<std::uint8_t> head) {
+  return std::equal(head.begin(), head.end(), octets.begin());
+}
+
+Ip ipv4_at(Bytes octets, std::size_t at) {
+  return Ip::v4({octets[at], octets[at + 1], octets[at + 2], octets[at + 3]});
+}
+
+// ISATAP (RFC 5214 section 6.1) lives in the interface identifier, under any prefix: [u and g
+// bits]00:5efe:v4.
+bool is_isatap(Bytes octets) {
+  return (octets[8] & 0xFCU) == 0 && octets[9] == 0 && octets[10] == 0x5E && octets[11] == 0xFE;
+}
+
+}  // namespace
+
+std::optional<Ip> embedded_ipv4(const Ip& ip) {
+  if (ip.is_v4() || ip.is_unspecified() || ip.is_loopback()) return std::nullopt;
+  const Bytes octets = ip.octets();
+  const bool zeros_8 = starts_with(octets, {0, 0, 0, 0, 0, 0, 0, 0});
+  if (zeros_8 && octets[8] == 0 && octets[9] == 0) {
+    const bool compatible = octets[10] == 0 && octets[11] == 0;
+    const bool mapped = octets[10] == 0xFF && octets[11] == 0xFF;
+    if (compatible || mapped) return ipv4_at(octets, 12);
+  }
+  const bool siit = zeros_8 && octets[8] == 0xFF && octets[9] == 0xFF && octets[10] == 0 && octets[11] == 0;
+  if (siit) return ipv4_at(octets, 12);
+  if (starts_with(octets, {0x00, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0})) return ipv4_at(octets, 12);
+  if (starts_with(octets, {0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01})) {
+    // RFC 6052 section 2.2, prefix length 48: the address goes around octet 8.
+    return Ip::v4({octets[6], octets[7], octets[9], octets[10]});
+  }
+  if (starts_with(octets, {0x20, 0x02})) return ipv4_at(octets, 2);
+  if (starts_with(octets, {0x20, 0x01, 0x00, 0x00})) {
+    const auto flipped = [&](std::size_t at) { return static_cast<std::uint8_t>(~octets[at] & 0xFFU); };
+    return Ip::v4({flipped(12), flipped(13), flipped(14), flipped(15)});
+  }
+  if (is_isatap(octets)) return ipv4_at(octets, 12);
+  return std::nullopt;
+}
+
+PeerPolicy::PeerPolicy(const Settings& settings, const LiveRelays& live_relays)
+    : live_relays_(live_relays),
+      allow_(settings.allow_peers),
+      deny_(settings.deny_peers),
+      own_(settings.own_addresses),
+      external_(settings.external_addresses) {
+  for (const std::string_view text : kDeniedByDefault) deny_.push_back(prefix(text));
+}
+
+std::optional<AllowedIp> PeerPolicy::allow(const Ip& named) const {
+  if (named.is_unspecified()) return std::nullopt;
+  // An entry for the external address opens no ports of this machine.
+  if (lifted(named) && lifted(on_wire(named))) return AllowedIp(named, on_wire(named), false);
+  if (is_own(named)) {
+    const bool may_hold_relays = !named.is_loopback() || is_one_of(relay_ips_, named);
+    if (!may_hold_relays) return std::nullopt;
+    return AllowedIp(named, on_wire(named), true);
+  }
+  if (denied(named)) return std::nullopt;
+  return AllowedIp(named, named, false);
+}
+
+std::optional<AllowedPeer> PeerPolicy::allow(const Address& named) const {
+  const auto ip = allow(named.ip);
+  if (!ip) return std::nullopt;
+  return allow_port(*ip, named.port);
+}
+
+std::optional<AllowedPeer> PeerPolicy::allow_port(const AllowedIp& ip, std::uint16_t port) const {
+  if (port < kPeerPortFirst) return std::nullopt;
+  const AllowedPeer peer(ip, port);
+  if (!still_allowed(peer)) return std::nullopt;
+  return peer;
+}
+
+Ip PeerPolicy::on_wire(const Ip& named) const {
+  for (const auto& [bound, external] : external_) {
+    if (external == named) return bound;
+  }
+  return named;
+}
+
+Address PeerPolicy::external(const Address& relayed_address) const {
+  for (const auto& [bound, external] : external_) {
+    if (bound == relayed_address.ip) return {external, relayed_address.port};
+  }
+  return relayed_address;
+}
+
+Address PeerPolicy::presented(const Address& on_wire) const {
+  const Address outside = external(on_wire);
+  // Another program of this machine that sends from the bound address is no relay, and keeps its own name.
+  if (outside == on_wire || !live(on_wire)) return on_wire;
+  return outside;
+}
+
+void PeerPolicy::learn_relay_ip(const Ip& relay_ip) {
+  if (!is_one_of(relay_ips_, relay_ip)) relay_ips_.push_back(relay_ip);
+}
+
+bool PeerPolicy::is_own(const Ip& ip) const {
+  if (is_one_of(own_, ip) || is_one_of(relay_ips_, ip)) return true;
+  return std::ranges::any_of(
+      external_, [&](const std::pair<Ip, Ip>& entry) { return entry.first == ip || entry.second == ip; });
+}
+
+bool PeerPolicy::lifted(const Ip& ip) const {
+  if (!any_contains(allow_, ip)) return false;
+  const auto inner = embedded_ipv4(ip);
+  if (!inner) return true;
+  if (inner->is_unspecified() || is_own(*inner)) return false;
+  return any_contains(allow_, *inner) || !denied(*inner);
+}
+
+bool PeerPolicy::denied(const Ip& ip) const {
+  if (any_contains(deny_, ip)) return true;
+  if (ip.is_v4()) return false;
+  const Bytes octets = ip.octets();
+  const bool global_unicast = (octets[0] & 0xE0U) == 0x20;  // 2000::/3
+  return !global_unicast || is_isatap(octets);
+}
+
+}  // namespace offhook::turn

@@ -1,0 +1,37 @@
+#pragma once
+// One unit of a user's quota, held exactly as long as this object lives.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/turn/ports.h"
+
+namespace offhook::turn {
+
+class QuotaLease {
+ public:
+  // Nothing if the quota is used up. Borrows `quota`.
+  static std::optional<QuotaLease> take(Quota& quota, std::string_view user) {
+    if (!quota.try_take(user)) return std::nullopt;
+    return QuotaLease(quota, user);
+  }
+  QuotaLease(QuotaLease&& other) noexcept
+      : quota_(std::exchange(other.quota_, nullptr)), user_(std::move(other.user_)) {}
+  QuotaLease(const QuotaLease&) = delete;
+  QuotaLease& operator=(const QuotaLease&) = delete;
+  QuotaLease& operator=(QuotaLease&&) = delete;
+  ~QuotaLease() {
+    if (quota_ != nullptr) quota_->give_back(user_);
+  }
+  const std::string& user() const { return user_; }
+
+ private:
+  QuotaLease(Quota& quota, std::string_view user) : quota_(&quota), user_(user) {}
+
+  Quota* quota_;
+  std::string user_;
+};
+
+}  // namespace offhook::turn

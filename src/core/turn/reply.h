@@ -1,0 +1,50 @@
+#pragma once
+// Answers. Here alone an answer is finished and sent: challenge, integrity as the request had it, FINGERPRINT
+// if the request had one.
+//
+// Answers to those who have not proved who they are stay as small as the RFC allows, for their source address
+// may be forged: no SOFTWARE, no reason phrase.
+
+#include <cstdint>
+#include <span>
+
+#include "core/turn/authentication.h"
+#include "core/turn/owner.h"
+#include "core/turn/types.h"
+#include "wire/stun/message.h"
+
+namespace offhook::turn {
+
+// What an answer must know of its request. Kept while relay sockets are being opened.
+struct ReplyTo {
+  Client client;
+  stun::Method method = stun::Method::binding;
+  stun::TransactionId transaction_id{};
+  bool has_fingerprint = false;
+  Integrity integrity = Integrity::none;  // none: the request is not authenticated
+  LongTermKey key;
+};
+
+class Replies {
+ public:
+  explicit Replies(const Authentication& authentication) : authentication_(authentication) {}
+
+  // `fill(MessageBuilder&)` adds the attributes.
+  template <typename Fill>
+  Buffer success(const ReplyTo& to, Fill fill) const {
+    std::array<std::uint8_t, stun::kMessageBytesLimit> storage{};
+    stun::MessageBuilder answer(storage, stun::MessageClass::success_response, to.method, to.transaction_id);
+    fill(answer);
+    return finished(to, answer);
+  }
+  // `unknown_attributes` goes with 420.
+  Buffer error(const ReplyTo& to, stun::ErrorCode code, std::span<const std::uint16_t> unknown_attributes,
+               Instant now) const;
+
+ private:
+  Buffer finished(const ReplyTo& to, stun::MessageBuilder& answer) const;
+
+  const Authentication& authentication_;
+};
+
+}  // namespace offhook::turn

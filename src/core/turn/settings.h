@@ -1,0 +1,36 @@
+#pragma once
+// What an operator may set for the TURN core. service/settings fills it; the defaults are the server's
+// defaults.
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+
+namespace offhook::turn {
+
+struct Settings {
+  std::string realm = "offhook";
+  std::array<std::uint8_t, 32> nonce_key{};   // the same in every shard of a process
+  std::chrono::seconds nonce_lifetime{3600};  // at most an hour (RFC 8656 section 5)
+  std::chrono::seconds lifetime_default{600};
+  std::chrono::seconds lifetime_limit{3600};
+  std::chrono::seconds permission_lifetime{300};
+  std::chrono::seconds channel_lifetime{600};
+  std::size_t permissions_limit = 128;  // an allocation; ICE peers name up to 100 candidates
+  std::size_t channels_limit = 128;     // an allocation
+  // Peers beyond the default deny list (peer_policy.h). `allow` wins over `deny`.
+  std::vector<Prefix> allow_peers;
+  std::vector<Prefix> deny_peers;
+  // Addresses of this machine: never a peer, but for live relayed addresses.
+  std::vector<Ip> own_addresses;
+  // 1:1 NAT: (bound address, what the world sees). Applied to XOR-RELAYED-ADDRESS, and to peers that are
+  // relays here.
+  std::vector<std::pair<Ip, Ip>> external_addresses;
+};
+
+}  // namespace offhook::turn

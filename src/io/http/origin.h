@@ -1,0 +1,19 @@
+#pragma once
+// May this page open a WebSocket here (RFC 6455 section 10.2)? A browser sends Origin and a page cannot forge
+// it.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace offhook::io {
+
+// `origin`: the Origin header, empty if there was none; `host`: the Host header. True for
+//  - no Origin: not a browser; it has to show a token like everybody, and has no cookie that a page could
+//  borrow;
+//  - the server's own origin: host and port of Origin are those of Host (default ports filled in);
+//  - one of `allowed`, or any if that holds "*".
+// False for all else, "null" included.
+bool origin_allowed(std::string_view origin, std::string_view host, const std::vector<std::string>& allowed);
+
+}  // namespace offhook::io

@@ -1,0 +1,38 @@
+#pragma once
+// Which handler answers a request.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/http/http_server.h"
+
+namespace offhook::io {
+
+class Router {
+ public:
+  void add(std::string method, std::string path, HttpHandler handler);
+  void add_prefix(std::string method, std::string prefix, HttpHandler handler);
+  void add_websocket(std::string path, WebSocketHandler handler);
+
+  // The handler's answer; 404 for no such path, 405 (with Allow) for another method, 426 for a WebSocket's
+  // path.
+  HttpResponse answer(const HttpRequest& request) const;
+  // Null if no WebSocket is served at this path.
+  const WebSocketHandler* websocket(std::string_view path) const;
+
+ private:
+  using HandlersByMethod = std::map<std::string, HttpHandler, std::less<>>;
+  struct Prefix {
+    std::string path;
+    HandlersByMethod handlers;
+  };
+  const HandlersByMethod* find(std::string_view path) const;
+
+  std::map<std::string, HandlersByMethod, std::less<>> handlers_by_path_;
+  std::vector<Prefix> prefixes_;  // longest first
+  std::map<std::string, WebSocketHandler, std::less<>> websockets_by_path_;
+};
+
+}  // namespace offhook::io

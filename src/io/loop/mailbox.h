@@ -1,0 +1,44 @@
+#pragma once
+// A bounded mailbox into a loop. For commands, never for packets: posting takes a lock.
+
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "io/loop/wake_up.h"
+
+namespace offhook::io {
+
+template <typename T>
+class Mailbox {
+ public:
+  explicit Mailbox(std::size_t limit) : limit_(limit) {}
+
+  // From any thread. False if `limit` letters wait already; the letter is then dropped.
+  [[nodiscard]] bool post(T letter) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (letters_.size() >= limit_) return false;
+      letters_.push_back(std::move(letter));
+    }
+    wake_up_.ring();
+    return true;
+  }
+
+  // For the loop: the descriptor to watch, and all that waits, oldest first.
+  int fd() const { return wake_up_.fd(); }
+  std::vector<T> take() {
+    wake_up_.clear();
+    const std::scoped_lock lock(mutex_);
+    return std::exchange(letters_, {});
+  }
+
+ private:
+  const std::size_t limit_;
+  WakeUp wake_up_;
+  std::mutex mutex_;
+  std::vector<T> letters_;
+};
+
+}  // namespace offhook::io

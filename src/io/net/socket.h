@@ -1,0 +1,64 @@
+#pragma once
+// Sockets, opened with the options that their place in the relay asks for. All are non-blocking and close-on-exec;
+// IPv6 ones carry IPv6 alone.
+
+#include <cstdint>
+#include <optional>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/result.h"
+#include "io/loop/fd.h"
+#include "io/net/system_error.h"
+
+namespace offhook::io {
+
+using Socket = Fd;
+
+// A listening UDP socket takes the packets of all clients of a shard: at 1 Gbit/s this is 30 ms of them, longer than
+// any pause of the loop. Capped by net.core.rmem_max without CAP_NET_ADMIN.
+inline constexpr int kListenBufferBytes = 4 * 1024 * 1024;
+// A relay socket takes one client's peers: a burst of video key frames. Used only while packets wait.
+inline constexpr int kRelayReceiveBufferBytes = 512 * 1024;
+// Connections that wait for accept().
+inline constexpr int kListenBacklog = 1024;
+
+enum class PortSharing : std::uint8_t { exclusive, between_shards };
+
+// A UDP socket for clients. With between_shards every shard may bind the same address (SO_REUSEPORT).
+Result<Socket, SystemError> open_udp_listener(const Address& address, PortSharing sharing);
+Result<Socket, SystemError> open_tcp_listener(const Address& address, PortSharing sharing);
+// A relay socket: it fragments rather than obeys a path MTU (RFC 8656 section 14.8 without DF), and collects ICMP
+// errors (IP_RECVERR). EADDRINUSE is an everyday answer here.
+Result<Socket, int> open_relay_socket(const Address& address);
+// Sets or clears DF for what this socket sends next.
+bool set_dont_fragment(const Socket& socket, Family family, bool on);
+
+// The next connection, without delay of small segments (TCP_NODELAY), or an errno: EAGAIN if none waits.
+struct Accepted {
+  Socket socket;
+  Address client_address;
+};
+Result<Accepted, int> accept_connection(const Socket& listener);
+
+// The address that the socket is bound to; nothing if it is no IP socket.
+std::optional<Address> bound_address(const Socket& socket);
+// Datagrams that the kernel threw away because this socket's buffer was full.
+std::uint64_t kernel_drops(int fd);
+
+// An ICMP error that a datagram of ours drew, from the socket's error queue.
+struct IcmpError {
+  Address peer_address;  // whom our datagram was for
+  std::uint8_t type = 0;
+  std::uint8_t code = 0;
+  std::uint32_t error_data = 0;  // the MTU of "fragmentation needed" and "packet too big"
+};
+// Takes one entry off the error queue. `more` is false when it was empty; then the pending error is cleared too, so
+// that the poller falls silent.
+struct ErrorQueueEntry {
+  bool more = false;
+  std::optional<IcmpError> icmp;  // nothing for errors that no router or peer sent
+};
+ErrorQueueEntry take_error(const Socket& socket);
+
+}  // namespace offhook::io

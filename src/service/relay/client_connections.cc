@@ -1,0 +1,265 @@
+#include "service/relay/client_connections.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace offhook::relay {
+namespace {
+
+// One read takes several media packets, and the framer behind it stays small.
+constexpr std::size_t kReadBytes = 16 * 1024;
+// Framers and buffers kept for the next connection that needs one: about as many as one wake-up touches.
+constexpr std::size_t kSparesLimit = 64;
+// A buffer that grew beyond this is not kept.
+constexpr std::size_t kSpareBufferBytesLimit = 64 * 1024;
+
+std::size_t index_of(std::uint32_t handle) { return handle & ~ClientConnections::kHandleBit; }
+
+}  // namespace
+
+void ClientConnections::adopt(io::Accepted accepted, const Address& listen_address, Instant now) {
+  if (!within_limits(accepted.client_address.ip)) {
+    counters_.add(Counter::connections_refused);
+    return;
+  }
+  auto connection = std::make_unique<Connection>();
+  connection->socket = std::move(accepted.socket);
+  connection->serial = next_serial_;
+  next_serial_ = (next_serial_ + 1) & kSerialMask;
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(connections_.size()));
+    connections_.emplace_back();
+  }
+  const std::uint32_t index = free_.back();
+  const turn::FiveTuple five_tuple{accepted.client_address, listen_address, turn::Transport::tcp};
+  connection->client = {five_tuple, index | kHandleBit};
+  connection->idle_since = now;
+  const EventTag tag{EventKind::connection, Family::ipv4, connection->serial, index};
+  if (!poller_.add(connection->socket.get(), {}, tag.pack())) return;
+  free_.pop_back();
+  count_without_allocation(accepted.client_address.ip, 1);
+  counters_.add(Counter::connections_accepted);
+  arm(*connection, deadline_of(*connection));
+  connections_[index] = std::move(connection);
+  counters_.set(Counter::connections_live, connections_.size() - free_.size());
+}
+
+std::optional<turn::Client> ClientConnections::find(const EventTag& tag) const {
+  if (tag.index >= connections_.size() || !connections_[tag.index]) return std::nullopt;
+  const Connection& connection = *connections_[tag.index];
+  if (connection.serial != tag.serial || connection.doomed) return std::nullopt;
+  return connection.client;
+}
+
+ClientConnections::Read ClientConnections::read(std::uint32_t handle) {
+  Connection* connection = find(handle);
+  if (connection == nullptr) return {};
+  if (!connection->framer && !spare_framers_.empty()) {
+    connection->framer = std::move(spare_framers_.back());
+    spare_framers_.pop_back();
+  }
+  if (!connection->framer) connection->framer = std::make_unique<turn::StreamFramer>();
+  const MutableBytes space = connection->framer->space(kReadBytes);
+  const ssize_t count = recv(connection->socket.get(), space.data(), space.size(), MSG_DONTWAIT);
+  if (count > 0) {
+    connection->framer->filled(static_cast<std::size_t>(count));
+    return {connection->framer.get(), static_cast<std::size_t>(count) == space.size()};
+  }
+  const bool nothing_yet = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  if (!nothing_yet) doom(*connection);
+  return {};
+}
+
+void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Instant now) {
+  Connection* connection = find(handle);
+  if (connection == nullptr) return;
+  if (connection->framer->state() == turn::StreamFramer::State::not_turn) {
+    doom(*connection);
+    return;
+  }
+  if (connection->framer->pending() == 0) {
+    connection->frame_since = kNever;
+    if (spare_framers_.size() < kSparesLimit) spare_framers_.push_back(std::move(connection->framer));
+    connection->framer.reset();
+    return;
+  }
+  if (frames_taken || connection->frame_since == kNever) connection->frame_since = now;
+  arm(*connection, deadline_of(*connection));
+}
+
+void ClientConnections::send_media(const turn::Client& client, Bytes bytes) {
+  Connection* connection = find(client);
+  if (connection == nullptr) return;
+  if (connection->out.size() - connection->out_sent + bytes.size() > kStreamQueueBytesLimit) {
+    counters_.add(Counter::dropped_by_stream_queue);
+    return;
+  }
+  queue(*connection, bytes);
+}
+
+void ClientConnections::send_control(const turn::Client& client, Bytes bytes) {
+  Connection* connection = find(client);
+  if (connection == nullptr) return;
+  const std::size_t waiting = connection->out.size() - connection->out_sent;
+  if (waiting + bytes.size() > kStreamQueueBytesLimit + kStreamControlReserveBytes) {
+    doom(*connection);
+    return;
+  }
+  queue(*connection, bytes);
+}
+
+void ClientConnections::queue(Connection& connection, Bytes bytes) {
+  if (connection.out.capacity() == 0 && !spare_buffers_.empty()) {
+    connection.out = std::move(spare_buffers_.back());
+    spare_buffers_.pop_back();
+  }
+  connection.out.insert(connection.out.end(), bytes.begin(), bytes.end());
+  if (connection.to_flush || connection.waits_for_room) return;
+  connection.to_flush = true;
+  to_flush_.push_back(connection.client.handle);
+}
+
+void ClientConnections::flush() {
+  for (const std::uint32_t handle : to_flush_) {
+    Connection* connection = find(handle);
+    if (connection == nullptr) continue;
+    connection->to_flush = false;
+    send_waiting(*connection);
+  }
+  to_flush_.clear();
+}
+
+void ClientConnections::handle_writable(std::uint32_t handle) {
+  Connection* connection = find(handle);
+  if (connection != nullptr && connection->waits_for_room) send_waiting(*connection);
+}
+
+void ClientConnections::send_waiting(Connection& connection) {
+  while (connection.out_sent < connection.out.size()) {
+    const Bytes rest = Bytes(connection.out).subspan(connection.out_sent);
+    const ssize_t count = send(connection.socket.get(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count >= 0) {
+      connection.out_sent += static_cast<std::size_t>(count);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) {
+      doom(connection);
+      return;
+    }
+    // What was sent leaves the front once it is half of the queue: each byte is moved at most once.
+    if (connection.out_sent * 2 >= connection.out.size()) {
+      connection.out.erase(connection.out.begin(),
+                           connection.out.begin() + static_cast<std::ptrdiff_t>(connection.out_sent));
+      connection.out_sent = 0;
+    }
+    watch(connection, true);
+    return;
+  }
+  connection.out.clear();
+  connection.out_sent = 0;
+  if (connection.out.capacity() <= kSpareBufferBytesLimit && spare_buffers_.size() < kSparesLimit) {
+    spare_buffers_.push_back(std::move(connection.out));
+  }
+  connection.out = Buffer();
+  watch(connection, false);
+}
+
+void ClientConnections::watch(Connection& connection, bool for_room) {
+  if (connection.waits_for_room == for_room) return;
+  connection.waits_for_room = for_room;
+  const auto index = static_cast<std::uint32_t>(index_of(connection.client.handle));
+  const EventTag tag{EventKind::connection, Family::ipv4, connection.serial, index};
+  if (!poller_.modify(connection.socket.get(), {.readable = true, .writable = for_room}, tag.pack())) doom(connection);
+}
+
+void ClientConnections::set_has_allocation(const turn::Client& client, bool has_allocation, Instant now) {
+  Connection* connection = find(client);
+  if (connection == nullptr || connection->has_allocation == has_allocation) return;
+  connection->has_allocation = has_allocation;
+  count_without_allocation(client.five_tuple.client_address.ip, has_allocation ? -1 : 1);
+  connection->idle_since = now;
+  arm(*connection, deadline_of(*connection));
+}
+
+void ClientConnections::handle_deadlines(Instant now) {
+  while (const auto handle = deadlines_.pop_due(now)) {
+    Connection* connection = find(*handle);
+    if (connection == nullptr) continue;
+    connection->armed = kNever;
+    const Instant deadline = deadline_of(*connection);
+    if (deadline > now) {
+      arm(*connection, deadline);
+      continue;
+    }
+    counters_.add(Counter::connections_timed_out);
+    doom(*connection);
+  }
+}
+
+std::optional<turn::Client> ClientConnections::take_doomed() {
+  if (doomed_.empty()) return std::nullopt;
+  const std::uint32_t index = doomed_.back();
+  doomed_.pop_back();
+  const std::unique_ptr<Connection> connection = std::move(connections_[index]);
+  free_.push_back(index);
+  deadlines_.cancel(connection->client.handle);
+  if (!connection->has_allocation) count_without_allocation(connection->client.five_tuple.client_address.ip, -1);
+  counters_.set(Counter::connections_live, connections_.size() - free_.size());
+  return connection->client;
+}
+
+ClientConnections::Connection* ClientConnections::find(std::uint32_t handle) {
+  const std::size_t index = index_of(handle);
+  if (index >= connections_.size() || !connections_[index] || connections_[index]->doomed) return nullptr;
+  return connections_[index].get();
+}
+
+ClientConnections::Connection* ClientConnections::find(const turn::Client& client) {
+  Connection* connection = find(client.handle);
+  return connection != nullptr && connection->client.five_tuple == client.five_tuple ? connection : nullptr;
+}
+
+void ClientConnections::doom(Connection& connection) {
+  if (connection.doomed) return;
+  connection.doomed = true;
+  doomed_.push_back(static_cast<std::uint32_t>(index_of(connection.client.handle)));
+}
+
+// The heap's entry may lie before the true deadline, never behind it: an entry that comes due too early is renewed.
+// So a busy stream does not touch the heap with every packet.
+void ClientConnections::arm(Connection& connection, Instant deadline) {
+  if (deadline >= connection.armed) return;
+  connection.armed = deadline;
+  deadlines_.set(connection.client.handle, deadline);
+}
+
+Instant ClientConnections::deadline_of(const Connection& connection) const {
+  const Instant frame = connection.frame_since == kNever ? kNever : connection.frame_since + kFrameTimeout;
+  const Instant idle =
+      connection.has_allocation ? kNever : connection.idle_since + kConnectionWithoutAllocationTimeout;
+  return std::min(frame, idle);
+}
+
+bool ClientConnections::within_limits(const Ip& ip) const {
+  if (without_allocation_ >= kWithoutAllocationLimit) return false;
+  const auto entry = without_allocation_by_address_.find(ip);
+  return entry == without_allocation_by_address_.end() || entry->second < kWithoutAllocationLimitAnAddress;
+}
+
+void ClientConnections::count_without_allocation(const Ip& ip, int change) {
+  const auto entry = without_allocation_by_address_.try_emplace(ip, 0).first;
+  if (change > 0) {
+    entry->second += 1;
+    without_allocation_ += 1;
+    return;
+  }
+  entry->second -= 1;
+  without_allocation_ -= 1;
+  if (entry->second == 0) without_allocation_by_address_.erase(entry);
+}
+
+}  // namespace offhook::relay

@@ -1,0 +1,96 @@
+#pragma once
+// The relay addresses of this process, which of their ports are taken, and which are live relayed addresses.
+//
+// Shards share nothing but these bitmaps: ports belong to shards in pairs (even, odd), so that two shards never draw
+// the same one and EVEN-PORT finds its neighbour in its own shard. All of it may be called from any thread.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+#include "base/random.h"
+#include "core/turn/ports.h"
+
+namespace offhook::relay {
+
+class RelayPorts;
+
+// One port of one relay address, given back on destruction. Must not outlive its RelayPorts.
+class PortLease {
+ public:
+  PortLease() = default;
+  PortLease(PortLease&& other) noexcept;
+  PortLease& operator=(PortLease&& other) noexcept;
+  ~PortLease() { give_back(); }
+
+  explicit operator bool() const { return ports_ != nullptr; }
+  Address address() const;
+  // From now on, until unpublish() or the end of the lease, this is a live relayed address (turn::LiveRelays).
+  void publish();
+  void unpublish();
+  void give_back();
+
+ private:
+  friend class RelayPorts;
+  PortLease(RelayPorts& ports, std::uint32_t address_index, std::uint16_t port)
+      : ports_(&ports), address_index_(address_index), port_(port) {}
+
+  RelayPorts* ports_ = nullptr;
+  std::uint32_t address_index_ = 0;
+  std::uint16_t port_ = 0;
+};
+
+class RelayPorts final : public turn::LiveRelays {
+ public:
+  // Ports from first to last inclusive, on each of these addresses, for so many shards.
+  RelayPorts(std::vector<Ip> addresses, std::uint16_t first, std::uint16_t last, unsigned shards);
+
+  const std::vector<Ip>& addresses() const { return addresses_; }
+
+  enum class Parity : std::uint8_t { any, even };
+  // A free port of this shard on addresses()[address_index], drawn at random; nothing if there is none.
+  std::optional<PortLease> take(std::size_t address_index, unsigned shard, Parity parity, Random& random);
+  // A free even port and the next one.
+  std::optional<std::pair<PortLease, PortLease>> take_pair(std::size_t address_index, unsigned shard, Random& random);
+
+  bool contains(const Address& relayed_address) const override;
+
+ private:
+  friend class PortLease;
+  // One bit a port.
+  class Bitmap {
+   public:
+    bool set(std::uint16_t port);  // false if it was set already
+    void clear(std::uint16_t port);
+    bool test(std::uint16_t port) const;
+
+   private:
+    std::array<std::atomic<std::uint64_t>, 1024> words_{};
+  };
+  struct Ports {
+    Bitmap taken;
+    Bitmap live;
+  };
+
+  std::size_t pairs_of(unsigned shard) const;
+  std::uint32_t even_port(unsigned shard, std::size_t pair) const;
+  bool in_range(std::uint32_t port) const { return port >= first_ && port <= last_; }
+  bool try_take(std::size_t address_index, std::uint32_t port);
+  template <typename Try>
+  auto draw(unsigned shard, Random& random, Try try_pair) -> decltype(try_pair(0U, false));
+
+  std::vector<Ip> addresses_;
+  std::uint32_t first_;
+  std::uint32_t last_;
+  unsigned shards_;
+  std::vector<std::unique_ptr<Ports>> ports_;  // as addresses_
+};
+
+}  // namespace offhook::relay

@@ -1,0 +1,158 @@
+#include "service/relay/relay_service.h"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+#include "io/loop/clock.h"
+#include "io/net/fd_limit.h"
+#include "io/net/interfaces.h"
+#include "service/relay/self_check.h"
+#include "service/relay/shard.h"
+
+namespace offhook::relay {
+namespace {
+
+// Descriptors besides relay sockets: listeners, TCP clients, HTTP, files.
+constexpr std::uint64_t kFdReserve = 20'000;
+
+void add_once(std::vector<Ip>& to, const Ip& ip) {
+  if (std::find(to.begin(), to.end(), ip) == to.end()) to.push_back(ip);
+}
+
+// Everything that is this machine: its interfaces, what we listen on or relay from, and what the world calls it.
+std::vector<Ip> own_addresses(const RelaySettings& settings, const std::vector<Ip>& listen_ips) {
+  std::vector<Ip> own = io::interface_addresses();
+  for (const Ip& ip : listen_ips) add_once(own, ip);
+  for (const Ip& ip : settings.relay_addresses) add_once(own, ip);
+  for (const auto& [bound, external] : settings.external_addresses) add_once(own, external);
+  return own;
+}
+
+turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip>& listen_ips) {
+  turn::Settings core;
+  core.realm = settings.realm;
+  crypto::SecureRandom().fill(core.nonce_key);
+  core.nonce_lifetime = settings.nonce_lifetime;
+  core.lifetime_default = settings.lifetime_default;
+  core.lifetime_limit = settings.lifetime_limit;
+  core.permission_lifetime = settings.permission_lifetime;
+  core.channel_lifetime = settings.channel_lifetime;
+  core.allow_peers = settings.allow_peers;
+  core.deny_peers = settings.deny_peers;
+  core.own_addresses = own_addresses(settings, listen_ips);
+  core.external_addresses = settings.external_addresses;
+  return core;
+}
+
+unsigned shards_of(const RelaySettings& settings) {
+  return settings.shards != 0 ? settings.shards : std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+struct RelayService::Running {
+  Running(const RelaySettings& settings, const std::vector<Ip>& listen_ips, unsigned shard_count,
+          std::shared_ptr<const credentials::TurnCredentials> credentials)
+      : shared{core_settings(settings, listen_ips),
+               settings.relay_addresses.empty() ? RelayAddressRule::by_listen_address : RelayAddressRule::fixed,
+               VouchedUsers(settings.realm, std::move(credentials)),
+               AllocationQuota(settings.user_quota, settings.total_quota),
+               RelayPorts(settings.relay_addresses.empty() ? listen_ips : settings.relay_addresses,
+                          settings.relay_port_first, settings.relay_port_last, shard_count),
+               {},
+               {}} {}
+  ~Running() {
+    for (const auto& shard : shards) shard->stop();
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  Shared shared;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::vector<std::thread> threads;  // as shards, once started
+};
+
+std::vector<Ip> local_addresses() { return io::interface_addresses(); }
+
+RelayService::RelayService(RelaySettings settings, std::shared_ptr<const credentials::TurnCredentials> credentials)
+    : settings_(std::move(settings)), credentials_(std::move(credentials)) {}
+
+RelayService::~RelayService() { stop(); }
+
+Result<void, StartError> RelayService::check_settings() const {
+  if (settings_.relay_port_first == 0 || settings_.relay_port_first > settings_.relay_port_last) {
+    return fail(StartError{"relay ports " + std::to_string(settings_.relay_port_first) + "-" +
+                           std::to_string(settings_.relay_port_last) +
+                           ": the first must be at least 1 and not above the last, such as 49152-65535"});
+  }
+  for (const Ip& ip : settings_.relay_addresses) {
+    if (!ip.is_unspecified()) continue;
+    return fail(StartError{"relay address " + ip.text() +
+                           ": peers need an address that they can send to; name one of this machine"});
+  }
+  return {};
+}
+
+Result<void, StartError> RelayService::start() {
+  if (auto checked = check_settings(); !checked) return checked;
+  const auto listen_ips = expand_listen_addresses(settings_.listen_addresses);
+  const unsigned shard_count = shards_of(settings_);
+  auto running = std::make_unique<Running>(settings_, listen_ips, shard_count, credentials_);
+  const std::uint64_t ports = std::uint64_t{settings_.relay_port_last} - settings_.relay_port_first + 1;
+  (void)io::raise_fd_limit(ports * running->shared.ports.addresses().size() + kFdReserve);
+  for (const Ip& ip : settings_.relay_addresses) {
+    const auto probe = io::open_relay_socket({ip, 0});
+    if (!probe) return fail(StartError{io::system_error("relay from " + ip.text(), probe.error()).text()});
+  }
+  auto listeners = open_listeners(listen_ips, settings_.port, shard_count);
+  if (!listeners) return fail(StartError{listeners.error()});
+  for (unsigned number = 0; number < shard_count; ++number) {
+    auto poller = io::make_epoll_poller();
+    if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});
+    running->shards.push_back(std::make_unique<Shard>(number, running->shared, std::move(listeners->shards[number]),
+                                                      std::move(poller)));
+    if (!running->shards.back()->watch()) {
+      return fail(StartError{io::system_error("watch the listening sockets", errno).text()});
+    }
+  }
+  for (unsigned number = 0; number < shard_count; ++number) {
+    running->threads.emplace_back(&Shard::run, running->shards[number].get());
+    (void)pthread_setname_np(running->threads.back().native_handle(), ("relay-" + std::to_string(number)).c_str());
+  }
+  listening_addresses_ = std::move(listeners->addresses);
+  running_ = std::move(running);
+  for (const Address& address : listening_addresses_) spdlog::info("relay: UDP and TCP on {}", address.text());
+  return {};
+}
+
+void RelayService::stop() { running_.reset(); }
+
+void RelayService::set_credentials(std::shared_ptr<const credentials::TurnCredentials> credentials) {
+  credentials_ = std::move(credentials);
+  if (running_) running_->shared.users.replace(credentials_);
+}
+
+bool RelayService::revoke(std::string_view user) {
+  if (!running_) return true;
+  bool all = true;
+  for (const auto& shard : running_->shards) all = shard->revoke(std::string(user)) && all;
+  return all;
+}
+
+RelayCounters RelayService::counters() const {
+  RelayCounters sum;
+  if (!running_) return sum;
+  for (const auto& shard : running_->shards) shard->add_to(sum);
+  return sum;
+}
+
+Result<void, std::string> RelayService::self_check(std::chrono::milliseconds patience) const {
+  if (!running_) return fail(std::string("the relay is not started"));
+  return check_relayed_echo(listening_addresses_.front(), *credentials_, io::read_now().wall, patience);
+}
+
+}  // namespace offhook::relay

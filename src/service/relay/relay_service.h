@@ -1,0 +1,63 @@
+#pragma once
+// The relay: STUN and TURN for clients over UDP and TCP, one shard a core. Owned and called by the control thread.
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "core/credentials/turn_credentials.h"
+#include "service/relay/relay_counters.h"
+#include "service/relay/relay_settings.h"
+
+namespace offhook::relay {
+
+// The addresses of this machine's interfaces, for settings that speak of all of them.
+std::vector<Ip> local_addresses();
+
+// Why the relay cannot start, in one line that says what to do about it.
+struct StartError {
+  std::string message;
+};
+
+class RelayService {
+ public:
+  // `credentials` is not null.
+  RelayService(RelaySettings settings, std::shared_ptr<const credentials::TurnCredentials> credentials);
+  ~RelayService();  // stops
+  RelayService(const RelayService&) = delete;
+  RelayService& operator=(const RelayService&) = delete;
+
+  // Binds every listener, then starts the shards. Once it has returned without error, clients are served. Raises the
+  // process's limit of open files to what the relay ports need, as far as it is allowed to. Once in a lifetime.
+  Result<void, StartError> start();
+  // Ends every allocation and connection, and joins the shards. Idempotent.
+  void stop();
+
+  // For requests from now on, in every shard. Live allocations stay.
+  void set_credentials(std::shared_ptr<const credentials::TurnCredentials> credentials);
+  // Ends every allocation of this user, soon. False if a shard is too busy to take the order: ask again.
+  [[nodiscard]] bool revoke(std::string_view user);
+
+  RelayCounters counters() const;
+  // Each serves UDP and TCP. Empty before start().
+  const std::vector<Address>& listening_addresses() const { return listening_addresses_; }
+
+  // An echo through the relay itself, as a client would (self_check.h), over UDP and the first listening address. In
+  // the caller's thread, at most `patience`. The error says which step failed.
+  Result<void, std::string> self_check(std::chrono::milliseconds patience) const;
+
+ private:
+  struct Running;
+  Result<void, StartError> check_settings() const;
+
+  RelaySettings settings_;
+  std::shared_ptr<const credentials::TurnCredentials> credentials_;
+  std::vector<Address> listening_addresses_;
+  std::unique_ptr<Running> running_;
+};
+
+}  // namespace offhook::relay

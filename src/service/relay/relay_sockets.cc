@@ -1,0 +1,128 @@
+#include "service/relay/relay_sockets.h"
+
+#include <cerrno>
+
+namespace offhook::relay {
+namespace {
+
+// A port that is free for us may be another program's; this many such in a row mean that the range is not ours.
+constexpr int kBindTries = 32;
+
+using turn::Server;
+
+}  // namespace
+
+RelaySockets::RelaySockets(const Borrowed& borrowed, RelayAddressRule rule, unsigned shard)
+    : borrowed_(borrowed), rule_(rule), shard_(shard) {}
+
+RelaySockets::Outcome RelaySockets::open(const turn::OpenRelaySocket& effect) {
+  last_error_ = 0;
+  const auto indices = choices(effect.listen_address.ip, effect.relay.family);
+  if (indices.empty()) return fail(Server::RelayFailure::family_not_supported);
+  turn_ += 1;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    auto leased = open_at(indices[(turn_ + i) % indices.size()], effect);
+    if (leased) return watch(effect.relay, std::move(*leased));
+  }
+  return fail(Server::RelayFailure::no_port_free);
+}
+
+RelaySockets::Outcome RelaySockets::claim(const turn::ClaimReservation& effect) {
+  last_error_ = 0;
+  auto leased = borrowed_.reservations.claim(effect.token);
+  if (!leased) return fail(Server::RelayFailure::reservation_unknown);
+  return watch(effect.relay, std::move(*leased));
+}
+
+void RelaySockets::close(const turn::RelayId& relay) {
+  if (find(relay) == nullptr) return;
+  Relay& slot = relays_[position(relay.allocation.index, relay.family)];
+  // First no more a permitted peer, then closed, then free for others.
+  slot.leased->lease.unpublish();
+  slot.leased.reset();
+  size_ -= 1;
+}
+
+const io::Socket* RelaySockets::find(const turn::RelayId& relay) const {
+  const std::size_t at = position(relay.allocation.index, relay.family);
+  if (at >= relays_.size() || relays_[at].generation != relay.allocation.generation) return nullptr;
+  return relays_[at].leased ? &relays_[at].leased->socket : nullptr;
+}
+
+std::optional<turn::RelayId> RelaySockets::find(const EventTag& tag) const {
+  const std::size_t at = position(tag.index, tag.family);
+  if (at >= relays_.size() || !relays_[at].leased) return std::nullopt;
+  if ((relays_[at].generation & kSerialMask) != tag.serial) return std::nullopt;
+  return turn::RelayId{{tag.index, relays_[at].generation}, tag.family};
+}
+
+std::vector<std::size_t> RelaySockets::choices(const Ip& listen_ip, Family family) const {
+  const auto& addresses = borrowed_.ports.addresses();
+  std::vector<std::size_t> of_family;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (addresses[i].family() != family) continue;
+    if (rule_ == RelayAddressRule::by_listen_address && addresses[i] == listen_ip) return {i};
+    of_family.push_back(i);
+  }
+  if (rule_ == RelayAddressRule::fixed || of_family.empty()) return of_family;
+  // The other family: a client on loopback is served on loopback, one from outside never.
+  for (const std::size_t i : of_family) {
+    if (addresses[i].is_loopback() == listen_ip.is_loopback()) return {i};
+  }
+  return {of_family.front()};
+}
+
+std::optional<LeasedSocket> RelaySockets::open_at(std::size_t address_index, const turn::OpenRelaySocket& effect) {
+  if (effect.reserve_next) return open_pair_at(address_index, effect.token);
+  const auto parity = effect.even_port ? RelayPorts::Parity::even : RelayPorts::Parity::any;
+  std::vector<PortLease> refused;  // kept until the end, so that none is drawn twice
+  for (int i = 0; i < kBindTries; ++i) {
+    auto lease = borrowed_.ports.take(address_index, shard_, parity, borrowed_.random);
+    if (!lease) return std::nullopt;
+    auto socket = io::open_relay_socket(lease->address());
+    if (socket) return LeasedSocket(std::move(*lease), std::move(*socket));
+    last_error_ = socket.error();
+    if (last_error_ != EADDRINUSE) return std::nullopt;
+    refused.push_back(std::move(*lease));
+  }
+  return std::nullopt;
+}
+
+std::optional<LeasedSocket> RelaySockets::open_pair_at(std::size_t address_index, const turn::ReservationToken& token) {
+  std::vector<std::pair<PortLease, PortLease>> refused;
+  for (int i = 0; i < kBindTries; ++i) {
+    auto leases = borrowed_.ports.take_pair(address_index, shard_, borrowed_.random);
+    if (!leases) return std::nullopt;
+    auto even = io::open_relay_socket(leases->first.address());
+    auto next = io::open_relay_socket(leases->second.address());
+    if (even && next) {
+      if (!borrowed_.reservations.hold(token, LeasedSocket(std::move(leases->second), std::move(*next)))) {
+        return std::nullopt;
+      }
+      return LeasedSocket(std::move(leases->first), std::move(*even));
+    }
+    last_error_ = even ? next.error() : even.error();
+    if (last_error_ != EADDRINUSE) return std::nullopt;
+    refused.push_back(std::move(*leases));
+  }
+  return std::nullopt;
+}
+
+RelaySockets::Outcome RelaySockets::watch(const turn::RelayId& relay, LeasedSocket leased) {
+  const EventTag tag{EventKind::relay, relay.family, relay.allocation.generation & kSerialMask,
+                     relay.allocation.index};
+  if (!borrowed_.poller.add(leased.socket.get(), {}, tag.pack())) {
+    last_error_ = errno;
+    return fail(Server::RelayFailure::no_port_free);
+  }
+  const std::size_t at = position(relay.allocation.index, relay.family);
+  if (at >= relays_.size()) relays_.resize(at + 1);
+  const Address relayed_address = leased.lease.address();
+  leased.lease.publish();
+  relays_[at].generation = relay.allocation.generation;
+  relays_[at].leased.emplace(std::move(leased));
+  size_ += 1;
+  return relayed_address;
+}
+
+}  // namespace offhook::relay

@@ -1,0 +1,66 @@
+#pragma once
+// The relay sockets of one shard, by the RelayId that the core gave them. Single-threaded.
+
+#include <optional>
+#include <vector>
+
+#include "base/random.h"
+#include "core/turn/server.h"
+#include "io/loop/poller.h"
+#include "service/relay/event_tag.h"
+#include "service/relay/relay_ports.h"
+#include "service/relay/reservation_table.h"
+
+namespace offhook::relay {
+
+// Which addresses may carry the relay socket of a client: all of the family (`fixed`), or the one that the client
+// reached.
+enum class RelayAddressRule : std::uint8_t { fixed, by_listen_address };
+
+class RelaySockets {
+ public:
+  struct Borrowed {
+    RelayPorts& ports;
+    ReservationTable& reservations;
+    Random& random;
+    io::Poller& poller;
+  };
+  RelaySockets(const Borrowed& borrowed, RelayAddressRule rule, unsigned shard);
+
+  // The relayed address that the socket is bound to and watched at.
+  using Outcome = Result<Address, turn::Server::RelayFailure>;
+  Outcome open(const turn::OpenRelaySocket& effect);
+  Outcome claim(const turn::ClaimReservation& effect);
+  void close(const turn::RelayId& relay);
+
+  // Null if it is closed or was never open.
+  const io::Socket* find(const turn::RelayId& relay) const;
+  std::optional<turn::RelayId> find(const EventTag& tag) const;
+  std::size_t size() const { return size_; }
+  // Why the last open() failed, if the system was the cause: an errno, otherwise 0.
+  int last_error() const { return last_error_; }
+
+ private:
+  struct Relay {
+    std::uint32_t generation = 0;
+    std::optional<LeasedSocket> leased;
+  };
+
+  std::vector<std::size_t> choices(const Ip& listen_ip, Family family) const;
+  std::optional<LeasedSocket> open_at(std::size_t address_index, const turn::OpenRelaySocket& effect);
+  std::optional<LeasedSocket> open_pair_at(std::size_t address_index, const turn::ReservationToken& token);
+  Outcome watch(const turn::RelayId& relay, LeasedSocket leased);
+  static std::size_t position(std::uint32_t index, Family family) {
+    return std::size_t{index} * 2 + (family == Family::ipv6 ? 1 : 0);
+  }
+
+  Borrowed borrowed_;
+  RelayAddressRule rule_;
+  unsigned shard_;
+  std::vector<Relay> relays_;  // two an allocation, one a family
+  std::size_t size_ = 0;
+  std::size_t turn_ = 0;  // whose turn it is among several addresses
+  int last_error_ = 0;
+};
+
+}  // namespace offhook::relay

@@ -1,0 +1,286 @@
+#include "service/relay/shard.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "io/loop/clock.h"
+
+namespace offhook::relay {
+namespace {
+
+// Datagrams held at once, received and waiting to be sent: enough that the cost of a system call spreads, few enough
+// that they stay in the first-level cache's reach.
+constexpr std::size_t kBatchSlots = 64;
+// Taken from a listening socket with one call.
+constexpr std::size_t kClientBurst = 32;
+// Taken from a relay socket with one call: it serves one client, and seldom holds more than a few.
+constexpr std::size_t kPeerBurst = 8;
+// Calls in a row to one full socket before the others get their turn.
+constexpr int kRoundsLimit = 4;
+// Connections accepted in a row.
+constexpr int kAcceptLimit = 64;
+// ICMP errors read from one socket in a row.
+constexpr int kIcmpLimit = 16;
+// Commands that wait for a shard: revocations come from people and webhooks.
+constexpr std::size_t kMailboxLimit = 1024;
+// Accepting rests so long when descriptors have run out; without it the loop would spin.
+constexpr std::chrono::milliseconds kAcceptRest{200};
+
+}  // namespace
+
+Shard::Shard(unsigned number, Shared& shared, ShardListeners listeners, std::unique_ptr<io::Poller> poller)
+    : number_(number),
+      shared_(shared),
+      mailbox_(kMailboxLimit),
+      poller_(std::move(poller)),
+      listeners_(std::move(listeners)),
+      log_(counters_),
+      relays_({shared.ports, shared.reservations, shared.random, *poller_}, shared.rule, number_),
+      connections_(*poller_, counters_),
+      server_(shared.settings, {shared.random, shared.users, shared.quota, shared.ports}),
+      batch_(kBatchSlots, turn::kHeadroomBytes, turn::kTailroomBytes),
+      queue_(kBatchSlots) {}
+
+bool Shard::watch() {
+  if (!poller_->add(mailbox_.fd(), {}, EventTag{EventKind::mailbox}.pack())) return false;
+  for (std::uint32_t i = 0; i < listeners_.udp.size(); ++i) {
+    const EventTag tag{EventKind::udp_listener, Family::ipv4, 0, i};
+    if (!poller_->add(listeners_.udp[i].socket.get(), {}, tag.pack())) return false;
+  }
+  for (std::uint32_t i = 0; i < listeners_.tcp.size(); ++i) {
+    const EventTag tag{EventKind::tcp_listener, Family::ipv4, 0, i};
+    if (!poller_->add(listeners_.tcp[i].socket.get(), {}, tag.pack())) return false;
+  }
+  return true;
+}
+
+void Shard::run() {
+  now_ = io::read_now();
+  while (!stopping_) {
+    const Instant deadline =
+        std::min({server_.next_deadline(), connections_.next_deadline(), accept_again_at_});
+    const auto events = poller_->wait(deadline, now_.monotonic);
+    now_ = io::read_now();
+    for (const io::Ready& ready : events) serve(ready);
+    if (deadline <= now_.monotonic) handle_deadlines();
+    flush();
+    close_doomed();
+    counters_.set(Counter::allocations_live, server_.allocation_count());
+  }
+}
+
+void Shard::stop() {
+  stopping_ = true;
+  // A full mailbox wakes the shard as well.
+  (void)mailbox_.post(Stop{});
+}
+
+void Shard::add_to(RelayCounters& sum) const {
+  counters_.add_to(sum);
+  for (const Listener& listener : listeners_.udp) {
+    sum.add(Counter::dropped_by_receive_queue, io::kernel_drops(listener.socket.get()));
+  }
+}
+
+void Shard::serve(const io::Ready& ready) {
+  const EventTag tag = EventTag::unpack(ready.tag);
+  switch (tag.kind) {
+    case EventKind::mailbox: return serve_mailbox();
+    case EventKind::udp_listener: return serve_udp_listener(tag.index);
+    case EventKind::tcp_listener: return serve_tcp_listener(tag.index);
+    case EventKind::connection: return serve_connection(tag, ready);
+    case EventKind::relay: return serve_relay(tag, ready);
+  }
+}
+
+void Shard::serve_mailbox() {
+  for (Command& command : mailbox_.take()) {
+    const auto* revoke = std::get_if<Revoke>(&command);
+    if (revoke == nullptr) continue;
+    server_.revoke(revoke->username, now_, outbox_);
+    execute_effects();
+  }
+}
+
+void Shard::serve_udp_listener(std::size_t index) {
+  const Listener& listener = listeners_.udp[index];
+  for (int round = 0; round < kRoundsLimit; ++round) {
+    if (batch_.free_slots() < kClientBurst) make_room();
+    const std::size_t first = batch_.size();
+    const std::size_t count = batch_.receive(listener.socket.get(), kClientBurst);
+    std::uint64_t bytes = 0;
+    for (std::size_t i = first; i < first + count; ++i) {
+      const auto datagram = batch_.datagram(i);
+      bytes += datagram.size;
+      if (!datagram.from) continue;
+      const turn::Client client{{*datagram.from, listener.address, turn::Transport::udp},
+                                static_cast<std::uint32_t>(index)};
+      forward(server_.handle_client_packet(client, {datagram.storage, datagram.offset, datagram.size}, now_, outbox_));
+      execute_effects();
+    }
+    counters_.add(Counter::packets_from_clients, count);
+    counters_.add(Counter::bytes_from_clients, bytes);
+    if (count < kClientBurst) return;
+  }
+}
+
+void Shard::serve_tcp_listener(std::size_t index) {
+  const Listener& listener = listeners_.tcp[index];
+  for (int i = 0; i < kAcceptLimit; ++i) {
+    auto accepted = io::accept_connection(listener.socket);
+    if (accepted) {
+      connections_.adopt(std::move(*accepted), listener.address, now_.monotonic);
+      continue;
+    }
+    const int code = accepted.error();
+    if (code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM) {
+      for (const Listener& each : listeners_.tcp) poller_->remove(each.socket.get());
+      accept_again_at_ = now_.monotonic + kAcceptRest;
+      return;
+    }
+    if (code == EAGAIN || code == EWOULDBLOCK) return;
+    // Any other error is of one connection that broke off before it was accepted.
+  }
+}
+
+void Shard::resume_accepting() {
+  accept_again_at_ = kNever;
+  for (std::uint32_t i = 0; i < listeners_.tcp.size(); ++i) {
+    const EventTag tag{EventKind::tcp_listener, Family::ipv4, 0, i};
+    const bool watched = poller_->add(listeners_.tcp[i].socket.get(), {}, tag.pack());
+    if (!watched && errno != EEXIST) accept_again_at_ = now_.monotonic + kAcceptRest;
+  }
+}
+
+void Shard::serve_connection(const EventTag& tag, const io::Ready& ready) {
+  const auto client = connections_.find(tag);
+  if (!client) return;
+  if (ready.writable) connections_.handle_writable(client->handle);
+  if (!ready.readable && !ready.error) return;
+  for (int round = 0; round < kRoundsLimit; ++round) {
+    const auto read = connections_.read(client->handle);
+    if (read.framer == nullptr) return;
+    bool frames_taken = false;
+    serve_frames(*client, *read.framer, frames_taken);
+    // The queue borrows from the framer's buffer, which the next read changes.
+    flush_queue();
+    connections_.finish_read(client->handle, frames_taken, now_.monotonic);
+    if (!read.more) return;
+  }
+}
+
+void Shard::serve_frames(const turn::Client& client, turn::StreamFramer& framer, bool& frames_taken) {
+  while (const auto frame = framer.next()) {
+    frames_taken = true;
+    counters_.add(Counter::packets_from_clients);
+    counters_.add(Counter::bytes_from_clients, frame->size());
+    forward(server_.handle_client_packet(client, {*frame, 0, frame->size()}, now_, outbox_));
+    execute_effects();
+  }
+}
+
+void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
+  const auto relay = relays_.find(tag);
+  if (!relay) return;
+  if (ready.error) serve_relay_errors(*relay);
+  const io::Socket* socket = relays_.find(*relay);
+  if (socket == nullptr || !ready.readable) return;
+  if (batch_.free_slots() < kPeerBurst) make_room();
+  const std::size_t first = batch_.size();
+  const std::size_t count = batch_.receive(socket->get(), kPeerBurst);
+  for (std::size_t i = first; i < first + count; ++i) {
+    const auto datagram = batch_.datagram(i);
+    counters_.add(Counter::bytes_from_peers, datagram.size);
+    if (!datagram.from) continue;
+    const auto onward = server_.handle_peer_packet(*relay, *datagram.from,
+                                                   {datagram.storage, datagram.offset, datagram.size}, now_);
+    if (onward.via == turn::Forward::Via::nobody) counters_.add(Counter::dropped_from_peer);
+    forward(onward);
+  }
+  counters_.add(Counter::packets_from_peers, count);
+}
+
+// The socket stays open whatever the network says about one of its peers.
+void Shard::serve_relay_errors(const turn::RelayId& relay) {
+  const io::Socket& socket = *relays_.find(relay);
+  for (int i = 0; i < kIcmpLimit; ++i) {
+    const auto entry = io::take_error(socket);
+    if (!entry.more) break;
+    if (!entry.icmp) continue;
+    counters_.add(Counter::icmp_errors);
+    server_.handle_peer_icmp(relay, entry.icmp->peer_address, entry.icmp->type, entry.icmp->code,
+                             entry.icmp->error_data, now_, outbox_);
+  }
+  execute_effects();
+}
+
+void Shard::handle_deadlines() {
+  server_.handle_deadlines(now_, outbox_);
+  execute_effects();
+  connections_.handle_deadlines(now_.monotonic);
+  if (accept_again_at_ <= now_.monotonic) resume_accepting();
+}
+
+void Shard::close_doomed() {
+  while (const auto client = connections_.take_doomed()) {
+    server_.handle_client_closed(*client, now_, outbox_);
+    execute_effects();
+    flush();
+  }
+}
+
+void Shard::forward(const turn::Forward& forward) {
+  switch (forward.via) {
+    case turn::Forward::Via::nobody: return;
+    case turn::Forward::Via::peer: return forward_to_peer(forward);
+    case turn::Forward::Via::client: return forward_to_client(forward);
+  }
+}
+
+void Shard::forward_to_peer(const turn::Forward& forward) {
+  const io::Socket* socket = relays_.find(forward.relay);
+  if (socket == nullptr) return;
+  counters_.add(Counter::packets_to_peers);
+  counters_.add(Counter::bytes_to_peers, forward.bytes.size());
+  if (!forward.dont_fragment) return enqueue(socket->get(), forward.peer_address, forward.bytes);
+  // DF is a property of the socket, so this one goes alone and after those that wait.
+  flush_queue();
+  const Family family = forward.peer_address.family();
+  const bool marked = io::set_dont_fragment(*socket, family, true);
+  if (!io::send_datagram(socket->get(), forward.peer_address, forward.bytes)) {
+    counters_.add(Counter::dropped_by_kernel_send);
+  }
+  if (marked) (void)io::set_dont_fragment(*socket, family, false);
+}
+
+void Shard::forward_to_client(const turn::Forward& forward) {
+  counters_.add(Counter::packets_to_clients);
+  counters_.add(Counter::bytes_to_clients, forward.bytes.size());
+  if (ClientConnections::owns(forward.client.handle)) return connections_.send_media(forward.client, forward.bytes);
+  enqueue(listeners_.udp[forward.client.handle].socket.get(), forward.client.five_tuple.client_address, forward.bytes);
+}
+
+void Shard::enqueue(int fd, const Address& to, Bytes bytes) {
+  if (queue_.full()) flush_queue();
+  queue_.add(fd, to, bytes);
+}
+
+void Shard::flush_queue() {
+  if (queue_.empty()) return;
+  const std::size_t lost = queue_.flush();
+  if (lost > 0) counters_.add(Counter::dropped_by_kernel_send, lost);
+}
+
+// What was received may be overwritten only when nothing that waits borrows from it.
+void Shard::make_room() {
+  flush_queue();
+  batch_.clear();
+}
+
+void Shard::flush() {
+  make_room();
+  connections_.flush();
+}
+
+}  // namespace offhook::relay

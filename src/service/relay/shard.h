@@ -1,0 +1,114 @@
+#pragma once
+// One thread of the data path: own loop, own listening sockets, own TURN server, own relay sockets and connections.
+// With the other shards it shares what Shared holds, and only control requests touch that.
+//
+//   wait -> read the clock once -> receive batches -> core -> send batches
+//
+// Per packet nothing is allocated, locked or timed.
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/turn/server.h"
+#include "crypto/secure_random.h"
+#include "io/loop/mailbox.h"
+#include "io/loop/poller.h"
+#include "io/net/datagram_batch.h"
+#include "io/net/datagram_queue.h"
+#include "service/relay/allocation_quota.h"
+#include "service/relay/client_connections.h"
+#include "service/relay/listeners.h"
+#include "service/relay/relay_log.h"
+#include "service/relay/relay_sockets.h"
+#include "service/relay/vouched_users.h"
+
+namespace offhook::relay {
+
+// What the shards of one process share. Every member may be used from any thread.
+struct Shared {
+  turn::Settings settings;
+  RelayAddressRule rule;
+  VouchedUsers users;
+  AllocationQuota quota;
+  RelayPorts ports;
+  ReservationTable reservations;
+  crypto::SecureRandom random;
+};
+
+class Shard {
+ public:
+  // `poller` is not null. `shared` must outlive the shard.
+  Shard(unsigned number, Shared& shared, ShardListeners listeners, std::unique_ptr<io::Poller> poller);
+
+  // Watches the listening sockets; false if the kernel refuses. Before run().
+  [[nodiscard]] bool watch();
+  // The thread's body; returns after stop(). Allocations die with the shard.
+  void run();
+
+  // From any thread.
+  void stop();
+  // From any thread. False if the mailbox is full.
+  [[nodiscard]] bool revoke(std::string username) { return mailbox_.post(Revoke{std::move(username)}); }
+  void add_to(RelayCounters& sum) const;
+
+ private:
+  struct Stop {};  // only rings: stopping_ says it
+  struct Revoke {
+    std::string username;
+  };
+  using Command = std::variant<Stop, Revoke>;
+
+  void serve(const io::Ready& ready);
+  void serve_mailbox();
+  void serve_udp_listener(std::size_t index);
+  void serve_tcp_listener(std::size_t index);
+  void resume_accepting();
+  void serve_connection(const EventTag& tag, const io::Ready& ready);
+  void serve_frames(const turn::Client& client, turn::StreamFramer& framer, bool& frames_taken);
+  void serve_relay(const EventTag& tag, const io::Ready& ready);
+  void serve_relay_errors(const turn::RelayId& relay);
+  void handle_deadlines();
+  void close_doomed();
+
+  void forward(const turn::Forward& forward);
+  void forward_to_peer(const turn::Forward& forward);
+  void forward_to_client(const turn::Forward& forward);
+  void enqueue(int fd, const Address& to, Bytes bytes);
+  void flush_queue();
+  void make_room();
+  void flush();
+
+  // shard_effects.cc
+  void execute_effects();
+  void execute(turn::SendToClient& effect);
+  void execute(turn::OpenRelaySocket& effect);
+  void execute(turn::ClaimReservation& effect);
+  void execute(turn::ReleaseReservation& effect);
+  void execute(turn::CloseRelaySocket& effect);
+  void execute(turn::InstallRoute& effect);
+  void execute(turn::RemoveRoute& effect);
+  void execute(turn::Audit& effect);
+  void answer(const turn::RelayId& relay, const RelaySockets::Outcome& outcome);
+
+  const unsigned number_;
+  Shared& shared_;
+  ShardCounters counters_;
+  io::Mailbox<Command> mailbox_;
+  std::unique_ptr<io::Poller> poller_;
+  ShardListeners listeners_;
+  RelayLog log_;
+  RelaySockets relays_;
+  ClientConnections connections_;
+  turn::Server server_;
+  io::DatagramBatch batch_;
+  io::DatagramQueue queue_;
+  turn::Outbox outbox_;
+  Now now_;
+  Instant accept_again_at_ = kNever;  // no descriptor was left: the TCP listeners are not watched until then
+  std::atomic<bool> stopping_ = false;
+};
+
+}  // namespace offhook::relay

@@ -1,0 +1,212 @@
+#include "service/signal/signal_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include "base/deadline_heap.h"
+#include "service/signal/call_log.h"
+#include "service/signal/frame_rate.h"
+#include "wire/signal/client_frame.h"
+
+namespace offhook::service {
+namespace {
+
+// The close code of docs/protocol.md that the core does not know: who are you?
+constexpr std::uint16_t kCloseToken = 4401;
+
+}  // namespace
+
+class SignalService::Impl : public std::enable_shared_from_this<SignalService::Impl> {
+ public:
+  Impl(io::ControlLoop& loop, SignalSettings settings, const credentials::TokenVerifier& verifier,
+       Random& random)
+      : settings_(std::move(settings)),
+        verifier_(verifier),
+        core_(settings_.call, random),
+        timer_(loop, [this] { handle_due(); }) {}
+
+  io::WebSocketEvents open(io::WebSocket& socket) {
+    counters_.connections_opened += 1;
+    if (closing_) {
+      socket.close(call::kCloseGoingAway, "server_shutdown");
+      return {};
+    }
+    const call::ConnectionId id{++last_connection_};
+    connections_.emplace(id,
+                         Connection{&socket, FrameRate(settings_.frames_per_second, settings_.frames_burst)});
+    hello_deadlines_.set(id, io::ControlLoop::now().monotonic + settings_.hello_timeout);
+    arm_timer();
+    // Weak: the server may outlive this service.
+    return {[weak = weak_from_this(), id](std::string_view text) {
+              if (const auto self = weak.lock()) self->handle_message(id, text);
+            },
+            [weak = weak_from_this(), id] {
+              if (const auto self = weak.lock()) self->handle_closed(id);
+            }};
+  }
+
+  void shutdown() {
+    closing_ = true;
+    call::Outbox outbox;
+    core_.shutdown(io::ControlLoop::now().monotonic, outbox);
+    carry_out(outbox);
+    while (!connections_.empty())
+      close(connections_.begin()->first, call::kCloseGoingAway, "server_shutdown");
+    arm_timer();
+  }
+
+  SignalCounters counters() const {
+    SignalCounters counters = counters_;
+    counters.live = core_.counts();
+    return counters;
+  }
+
+ private:
+  struct Connection {
+    io::WebSocket* socket = nullptr;
+    FrameRate rate;
+    bool greeted = false;  // its hello was good: the core knows it
+  };
+
+  void handle_message(call::ConnectionId id, std::string_view text) {
+    const auto entry = connections_.find(id);
+    if (entry == connections_.end()) return;
+    Connection& connection = entry->second;
+    const Now now = io::ControlLoop::now();
+    counters_.frames_received += 1;
+    call::Outbox outbox;
+    if (!connection.rate.take(now.monotonic)) {
+      counters_.connections_rate_limited += 1;
+      drop(id, call::kCloseOverload, "too_many_frames", now.monotonic, outbox);
+    } else if (connection.greeted) {
+      core_.handle_frame(id, signal::parse_client_frame(text), now.monotonic, outbox);
+    } else {
+      handle_first_frame(id, connection, text, now, outbox);
+    }
+    carry_out(outbox);
+    arm_timer();
+  }
+
+  void handle_first_frame(call::ConnectionId id, Connection& connection, std::string_view text,
+                          const Now& now, call::Outbox& outbox) {
+    const auto frame = signal::parse_client_frame(text);
+    if (!frame) return close(id, call::kCloseBadMessage, frame.error().text);
+    const auto* hello = std::get_if<signal::Hello>(&frame->content);
+    if (hello == nullptr) return close(id, call::kCloseBadMessage, "bad_message: hello comes first");
+    auto token = verifier_.verify(hello->token.reveal(), now.wall);
+    if (token && !signal::is_user(token->user)) token = fail(credentials::TokenError::bad_subject);
+    if (!token) {
+      counters_.tokens_refused += 1;
+      return close(id, kCloseToken, credentials::text(token.error()));
+    }
+    connection.greeted = true;
+    hello_deadlines_.cancel(id);
+    core_.handle_hello(id, token->user, hello->resume, now.monotonic, outbox);
+  }
+
+  void handle_closed(call::ConnectionId id) {
+    if (!connections_.contains(id)) return;
+    call::Outbox outbox;
+    forget(id, io::ControlLoop::now().monotonic, outbox);
+    carry_out(outbox);
+    arm_timer();
+  }
+
+  void handle_due() {
+    const Instant now = io::ControlLoop::now().monotonic;
+    while (const auto id = hello_deadlines_.pop_due(now)) {
+      counters_.hello_timeouts += 1;
+      close(*id, call::kCloseTimeout, "timeout");
+    }
+    call::Outbox outbox;
+    core_.handle_deadlines(now, outbox);
+    carry_out(outbox);
+    arm_timer();
+  }
+
+  void carry_out(call::Outbox& outbox) {
+    // By index: carrying out an effect can add others to the end.
+    for (std::size_t i = 0; i < outbox.size(); ++i) {
+      const call::Effect effect = std::move(outbox[i]);
+      std::visit([&](const auto& one) { carry_out(one, outbox); }, effect);
+    }
+  }
+
+  void carry_out(const call::SendFrame& frame, call::Outbox& outbox) {
+    const auto entry = connections_.find(frame.connection);
+    if (entry == connections_.end()) return;
+    counters_.frames_sent += 1;
+    if (entry->second.socket->send(frame.text)) return;
+    // The socket closes itself with 4429; the session waits for a new connection.
+    counters_.connections_too_slow += 1;
+    forget(frame.connection, io::ControlLoop::now().monotonic, outbox);
+  }
+
+  void carry_out(const call::CloseConnection& effect, call::Outbox&) {
+    close(effect.connection, effect.code, effect.reason);
+  }
+
+  void carry_out(const call::CallEnded& ended, call::Outbox&) {
+    counters_.calls_ended += 1;
+    counters_.calls_accepted += ended.accepted ? 1 : 0;
+    counters_.calls_connected += ended.connected ? 1 : 0;
+    spdlog::info(call_line(ended));  // one argument: a text, not a format
+  }
+
+  // Closes a socket that the core does not know, or has forgotten. What it still sends is not heard.
+  void close(call::ConnectionId id, std::uint16_t code, std::string_view reason) {
+    const auto entry = connections_.find(id);
+    if (entry == connections_.end()) return;
+    entry->second.socket->close(code, reason);
+    hello_deadlines_.cancel(id);
+    connections_.erase(entry);
+  }
+
+  // Closes a socket that the core may know.
+  void drop(call::ConnectionId id, std::uint16_t code, std::string_view reason, Instant now,
+            call::Outbox& outbox) {
+    connections_.at(id).socket->close(code, reason);
+    forget(id, now, outbox);
+  }
+
+  void forget(call::ConnectionId id, Instant now, call::Outbox& outbox) {
+    hello_deadlines_.cancel(id);
+    connections_.erase(id);
+    core_.handle_connection_closed(id, now, outbox);
+  }
+
+  void arm_timer() { timer_.set(std::min(core_.next_deadline(), hello_deadlines_.next())); }
+
+  const SignalSettings settings_;
+  const credentials::TokenVerifier& verifier_;
+  call::Server core_;
+  std::unordered_map<call::ConnectionId, Connection> connections_;
+  DeadlineHeap<call::ConnectionId> hello_deadlines_;
+  std::uint64_t last_connection_ = 0;
+  bool closing_ = false;
+  SignalCounters counters_;
+  io::ControlLoop::Timer timer_;
+};
+
+SignalService::SignalService(io::ControlLoop& loop, io::HttpServer& server, SignalSettings settings,
+                             const credentials::TokenVerifier& verifier, Random& random)
+    : impl_(std::make_shared<Impl>(loop, settings, verifier, random)) {
+  server.websocket(std::move(settings.path),
+                   [weak = std::weak_ptr(impl_)](io::WebSocket& socket, const io::HttpRequest&) {
+                     if (const auto impl = weak.lock()) return impl->open(socket);
+                     socket.close(call::kCloseGoingAway, "server_shutdown");
+                     return io::WebSocketEvents{};
+                   });
+}
+
+SignalService::~SignalService() { impl_->shutdown(); }
+
+void SignalService::shutdown() { impl_->shutdown(); }
+
+SignalCounters SignalService::counters() const { return impl_->counters(); }
+
+}  // namespace offhook::service

@@ -1,0 +1,65 @@
+#pragma once
+// Signalling (docs/protocol.md): binds the call core to WebSockets. Everything runs on the control thread.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "core/call/server.h"
+#include "core/call/settings.h"
+#include "core/credentials/token_verifier.h"
+#include "io/http/control_loop.h"
+#include "io/http/http_server.h"
+
+namespace offhook::service {
+
+struct SignalSettings {
+  call::Settings call;
+  std::string path = "/ws";
+  Duration hello_timeout = std::chrono::seconds(10);
+  // Frames of one connection. A call's start is about a hundred frames (candidates and acknowledgements) at
+  // once; a client that sends more for longer is broken, or wants us to be busy. Beyond it: closed with 4429.
+  std::uint32_t frames_per_second = 200;
+  std::uint32_t frames_burst = 400;
+};
+
+struct SignalCounters {
+  std::uint64_t connections_opened = 0;
+  std::uint64_t tokens_refused = 0;
+  std::uint64_t hello_timeouts = 0;
+  std::uint64_t frames_received = 0;
+  std::uint64_t frames_sent = 0;
+  std::uint64_t connections_rate_limited = 0;
+  std::uint64_t connections_too_slow = 0;  // their outbound queue overflowed
+  std::uint64_t calls_ended = 0;
+  std::uint64_t calls_accepted = 0;   // of those that ended
+  std::uint64_t calls_connected = 0;  // of those that ended
+  call::Server::Counts live;
+};
+
+class SignalService {
+ public:
+  // All of them must outlive the service, but for `server`, which may go first. `random` must be a
+  // cryptographic one.
+  SignalService(io::ControlLoop& loop, io::HttpServer& server, SignalSettings settings,
+                const credentials::TokenVerifier& verifier, Random& random);
+  // As shutdown().
+  ~SignalService();
+  SignalService(const SignalService&) = delete;
+  SignalService& operator=(const SignalService&) = delete;
+
+  // Ends all calls (server_shutdown), closes all connections with 1001, and every new one too. The sockets
+  // are gone a close_timeout later at the latest.
+  void shutdown();
+
+  SignalCounters counters() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace offhook::service

@@ -1,0 +1,46 @@
+#include "service/web/control_plane.h"
+
+#include <cerrno>
+
+namespace offhook::service {
+namespace {
+
+// Close frames of WebSockets leave in this time; a peer that does not answer is left behind.
+constexpr std::chrono::milliseconds kFarewell{300};
+
+// A machine without IPv6 is no error when nobody asked for an address.
+bool is_missing_family(const io::ListenError& error) {
+  return error.error == EAFNOSUPPORT || error.error == EADDRNOTAVAIL;
+}
+
+}  // namespace
+
+ControlPlane::ControlPlane(std::vector<std::string> allowed_origins)
+    : http_(loop_, io::HttpServerSettings{.allowed_origins = std::move(allowed_origins)}) {}
+
+Result<void, std::string> ControlPlane::listen(const std::vector<Ip>& addresses, std::uint16_t port) {
+  const std::vector<Ip> everywhere{Ip(), Ip::v6({})};
+  std::size_t bound = 0;
+  for (const Ip& ip : addresses.empty() ? everywhere : addresses) {
+    const auto listening = http_.listen(Address{ip, port});
+    if (listening) {
+      bound += 1;
+    } else if (!addresses.empty() || !is_missing_family(listening.error())) {
+      return fail(listening.error().message);
+    }
+  }
+  if (bound == 0) return fail(std::string("this machine has neither IPv4 nor IPv6"));
+  return {};
+}
+
+void ControlPlane::run(const std::function<void()>& on_stop) {
+  io::ControlLoop::Timer farewell(loop_, [this] { loop_.stop(); });
+  loop_.on_stop_signal([&](int) {
+    http_.stop_listening();
+    on_stop();
+    farewell.set(io::ControlLoop::now().monotonic + kFarewell);
+  });
+  loop_.run();
+}
+
+}  // namespace offhook::service

@@ -1,0 +1,103 @@
+#pragma once
+// Frames that a client sends: parsed and validated here, so that the floors above take them as they are.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/redact.h"
+#include "base/result.h"
+#include "wire/signal/types.h"
+
+namespace offhook::signal {
+
+struct Resume {
+  std::string session;  // "s_…" as the client gave it; it may name nothing
+  Secret resume_token;
+  std::uint64_t ack = 0;
+};
+
+struct Hello {
+  Secret token;  // a JWT, not verified
+  std::optional<Resume> resume;
+};
+struct Ping {};
+struct Pong {};
+struct Ack {};
+
+struct Bye {};
+struct Dial {
+  CallId call;
+  std::string to;
+  Media media;
+};
+struct Ringing {
+  CallId call;
+};
+struct Accept {
+  CallId call;
+  Media media;
+};
+struct Reject {
+  CallId call;
+  EndReason reason = EndReason::declined;  // declined, busy or media_denied
+};
+struct Hangup {
+  CallId call;
+  EndReason reason = EndReason::hangup;  // hangup, ice_failed, ice_lost, media_denied or error
+};
+struct Offer {
+  CallId call;
+  std::uint32_t generation = 0;
+  std::string sdp;
+};
+struct Answer {
+  CallId call;
+  std::uint32_t generation = 0;
+  std::string sdp;
+};
+struct IceCandidate {
+  CallId call;
+  std::uint32_t generation = 0;
+  Candidate candidate;
+};
+struct SelectedPair {
+  std::string local;  // kinds of candidate: "host", "srflx", "prflx", "relay"
+  std::string remote;
+  std::string protocol;
+};
+struct Connected {
+  CallId call;
+  std::optional<std::uint32_t> time_to_connect_ms;
+  std::optional<SelectedPair> pair;
+};
+// A numbered message that breaks a rule. It takes its place in the order, and is answered with an `error`.
+struct Refused {
+  ErrorCode code = ErrorCode::bad_message;
+  std::string message;
+  std::optional<CallId> call;
+};
+
+using NumberedMessage =
+    std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate, Connected, Refused>;
+struct Numbered {
+  std::uint64_t seq = 0;  // from 1
+  NumberedMessage message;
+};
+
+struct ClientFrame {
+  std::optional<std::uint64_t> ack;
+  std::variant<Hello, Ping, Pong, Ack, Numbered> content;
+};
+
+// A frame that has no place in the order: no JSON object, no type, no number where one is due, a wrong hello.
+// The connection is closed with 4400 and this text ("bad_message: seq is missing").
+struct ParseError {
+  std::string text;
+};
+
+Result<ClientFrame, ParseError> parse_client_frame(std::string_view text);
+
+}  // namespace offhook::signal

@@ -1,0 +1,125 @@
+#include "wire/signal/server_frame.h"
+
+#include <utility>
+
+#include "wire/json/json.h"
+
+namespace offhook::signal {
+namespace {
+
+std::int64_t json_number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+json::Writer begin(std::string_view type) {
+  json::Writer out;
+  out.begin_object().field("type", type);
+  return out;
+}
+
+Body finish(json::Writer& out) { return {out.end_object().take()}; }
+
+void write_media(json::Writer& out, Media media) {
+  out.key("media").begin_object().field("audio", media.audio).field("video", media.video).end_object();
+}
+
+Body description(std::string_view type, const CallId& call, std::string_view from, std::uint32_t generation,
+                 std::string_view sdp) {
+  json::Writer out = begin(type);
+  out.field("call", call.text()).field("from", from).field("generation", std::int64_t{generation});
+  out.field("sdp", sdp);
+  return finish(out);
+}
+
+void write_optional(json::Writer& out, std::string_view key, const std::optional<std::string>& text) {
+  if (text) {
+    out.field(key, *text);
+  } else {
+    out.key(key).null();
+  }
+}
+
+}  // namespace
+
+Body incoming(const CallId& call, std::string_view from, Media media) {
+  json::Writer out = begin("incoming");
+  out.field("call", call.text()).field("from", from);
+  write_media(out, media);
+  return finish(out);
+}
+
+Body ringing(const CallId& call) {
+  json::Writer out = begin("ringing");
+  out.field("call", call.text());
+  return finish(out);
+}
+
+Body accepted(const CallId& call, Media media) {
+  json::Writer out = begin("accepted");
+  out.field("call", call.text());
+  write_media(out, media);
+  return finish(out);
+}
+
+Body offer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp) {
+  return description("offer", call, from, generation, sdp);
+}
+
+Body answer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp) {
+  return description("answer", call, from, generation, sdp);
+}
+
+Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t generation,
+                   const Candidate& candidate) {
+  json::Writer out = begin("ice-candidate");
+  out.field("call", call.text()).field("from", from).field("generation", std::int64_t{generation});
+  out.key("candidate").begin_object().field("candidate", candidate.candidate);
+  write_optional(out, "sdpMid", candidate.sdp_mid);
+  if (candidate.sdp_m_line_index) {
+    out.field("sdpMLineIndex", int{*candidate.sdp_m_line_index});
+  } else {
+    out.key("sdpMLineIndex").null();
+  }
+  write_optional(out, "usernameFragment", candidate.username_fragment);
+  out.end_object();
+  return finish(out);
+}
+
+Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool retryable) {
+  json::Writer out = begin("ended");
+  out.field("call", call.text()).field("reason", name(reason)).field("verdict", verdict);
+  out.field("retryable", retryable);
+  return finish(out);
+}
+
+Body error(ErrorCode code, std::string_view message, const CallId* call, std::uint64_t ref) {
+  json::Writer out = begin("error");
+  out.field("code", name(code)).field("message", message);
+  if (call != nullptr) out.field("call", call->text());
+  out.field("ref", json_number(ref));
+  return finish(out);
+}
+
+std::string numbered_frame(std::uint64_t seq, std::uint64_t ack, std::optional<std::uint64_t> age_ms,
+                           const Body& body) {
+  std::string text = "{\"seq\":" + std::to_string(seq) + ",\"ack\":" + std::to_string(ack) + ",";
+  if (age_ms) text += "\"age_ms\":" + std::to_string(*age_ms) + ",";
+  text.append(body.object, 1);  // without its opening brace
+  return text;
+}
+
+std::string ack_frame(std::uint64_t ack) {
+  json::Writer out = begin("ack");
+  return out.field("ack", json_number(ack)).end_object().take();
+}
+
+std::string pong_frame() { return begin("pong").end_object().take(); }
+
+std::string welcome_frame(const Welcome& welcome) {
+  json::Writer out = begin("welcome");
+  out.field("session", welcome.session).field("resume_token", welcome.resume_token.reveal());
+  out.field("resumed", welcome.resumed).field("user", welcome.user).field("ack", json_number(welcome.ack));
+  out.field("ping_interval_ms", json_number(welcome.ping_interval_ms));
+  out.field("ring_timeout_ms", json_number(welcome.ring_timeout_ms));
+  return out.end_object().take();
+}
+
+}  // namespace offhook::signal

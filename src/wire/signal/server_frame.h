@@ -1,0 +1,47 @@
+#pragma once
+// Frames that the server sends. A numbered message is encoded once, when it is made, and put into a frame as
+// often as it is sent: its number stays, the acknowledgement and the age in it are those of the moment.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/redact.h"
+#include "wire/signal/client_frame.h"
+#include "wire/signal/types.h"
+
+namespace offhook::signal {
+
+// A message without `seq`, `ack` and `age_ms`: `{"type":"ringing","call":"c_…"}`.
+struct Body {
+  std::string object;
+};
+
+Body incoming(const CallId& call, std::string_view from, Media media);
+Body ringing(const CallId& call);
+Body accepted(const CallId& call, Media media);
+Body offer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp);
+Body answer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp);
+Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t generation,
+                   const Candidate& candidate);
+Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool retryable);
+Body error(ErrorCode code, std::string_view message, const CallId* call, std::uint64_t ref);
+
+std::string numbered_frame(std::uint64_t seq, std::uint64_t ack, std::optional<std::uint64_t> age_ms,
+                           const Body& body);
+std::string ack_frame(std::uint64_t ack);
+std::string pong_frame();
+
+struct Welcome {
+  std::string session;
+  Secret resume_token;
+  bool resumed = false;
+  std::string user;
+  std::uint64_t ack = 0;
+  std::uint64_t ping_interval_ms = 0;
+  std::uint64_t ring_timeout_ms = 0;
+};
+std::string welcome_frame(const Welcome& welcome);
+
+}  // namespace offhook::signal

@@ -1,0 +1,94 @@
+#pragma once
+// The words of docs/protocol.md that both directions use, and their limits.
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace offhook::signal {
+
+inline constexpr int kVersion = 1;
+
+// Limits of what a client may send, in bytes. A frame of 64 KiB has room for a description of 60 KiB; a
+// browser's is about 6 KiB, and a candidate line about 200 bytes.
+inline constexpr std::size_t kMaxFrame = 64 * 1024;
+inline constexpr std::size_t kMaxSdp = 60 * 1024;
+inline constexpr std::size_t kMaxCandidate = 2048;
+inline constexpr std::size_t kMaxMid = 64;     // RFC 8843 names them "0", "audio", ...
+inline constexpr std::size_t kMaxUfrag = 256;  // RFC 8839 section 5.4
+inline constexpr std::size_t kMaxUser = 128;
+inline constexpr std::size_t kMaxToken = 8192;
+inline constexpr std::size_t kMaxSessionId = 64;
+inline constexpr std::size_t kMinCallId = 24;  // "c_" and 128 bits in base64url
+inline constexpr std::size_t kMaxCallId = 64;
+inline constexpr std::uint32_t kMaxGeneration = 1'000'000;
+inline constexpr std::uint64_t kMaxSeq = (1ULL << 53U) - 1;  // what a browser's numbers hold exactly
+
+// A user is 1 to kMaxUser bytes of UTF-8 without control characters.
+bool is_user(std::string_view text);
+
+// "c_" and 22 letters of base64url or more. Chosen by the caller's device.
+class CallId {
+ public:
+  static std::optional<CallId> parse(std::string_view text);
+  const std::string& text() const { return text_; }
+  auto operator<=>(const CallId&) const = default;
+
+ private:
+  explicit CallId(std::string_view text) : text_(text) {}
+  std::string text_;
+};
+
+struct Media {
+  bool audio = false;
+  bool video = false;
+  auto operator<=>(const Media&) const = default;
+};
+
+// RTCIceCandidateInit. An empty candidate is the end of candidates of its generation.
+struct Candidate {
+  std::string candidate;
+  std::optional<std::string> sdp_mid;
+  std::optional<std::uint16_t> sdp_m_line_index;
+  std::optional<std::string> username_fragment;
+  auto operator<=>(const Candidate&) const = default;
+};
+
+enum class EndReason : std::uint8_t {
+  hangup,
+  canceled,
+  declined,
+  answered_elsewhere,
+  declined_elsewhere,
+  busy,
+  no_answer,
+  unreachable,
+  media_denied,
+  ice_failed,
+  ice_lost,
+  signaling_lost,
+  credentials,
+  blocked,
+  server_shutdown,
+  error,
+};
+std::string_view name(EndReason reason);
+
+enum class ErrorCode : std::uint8_t {
+  bad_message,
+  unknown_type,
+  unknown_call,
+  not_in_call,
+  wrong_state,
+  stale_generation,
+  too_many_candidates,
+  too_many_calls,
+  bad_call_id,
+  self_call,
+};
+std::string_view name(ErrorCode code);
+
+}  // namespace offhook::signal

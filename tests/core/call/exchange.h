@@ -1,0 +1,337 @@
+#pragma once
+// A server with devices around it that follow docs/protocol.md as a client does: they number, acknowledge,
+// keep what is not acknowledged, and resume. Time moves only by advance().
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/call/server.h"
+#include "core/call/timeline.h"
+#include "wire/json/json.h"
+
+namespace offhook::call {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class SeededRandom final : public Random {
+ public:
+  explicit SeededRandom(std::uint64_t seed) : engine_(seed) {}
+  void fill(MutableBytes target) override {
+    for (std::uint8_t& byte : target) byte = static_cast<std::uint8_t>(engine_());
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+inline std::string call_id(const std::string& name) { return "c_" + name + std::string(22, 'x'); }
+
+// What a device has seen of one call, to hold the server to the causality rule in every test.
+struct Seen {
+  std::int64_t newest = -1;  // the generation of the newest description
+  std::set<std::string> candidates;
+  bool ended = false;
+};
+
+struct Device {
+  std::string user;
+  std::optional<ConnectionId> connection;
+  std::string session;
+  std::string resume_token;
+  bool resumed = false;  // as the last welcome said
+
+  std::uint64_t sent = 0;
+  std::deque<std::pair<std::uint64_t, std::string>> unacknowledged;  // number, members
+  std::uint64_t received = 0;
+  std::size_t repeated = 0;
+
+  std::map<std::string, Seen> seen_by_call;
+  std::vector<std::string> inbox;   // numbered messages in their order: "offer 0 sdp", "ended busy", ...
+  std::vector<std::string> frames;  // everything that arrived, as it was
+  std::vector<std::string> closes;  // "4409 replaced"
+
+  std::size_t frames_seen = 0;       // after welcome, both directions
+  std::size_t cut_after = SIZE_MAX;  // the frame after so many is lost, and the connection with it
+  bool was_cut = false;
+
+  std::vector<std::string> take() { return std::exchange(inbox, {}); }
+};
+
+class Exchange {
+ public:
+  explicit Exchange(const Settings& settings = {}, std::uint64_t seed = 1)
+      : random_(seed), server(settings, random_) {}
+
+  Device& add(const std::string& user) {
+    devices.emplace_back();
+    devices.back().user = user;
+    connect(devices.back());
+    return devices.back();
+  }
+
+  void connect(Device& device) {
+    device.connection = ConnectionId{++last_connection_};
+    std::optional<signal::Resume> resume;
+    if (!device.session.empty()) {
+      resume = signal::Resume{device.session, Secret(device.resume_token), device.received};
+    }
+    Outbox outbox;
+    server.handle_hello(*device.connection, device.user, resume, now, outbox);
+    carry_out(std::move(outbox));
+  }
+
+  // A numbered message, given by its members: R"("type":"bye")".
+  void send(Device& device, const std::string& members) {
+    device.sent += 1;
+    device.unacknowledged.emplace_back(device.sent, members);
+    if (device.connection) send_numbered(device, device.sent, members);
+  }
+  void raw(Device& device, const std::string& text) {
+    if (!device.connection || !passes(device)) return;
+    Outbox outbox;
+    server.handle_frame(*device.connection, signal::parse_client_frame(text), now, outbox);
+    carry_out(std::move(outbox));
+  }
+  void acknowledge(Device& device) {
+    raw(device, R"({"type":"ack","ack":)" + std::to_string(device.received) + "}");
+  }
+
+  void cut(Device& device) {
+    if (!device.connection) return;
+    const ConnectionId gone = *std::exchange(device.connection, std::nullopt);
+    Outbox outbox;
+    server.handle_connection_closed(gone, now, outbox);
+    carry_out(std::move(outbox));
+  }
+
+  void advance(Duration span) {
+    const Instant target = now + span;
+    while (server.next_deadline() <= target) {
+      now = std::max(now, server.next_deadline());
+      run_deadlines();
+    }
+    now = target;
+  }
+  void run_deadlines() {
+    Outbox outbox;
+    server.handle_deadlines(now, outbox);
+    carry_out(std::move(outbox));
+  }
+  // All devices ping, so that time can pass without their connections being given up.
+  void advance_alive(Duration span) {
+    const Instant target = now + span;
+    while (now < target) {
+      for (Device& device : devices) raw(device, R"({"type":"ping"})");
+      advance(std::min<Duration>(seconds(5), target - now));
+    }
+  }
+  void shutdown() {
+    Outbox outbox;
+    server.shutdown(now, outbox);
+    carry_out(std::move(outbox));
+  }
+
+  void check() {
+    const auto broken = server.broken_invariant();
+    ASSERT_FALSE(broken) << *broken;
+  }
+
+ private:
+  SeededRandom random_;
+
+ public:
+  Server server;
+  Instant now{std::chrono::hours(1)};
+  std::deque<Device> devices;
+  std::vector<CallEnded> records;
+  bool resume_at_once =
+      false;  // a device whose connection was cut by cut_after comes back in the same moment
+
+ private:
+  void send_numbered(Device& device, std::uint64_t seq, const std::string& members) {
+    raw(device, "{\"seq\":" + std::to_string(seq) + ",\"ack\":" + std::to_string(device.received) + "," +
+                    members + "}");
+  }
+
+  bool passes(Device& device) {
+    device.frames_seen += 1;
+    if (device.frames_seen <= device.cut_after) return true;
+    device.cut_after = SIZE_MAX;
+    device.was_cut = true;
+    cut(device);
+    return false;
+  }
+
+  void carry_out(Outbox outbox) {
+    for (Effect& effect : outbox) pending_.push_back(std::move(effect));
+    if (carrying_out_) return;
+    carrying_out_ = true;
+    while (!pending_.empty()) {
+      const Effect effect = std::move(pending_.front());
+      pending_.pop_front();
+      if (const auto* frame = std::get_if<SendFrame>(&effect)) deliver(*frame);
+      if (const auto* close = std::get_if<CloseConnection>(&effect)) closed(*close);
+      if (const auto* record = std::get_if<CallEnded>(&effect)) records.push_back(*record);
+    }
+    carrying_out_ = false;
+    for (Device& device : devices) {
+      if (resume_at_once && device.was_cut && !device.connection) {
+        device.was_cut = false;
+        connect(device);
+      }
+    }
+  }
+
+  Device* find(ConnectionId connection) {
+    for (Device& device : devices) {
+      if (device.connection == connection) return &device;
+    }
+    return nullptr;
+  }
+
+  void closed(const CloseConnection& close) {
+    Device* device = find(close.connection);
+    last_close = std::to_string(close.code) + " " + close.reason;
+    if (device == nullptr) return;
+    device->closes.push_back(last_close);
+    device->connection.reset();
+  }
+
+  void deliver(const SendFrame& frame) {
+    Device* device = find(frame.connection);
+    if (device == nullptr) return;  // lost with its connection
+    const auto document = json::parse(frame.text, {.max_bytes = 1U << 20U});
+    ASSERT_TRUE(document) << frame.text;
+    json::Fields fields(document->root());
+    const std::string type(fields.string("type", {.max = 64}));
+    if (type != "welcome" && !passes(*device)) return;
+    device->frames.push_back(frame.text);
+    if (const auto ack = fields.optional_integer("ack", 0, INT64_MAX)) {
+      while (!device->unacknowledged.empty() &&
+             device->unacknowledged.front().first <= static_cast<std::uint64_t>(*ack)) {
+        device->unacknowledged.pop_front();
+      }
+    }
+    if (type == "welcome") {
+      welcomed(*device, fields);
+    } else if (type != "ack" && type != "pong") {
+      numbered(*device, type, fields, frame.text);
+    }
+    ASSERT_TRUE(fields.ok()) << fields.problem().text() << " in " << frame.text;
+  }
+
+  void welcomed(Device& device, json::Fields& fields) {
+    device.session = fields.string("session", {.max = 64});
+    device.resume_token = fields.string("resume_token", {.max = 64});
+    device.resumed = fields.boolean("resumed");
+    if (!device.resumed) {
+      device.sent = 0;
+      device.received = 0;
+      device.seen_by_call.clear();
+      device.unacknowledged.clear();
+      return;
+    }
+    const auto again = device.unacknowledged;
+    for (const auto& [seq, members] : again) {
+      if (device.connection) send_numbered(device, seq, members);
+    }
+  }
+
+  void numbered(Device& device, const std::string& type, json::Fields& fields, const std::string& text) {
+    const auto seq = static_cast<std::uint64_t>(fields.integer("seq", 1, INT64_MAX));
+    if (seq <= device.received) {
+      device.repeated += 1;
+      return;
+    }
+    ASSERT_EQ(seq, device.received + 1) << "a gap before " << text;
+    device.received = seq;
+    const std::string shown = summary(type, fields);
+    device.inbox.push_back(shown);
+    if (type != "error") observe(device, type, shown, fields);
+  }
+
+  static void observe(Device& device, const std::string& type, const std::string& shown,
+                      json::Fields& fields) {
+    Seen& seen = device.seen_by_call[std::string(fields.string("call", {.max = 64}))];
+    EXPECT_FALSE(seen.ended) << shown << " after the end";
+    if (type == "ended") seen.ended = true;
+    if (type == "incoming") {
+      EXPECT_EQ(seen.newest, -1) << "incoming comes first";
+    }
+    if (type != "offer" && type != "answer" && type != "ice-candidate") return;
+    const std::int64_t generation = fields.integer("generation", 0, INT64_MAX);
+    if (type == "ice-candidate") {
+      EXPECT_EQ(generation, seen.newest) << shown << " does not belong to the newest description";
+      EXPECT_TRUE(seen.candidates.insert(shown).second) << shown << " came twice";
+    } else {
+      EXPECT_GT(generation, seen.newest) << shown;
+      seen.newest = generation;
+    }
+  }
+
+  static std::string summary(const std::string& type, json::Fields& fields) {
+    if (type == "incoming") return type + " " + std::string(fields.string("from", {.max = 200}));
+    if (type == "offer" || type == "answer") {
+      return type + " " + std::to_string(fields.integer("generation", 0, INT64_MAX)) + " " +
+             std::string(fields.string("sdp", {.max = 100'000}));
+    }
+    if (type == "ice-candidate") {
+      json::Fields inner(fields.object("candidate"));
+      return "candidate " + std::to_string(fields.integer("generation", 0, INT64_MAX)) + " " +
+             std::string(inner.string("candidate", {.min = 0, .max = 10'000}));
+    }
+    if (type == "ended") return type + " " + std::string(fields.string("reason", {.max = 64}));
+    if (type == "error") return type + " " + std::string(fields.string("code", {.max = 64}));
+    return type;
+  }
+
+  std::deque<Effect> pending_;
+  bool carrying_out_ = false;
+  std::uint64_t last_connection_ = 0;
+
+ public:
+  std::string last_close;
+};
+
+// Members of messages about the call of this name.
+inline std::string about(const std::string& type, const std::string& name, const std::string& more = "") {
+  return R"("type":")" + type + R"(","call":")" + call_id(name) + "\"" + more;
+}
+inline std::string dial(const std::string& name, const std::string& to) {
+  return about("dial", name, R"(,"to":")" + to + R"(","media":{"audio":true,"video":true})");
+}
+inline std::string ringing(const std::string& name) { return about("ringing", name); }
+inline std::string accept(const std::string& name) {
+  return about("accept", name, R"(,"media":{"audio":true,"video":false})");
+}
+inline std::string reject(const std::string& name, const std::string& reason) {
+  return about("reject", name, R"(,"reason":")" + reason + "\"");
+}
+inline std::string hangup(const std::string& name, const std::string& reason = "hangup") {
+  return about("hangup", name, R"(,"reason":")" + reason + "\"");
+}
+inline std::string offer(const std::string& name, int generation, const std::string& sdp) {
+  return about("offer", name, R"(,"generation":)" + std::to_string(generation) + R"(,"sdp":")" + sdp + "\"");
+}
+inline std::string answer(const std::string& name, int generation, const std::string& sdp) {
+  return about("answer", name, R"(,"generation":)" + std::to_string(generation) + R"(,"sdp":")" + sdp + "\"");
+}
+inline std::string candidate(const std::string& name, int generation, const std::string& line,
+                             const std::string& ufrag = "") {
+  return about("ice-candidate", name,
+               R"(,"generation":)" + std::to_string(generation) + R"(,"candidate":{"candidate":")" + line +
+                   R"(","sdpMid":"0","sdpMLineIndex":0)" +
+                   (ufrag.empty() ? "" : R"(,"usernameFragment":")" + ufrag + "\"") + "}");
+}
+inline std::string connected(const std::string& name) { return about("connected", name); }
+
+using Inbox = std::vector<std::string>;
+
+}  // namespace offhook::call

@@ -1,0 +1,148 @@
+// Random operations of a few users with several devices each: dials, answers, candidates, cuts, resumes,
+// losses, time. After each step the server's tables agree with each other, and each device has seen what the
+// protocol allows (exchange.h looks).
+
+#include <algorithm>
+
+#include "core/call/exchange.h"
+
+namespace offhook::call {
+namespace {
+
+class Chaos {
+ public:
+  explicit Chaos(std::uint64_t seed) : exchange(settings(), seed), dice_(seed) {
+    for (const std::string user : {"alice", "bob", "carol"}) {
+      exchange.add(user);
+      exchange.add(user);
+    }
+  }
+
+  void step() {
+    Device& device = exchange.devices[below(exchange.devices.size())];
+    switch (below(16)) {
+      case 0:
+        return exchange.cut(device);
+      case 1:
+      case 2:
+        return comes_back(device);
+      case 3:
+        return exchange.advance(milliseconds(below(500)));
+      case 4:
+        return below(20) == 0 ? exchange.advance_alive(seconds(below(50)))
+                              : exchange.advance(milliseconds(60));
+      case 5:
+        return exchange.acknowledge(device);
+      case 6:
+        return loses_frames(device);
+      case 7:
+        return below(10) == 0 ? exchange.send(device, R"("type":"bye")")
+                              : exchange.send(device, new_call(device));
+      case 8:
+        return exchange.send(device, new_call(device));
+      default:
+        return exchange.send(device, message());
+    }
+  }
+
+  void finish() {
+    exchange.advance(seconds(120));
+    exchange.check();
+    EXPECT_EQ(exchange.server.counts().sessions, 0U);
+    EXPECT_EQ(exchange.server.counts().calls, 0U);
+    EXPECT_EQ(exchange.server.next_deadline(), kNever);
+  }
+
+  Exchange exchange;
+
+ private:
+  static Settings settings() {
+    Settings settings;
+    settings.max_queued_messages = 40;
+    settings.max_queued_bytes = 8000;
+    settings.max_candidates = 5;
+    settings.max_dialled_calls_per_session = 3;
+    settings.max_incoming_calls_per_session = 4;
+    settings.max_sessions_per_user = 3;
+    return settings;
+  }
+
+  std::uint64_t below(std::uint64_t bound) { return dice_.below(bound); }
+
+  void comes_back(Device& device) {
+    if (device.connection && below(4) != 0) return;
+    exchange.connect(device);
+    device.cut_after = SIZE_MAX;
+  }
+  void loses_frames(Device& device) { device.cut_after = device.frames_seen + below(6); }
+
+  // The same from every device, so that those who have a part in the call are among them.
+  void everybody_says(Device& first, const std::string& members) {
+    const std::string more = below(2) == 0 ? connected(newest_call()) : accept(newest_call());
+    exchange.send(first, members);
+    for (Device& device : exchange.devices) exchange.send(device, more);
+  }
+
+  std::string newest_call() const { return std::to_string(calls_); }
+
+  std::string new_call(const Device& device) {
+    static const std::string kUsers[] = {"alice", "bob", "carol", "nobody"};
+    calls_ += below(3) != 0 ? 1U : 0U;
+    const std::string& to = kUsers[below(4)];
+    return dial(std::to_string(calls_), to == device.user ? "bob" : to);
+  }
+
+  std::string message() {
+    const std::string name = std::to_string(calls_ - std::min<std::uint64_t>(calls_, below(5)));
+    const int generation = static_cast<int>(below(3));
+    static const std::string kRejects[] = {"declined", "busy", "media_denied"};
+    static const std::string kHangups[] = {"hangup", "ice_failed", "error"};
+    switch (below(12)) {
+      case 0:
+      case 1:
+        return ringing(name);
+      case 2:
+        return accept(name);
+      case 3:
+        return below(3) == 0 ? reject(name, kRejects[below(3)]) : ringing(name);
+      case 4:
+        return below(3) == 0 ? hangup(name, kHangups[below(3)]) : connected(name);
+      case 5:
+      case 6:
+        return offer(name, generation, std::string(below(300) + 1, 'o'));
+      case 7:
+      case 8:
+        return answer(name, generation, std::string(below(300) + 1, 'a'));
+      default:
+        return candidate(name, generation, "k" + std::to_string(below(8)));
+    }
+  }
+
+  SeededRandom dice_;
+  std::uint64_t calls_ = 1;
+};
+
+TEST(Random, TheTablesAgreeAfterEveryStep) {
+  std::size_t accepted = 0;
+  std::size_t connected_calls = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(seed);
+    Chaos chaos(seed);
+    for (int i = 0; i < 600; ++i) {
+      chaos.step();
+      chaos.exchange.check();
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+    chaos.finish();
+    for (const CallEnded& record : chaos.exchange.records) {
+      accepted += record.accepted ? 1U : 0U;
+      connected_calls += record.connected ? 1U : 0U;
+    }
+  }
+  // The operations reach the states that they are meant to shake.
+  EXPECT_GT(accepted, 100U);
+  EXPECT_GT(connected_calls, 10U);
+}
+
+}  // namespace
+}  // namespace offhook::call

@@ -1,0 +1,246 @@
+// Every pair of state and event, twice: the table against one written out by hand, and the server driven into
+// each pair with frames.
+
+#include "core/call/transitions.h"
+
+#include "core/call/exchange.h"
+
+namespace offhook::call {
+namespace {
+
+struct Expected {
+  Event event;
+  const char* name;
+  // One letter a state, in the order dialing, ringing, accepted, connected, ended:
+  // D R A C E the state that follows; i ignored; w wrong_state; b bad_call_id; - cannot be.
+  const char* letters;
+};
+
+constexpr Expected kExpected[] = {
+    {Event::caller_dial, "caller_dial", "iiiib"},
+    {Event::caller_ringing, "caller_ringing", "wwwwi"},
+    {Event::caller_accept, "caller_accept", "wwwwi"},
+    {Event::caller_reject, "caller_reject", "wwwwi"},
+    {Event::caller_hangup, "caller_hangup", "EEEEi"},
+    {Event::caller_offer, "caller_offer", "DRACi"},
+    {Event::caller_answer, "caller_answer", "wwACi"},
+    {Event::caller_candidate, "caller_candidate", "DRACi"},
+    {Event::leg_dial, "leg_dial", "bb--b"},
+    {Event::leg_ringing, "leg_ringing", "RR--i"},
+    {Event::leg_accept, "leg_accept", "AA--i"},
+    {Event::leg_decline, "leg_decline", "EE--i"},
+    {Event::leg_leave, "leg_leave", "DR--i"},
+    {Event::leg_leave_last, "leg_leave_last", "EE--i"},
+    {Event::leg_offer, "leg_offer", "ww--i"},
+    {Event::leg_answer, "leg_answer", "ww--i"},
+    {Event::leg_candidate, "leg_candidate", "DR--i"},
+    {Event::leg_connected, "leg_connected", "ww--i"},
+    {Event::winner_dial, "winner_dial", "--bbb"},
+    {Event::winner_ringing, "winner_ringing", "--iii"},
+    {Event::winner_accept, "winner_accept", "--iii"},
+    {Event::winner_reject, "winner_reject", "--wwi"},
+    {Event::winner_hangup, "winner_hangup", "--EEi"},
+    {Event::winner_offer, "winner_offer", "--ACi"},
+    {Event::winner_answer, "winner_answer", "--ACi"},
+    {Event::winner_candidate, "winner_candidate", "--ACi"},
+    {Event::connected_first, "connected_first", "wwA-i"},
+    {Event::connected_both, "connected_both", "--C-i"},
+    {Event::connected_again, "connected_again", "--iii"},
+    {Event::device_attached, "device_attached", "DRiii"},
+    {Event::ring_timeout, "ring_timeout", "EE---"},
+    {Event::unreachable_timeout, "unreachable_timeout", "E----"},
+    {Event::caller_gone, "caller_gone", "EEEEi"},
+    {Event::leg_gone, "leg_gone", "DR--i"},
+    {Event::leg_gone_last, "leg_gone_last", "DD--i"},
+    {Event::winner_gone, "winner_gone", "--EEi"},
+    {Event::shutdown, "shutdown", "EEEEi"},
+};
+
+char letter_of(const Transition& transition) {
+  switch (transition.verb) {
+    case Verb::act:
+      return "DRACE"[static_cast<std::size_t>(transition.next)];
+    case Verb::ignore:
+      return 'i';
+    case Verb::refuse:
+      return transition.error == signal::ErrorCode::wrong_state ? 'w' : 'b';
+    case Verb::impossible:
+      return '-';
+  }
+  return '?';
+}
+
+TEST(Transitions, TheTableIsTheOneWrittenByHand) {
+  ASSERT_EQ(std::size(kExpected), kEvents);
+  for (std::size_t i = 0; i < kEvents; ++i) {
+    const Expected& expected = kExpected[i];
+    ASSERT_EQ(static_cast<std::size_t>(expected.event), i);
+    std::string letters;
+    for (std::size_t state = 0; state < kStates; ++state) {
+      letters += letter_of(transition(static_cast<State>(state), expected.event));
+    }
+    EXPECT_EQ(letters, expected.letters) << expected.name;
+  }
+}
+
+TEST(Transitions, NothingLeavesTheEnd) {
+  for (const Expected& expected : kExpected) {
+    const Verb verb = transition(State::ended, expected.event).verb;
+    EXPECT_NE(verb, Verb::act) << expected.name;
+  }
+}
+
+// alice has called bob and the call is in `state`. bob's first device is the one that acts; the second one is
+// there if the event needs another leg.
+class Driven {
+ public:
+  Driven(State state, Event event) : state_(state), event_(event) {
+    alice = &exchange.add("alice");
+    if (event != Event::unreachable_timeout) bob = &exchange.add("bob");
+    const bool two_legs = event == Event::leg_leave || event == Event::leg_gone;
+    if (two_legs) other_bob = &exchange.add("bob");
+    exchange.send(*alice, dial("1", "bob"));
+    if (state == State::dialing) return;
+    exchange.send(two_legs ? *other_bob : *bob, ringing("1"));
+    if (state == State::ringing) return;
+    if (state == State::ended) {
+      exchange.send(*alice, hangup("1"));
+      return;
+    }
+    exchange.send(*bob, accept("1"));
+    if (event == Event::winner_answer) exchange.send(*alice, offer("1", 0, "o"));
+    if (event == Event::caller_answer || event == Event::winner_offer)
+      exchange.send(*alice, offer("1", 0, "o"));
+    if (event == Event::caller_answer) exchange.send(*bob, offer("1", 1, "o"));
+    if (event == Event::connected_both) exchange.send(*bob, connected("1"));
+    if (event == Event::connected_again) exchange.send(*alice, connected("1"));
+    if (state == State::accepted) return;
+    if (event != Event::connected_again) exchange.send(*alice, connected("1"));
+    exchange.send(*bob, connected("1"));
+  }
+
+  void drive() {
+    exchange.records.clear();
+    for (Device& device : exchange.devices) (void)device.take();
+    switch (event_) {
+      case Event::caller_dial:
+        return exchange.send(*alice, dial("1", "bob"));
+      case Event::caller_ringing:
+        return exchange.send(*alice, ringing("1"));
+      case Event::caller_accept:
+        return exchange.send(*alice, accept("1"));
+      case Event::caller_reject:
+        return exchange.send(*alice, reject("1", "declined"));
+      case Event::caller_hangup:
+        return exchange.send(*alice, hangup("1"));
+      case Event::caller_offer:
+        return exchange.send(*alice, offer("1", 0, "o"));
+      case Event::caller_answer:
+        return exchange.send(*alice, answer("1", 1, "a"));
+      case Event::caller_candidate:
+        return exchange.send(*alice, candidate("1", 0, "k"));
+      case Event::leg_dial:
+      case Event::winner_dial:
+        return exchange.send(*bob, dial("1", "alice"));
+      case Event::leg_ringing:
+      case Event::winner_ringing:
+        return exchange.send(*bob, ringing("1"));
+      case Event::leg_accept:
+      case Event::winner_accept:
+        return exchange.send(*bob, accept("1"));
+      case Event::leg_decline:
+      case Event::winner_reject:
+        return exchange.send(*bob, reject("1", "declined"));
+      case Event::leg_leave:
+      case Event::leg_leave_last:
+        return exchange.send(*bob, reject("1", "busy"));
+      case Event::leg_offer:
+        return exchange.send(*bob, offer("1", 0, "o"));
+      case Event::winner_offer:
+        return exchange.send(*bob, offer("1", 1, "o"));
+      case Event::leg_answer:
+      case Event::winner_answer:
+        return exchange.send(*bob, answer("1", 0, "a"));
+      case Event::leg_candidate:
+      case Event::winner_candidate:
+        return exchange.send(*bob, candidate("1", 0, "k"));
+      case Event::leg_connected:
+        return exchange.send(*bob, connected("1"));
+      case Event::winner_hangup:
+        return exchange.send(*bob, hangup("1"));
+      case Event::connected_first:
+      case Event::connected_both:
+      case Event::connected_again:
+        return exchange.send(*alice, connected("1"));
+      case Event::device_attached:
+        return (void)exchange.add("bob");
+      case Event::ring_timeout:
+        return exchange.advance_alive(seconds(46));
+      case Event::unreachable_timeout:
+        return exchange.advance(milliseconds(5001));
+      case Event::caller_gone:
+        return exchange.send(*alice, R"("type":"bye")");
+      case Event::leg_gone:
+      case Event::leg_gone_last:
+      case Event::winner_gone:
+        return exchange.send(*bob, R"("type":"bye")");
+      case Event::shutdown:
+        return exchange.shutdown();
+    }
+  }
+
+  std::string errors() {
+    std::string errors;
+    for (const Device& device : exchange.devices) {
+      for (const std::string& message : device.inbox) {
+        if (message.rfind("error ", 0) == 0) errors += message.substr(6);
+      }
+    }
+    return errors;
+  }
+
+  // The state that the call is in now, found out by asking from outside.
+  char state() {
+    if (exchange.server.counts().calls == 0) return 'E';
+    // A device that attaches now is rung for in dialing and ringing; its report reaches the caller in dialing
+    // alone.
+    (void)alice->take();
+    Device& probe = exchange.add("bob");
+    const bool rings = !probe.take().empty();
+    exchange.send(probe, ringing("1"));
+    if (rings) return alice->take() == Inbox{"ringing"} ? 'D' : 'R';
+    exchange.shutdown();
+    EXPECT_TRUE(exchange.records.back().accepted);
+    return exchange.records.back().connected ? 'C' : 'A';
+  }
+
+  Exchange exchange;
+  Device* alice = nullptr;
+  Device* bob = nullptr;
+  Device* other_bob = nullptr;
+
+ private:
+  State state_;
+  Event event_;
+};
+
+TEST(Transitions, FramesDriveEveryPair) {
+  for (const Expected& expected : kExpected) {
+    for (std::size_t i = 0; i < kStates; ++i) {
+      const char letter = expected.letters[i];
+      if (letter == '-') continue;
+      SCOPED_TRACE(std::string(expected.name) + " in " + "DRACE"[i]);
+      Driven driven(static_cast<State>(i), expected.event);
+      driven.drive();
+      driven.exchange.check();
+      const std::string errors = driven.errors();
+      EXPECT_EQ(errors, letter == 'w' ? "wrong_state" : letter == 'b' ? "bad_call_id" : "");
+      EXPECT_EQ(driven.exchange.records.size(), letter == 'E' ? 1U : 0U);
+      const bool stays = letter == 'i' || letter == 'w' || letter == 'b';
+      EXPECT_EQ(driven.state(), stays ? "DRACE"[i] : letter);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace offhook::call

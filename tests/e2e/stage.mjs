@@ -1,0 +1,109 @@
+// What a scenario plays on: a server, people in browsers, proxies between them. Closing it ends all of it.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+import { Offhook } from './offhook.mjs';
+import { Person } from './person.mjs';
+import { SignalProxy } from './signal_proxy.mjs';
+
+const chromium_path = process.env.OFFHOOK_CHROMIUM ?? '/usr/bin/chromium';
+const witness_path = fileURLToPath(new URL('./witness.js', import.meta.url));
+const launch_limit_ms = 30_000;
+
+const desk = { width: 1100, height: 760 };
+
+const chromium_flags = [
+  '--headless=new',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--no-proxy-server',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-device-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+export class Stage {
+  #browsers = [];
+  #proxies = [];
+  #servers = [];
+  people = [];
+
+  constructor({ binary, directory }) {
+    this.binary = binary;
+    this.directory = directory;
+    fs.mkdirSync(directory, { recursive: true });
+  }
+
+  /** Starts a server; the people who come later meet there. */
+  async serve(flags = []) {
+    const log = path.join(this.directory, `server-${this.#servers.length}.log`);
+    fs.rmSync(log, { force: true });
+    this.server = await Offhook.start(this.binary, { flags: ['--dev', ...flags], log });
+    this.#servers.push(this.server);
+    return this.server;
+  }
+
+  async browser({ asks_for_media = false } = {}) {
+    const args = asks_for_media ? chromium_flags : [...chromium_flags, '--use-fake-ui-for-media-stream'];
+    // headless: false keeps the driver from adding a --headless of its own beside ours.
+    const browser = await chromium.launch({ executablePath: chromium_path, headless: false, args, timeout: launch_limit_ms });
+    this.#browsers.push(browser);
+    return browser;
+  }
+
+  async proxy() {
+    const proxy = await SignalProxy.start(this.server.origin);
+    this.#proxies.push(proxy);
+    return proxy;
+  }
+
+  /** A person on a page, in a browser of their own unless `browser` or `context` (a tab beside another) is given. */
+  async person(name, { query, by_hand, through, browser, context, viewport = desk, denied = false } = {}) {
+    const own = context ?? (await (browser ?? (await this.browser({ asks_for_media: denied }))).newContext({ viewport }));
+    if (!context) await own.addInitScript({ path: witness_path });
+    // An explicit empty list refuses every permission without asking, as a person does who pressed "block".
+    if (denied) await own.grantPermissions([]);
+    const person = new Person(name, await own.newPage());
+    this.people.push(person);
+    await person.signIn(through?.origin ?? this.server.origin, { query, by_hand });
+    return person;
+  }
+
+  /** Closes the page of a person, who is gone then. */
+  async leave(person) {
+    await person.page.close();
+    await person.page.context().close();
+    this.people = this.people.filter((one) => one !== person);
+  }
+
+  /** Throws what a page threw and nobody caught. */
+  checkPages() {
+    const problems = this.people.flatMap((person) => person.problems.map((problem) => `${person.name}: ${problem}`));
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+  }
+
+  async describe() {
+    const people = await Promise.all(this.people.map((person) => person.describe()));
+    const servers = this.#servers.map((server) => `--- server\n${server.child.tail(60)}`);
+    return [...people, ...servers].join('\n');
+  }
+
+  /** Ends everything; throws if a server did not end well. */
+  async close() {
+    const browsers = await Promise.allSettled(this.#browsers.map((browser) => browser.close()));
+    const proxies = await Promise.allSettled(this.#proxies.map((proxy) => proxy.close()));
+    const ends = await Promise.all(this.#servers.map((server) => server.stop()));
+    const failed = [...browsers, ...proxies].find((one) => one.status === 'rejected');
+    if (failed) throw failed.reason;
+    const bad = ends.findIndex((end) => end.code !== 0);
+    if (bad >= 0) throw new Error(`the server ended with ${JSON.stringify(ends[bad])}\n${this.#servers[bad].child.tail()}`);
+  }
+}

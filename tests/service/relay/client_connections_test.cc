@@ -1,0 +1,219 @@
+#include "service/relay/client_connections.h"
+
+#include "relay_fixture.h"
+
+namespace offhook::relay {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Connections over real sockets, under a clock that the test sets.
+class Connections : public testing::Test {
+ protected:
+  // Returns the client's end; the server's end is adopted.
+  io::Socket connect(const Ip& from = kLoopback4) {
+    io::Socket client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    io::SocketAddress address{};
+    socklen_t length = io::to_socket_address({from, 0}, address);
+    EXPECT_EQ(bind(client.get(), &address.any, length), 0);
+    length = io::to_socket_address(listen_address_, address);
+    EXPECT_EQ(::connect(client.get(), &address.any, length), 0);
+    EXPECT_TRUE(test::await_readable(listener_.get(), test::kPatience));
+    connections_.adopt(std::move(*io::accept_connection(listener_)), listen_address_, now_);
+    return client;
+  }
+  static bool is_closed(const io::Socket& client) {
+    char byte = 0;
+    return test::await_readable(client.get(), test::kPatience) && recv(client.get(), &byte, 1, 0) <= 0;
+  }
+  // The event that the poller reports next.
+  EventTag next_event() {
+    const auto ready = poller_->wait(kNever, now_);
+    EXPECT_EQ(ready.size(), 1U);
+    return ready.empty() ? EventTag{} : EventTag::unpack(ready[0].tag);
+  }
+  // What a shard does with a readable connection; returns the frames.
+  std::vector<Buffer> read_frames() {
+    const auto client = connections_.find(next_event());
+    EXPECT_TRUE(client.has_value());
+    std::vector<Buffer> frames;
+    const auto read = connections_.read(client->handle);
+    if (read.framer == nullptr) return frames;
+    while (const auto frame = read.framer->next()) frames.emplace_back(frame->begin(), frame->end());
+    connections_.finish_read(client->handle, !frames.empty(), now_);
+    return frames;
+  }
+  std::size_t close_doomed() {
+    std::size_t count = 0;
+    while (connections_.take_doomed()) count += 1;
+    return count;
+  }
+  turn::Client client_of(const io::Socket& client) {
+    return {{*io::bound_address(client), listen_address_, turn::Transport::tcp}, ClientConnections::kHandleBit};
+  }
+
+  Instant now_{seconds(1000)};
+  ShardCounters counters_;
+  std::unique_ptr<io::Poller> poller_ = io::make_epoll_poller();
+  io::Socket listener_ = *io::open_tcp_listener({kLoopback4, 0}, io::PortSharing::exclusive);
+  Address listen_address_ = *io::bound_address(listener_);
+  ClientConnections connections_{*poller_, counters_};
+};
+
+const Buffer kFrame = {0x40, 0x01, 0x00, 0x04, 1, 2, 3, 4};
+
+TEST_F(Connections, WithoutAllocationEndAfterTheirTime) {
+  const io::Socket client = connect();
+  EXPECT_EQ(connections_.next_deadline(), now_ + kConnectionWithoutAllocationTimeout);
+  now_ += kConnectionWithoutAllocationTimeout - milliseconds(1);
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 0U);
+  now_ += milliseconds(1);
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 1U);
+  EXPECT_TRUE(is_closed(client));
+  EXPECT_EQ(connections_.next_deadline(), kNever);
+}
+
+TEST_F(Connections, WithAnAllocationStayUntilItEndedSomeTimeAgo) {
+  const io::Socket client = connect();
+  connections_.set_has_allocation(client_of(client), true, now_);
+  now_ += 10 * kConnectionWithoutAllocationTimeout;
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 0U);
+  connections_.set_has_allocation(client_of(client), false, now_);
+  EXPECT_EQ(connections_.next_deadline(), now_ + kConnectionWithoutAllocationTimeout);
+  now_ += kConnectionWithoutAllocationTimeout;
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 1U);
+}
+
+TEST_F(Connections, AFrameThatTricklesInEndsThemAndWholeFramesDoNot) {
+  const io::Socket client = connect();
+  connections_.set_has_allocation(client_of(client), true, now_);
+  Buffer one_and_a_half = kFrame;
+  one_and_a_half.insert(one_and_a_half.end(), kFrame.begin(), kFrame.begin() + 5);
+  ASSERT_EQ(send(client.get(), one_and_a_half.data(), one_and_a_half.size(), 0), 13);
+  EXPECT_EQ(read_frames(), std::vector<Buffer>{kFrame});
+  now_ += kFrameTimeout - milliseconds(1);
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 0U);
+  // The half becomes whole, and the next one begins: its time begins too.
+  ASSERT_EQ(send(client.get(), kFrame.data() + 5, 3, 0), 3);
+  EXPECT_EQ(read_frames(), std::vector<Buffer>{kFrame});
+  ASSERT_EQ(send(client.get(), kFrame.data(), 1, 0), 1);
+  EXPECT_TRUE(read_frames().empty());
+  now_ += kFrameTimeout - milliseconds(1);
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 0U);
+  // One more byte does not buy more time.
+  ASSERT_EQ(send(client.get(), kFrame.data() + 1, 1, 0), 1);
+  EXPECT_TRUE(read_frames().empty());
+  now_ += milliseconds(1);
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 1U);
+  EXPECT_TRUE(is_closed(client));
+}
+
+TEST_F(Connections, OtherProtocolsAreClosedAtOnce) {
+  const io::Socket client = connect();
+  const Buffer tls_client_hello = {0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC, 0x03, 0x03};
+  ASSERT_EQ(send(client.get(), tls_client_hello.data(), tls_client_hello.size(), 0), 11);
+  EXPECT_TRUE(read_frames().empty());
+  EXPECT_EQ(close_doomed(), 1U);
+}
+
+TEST_F(Connections, AnEventOfAClosedOneDoesNotTouchItsSuccessor) {
+  io::Socket client = connect();
+  client.close();
+  const EventTag old = next_event();
+  const auto closed = connections_.find(old);
+  ASSERT_TRUE(closed.has_value());
+  EXPECT_EQ(connections_.read(closed->handle).framer, nullptr);
+  EXPECT_FALSE(connections_.find(old).has_value()) << "doomed";
+  EXPECT_EQ(close_doomed(), 1U);
+  const io::Socket successor = connect();
+  EXPECT_FALSE(connections_.find(old).has_value());
+  connections_.send_media(*closed, kFrame);
+  connections_.flush();
+  EXPECT_FALSE(test::await_readable(successor.get(), milliseconds(0)));
+}
+
+TEST_F(Connections, MediaIsDroppedWholeWhenTheClientReadsTooSlowlyAndControlIsNot) {
+  const io::Socket client = connect();
+  const turn::Client to = client_of(client);
+  Buffer packet(1004, 7);
+  packet[0] = 0x40;
+  packet[1] = 1;
+  packet[2] = 1000 >> 8U;
+  packet[3] = 1000 & 0xFFU;
+  std::size_t sent = 0;
+  RelayCounters counted;
+  // Until the kernel takes no more and the queue is full.
+  while (counted[Counter::dropped_by_stream_queue] == 0) {
+    connections_.send_media(to, packet);
+    connections_.flush();
+    sent += 1;
+    counted = RelayCounters();
+    counters_.add_to(counted);
+  }
+  const Buffer reply = {0x40, 0x02, 0x00, 0x00};
+  connections_.send_control(to, reply);
+  connections_.flush();
+  EXPECT_EQ(close_doomed(), 0U);
+  // Everything that was not dropped arrives in whole frames, the control reply last.
+  turn::StreamFramer framer;
+  std::size_t media = 0;
+  bool reply_arrived = false;
+  while (!reply_arrived) {
+    for (const io::Ready& ready : poller_->wait(now_, now_)) {
+      if (ready.writable) connections_.handle_writable(connections_.find(EventTag::unpack(ready.tag))->handle);
+    }
+    ASSERT_TRUE(test::await_readable(client.get(), test::kPatience));
+    const MutableBytes space = framer.space(65536);
+    const ssize_t count = recv(client.get(), space.data(), space.size(), MSG_DONTWAIT);
+    ASSERT_GT(count, 0);
+    framer.filled(static_cast<std::size_t>(count));
+    while (const auto frame = framer.next()) {
+      media += frame->size() == packet.size() ? 1U : 0U;
+      reply_arrived = equal(*frame, reply);
+    }
+  }
+  EXPECT_EQ(framer.state(), turn::StreamFramer::State::ok);
+  EXPECT_EQ(media, sent - 1);
+}
+
+TEST_F(Connections, ControlThatDoesNotFitEndsThem) {
+  const io::Socket client = connect();
+  const turn::Client to = client_of(client);
+  const Buffer packet(1000);
+  std::size_t closed = 0;
+  for (int i = 0; i < 100'000 && closed == 0; ++i) {
+    connections_.send_control(to, packet);
+    connections_.flush();
+    closed = close_doomed();
+  }
+  EXPECT_EQ(closed, 1U);
+}
+
+TEST_F(Connections, AnAddressHoldsOnlySoManyWithoutAllocation) {
+  std::vector<io::Socket> clients;
+  for (std::size_t i = 0; i < kWithoutAllocationLimitAnAddress; ++i) clients.push_back(connect());
+  const io::Socket refused = connect();
+  EXPECT_TRUE(is_closed(refused));
+  RelayCounters counted;
+  counters_.add_to(counted);
+  EXPECT_EQ(counted[Counter::connections_refused], 1U);
+  // Another address is not concerned, and an allocation makes room.
+  const io::Socket other = connect(*Ip::parse("127.0.0.2"));
+  connections_.set_has_allocation(client_of(clients.front()), true, now_);
+  clients.push_back(connect());
+  counted = RelayCounters();
+  counters_.add_to(counted);
+  EXPECT_EQ(counted[Counter::connections_live], kWithoutAllocationLimitAnAddress + 2);
+  EXPECT_EQ(counted[Counter::connections_refused], 1U);
+}
+
+}  // namespace
+}  // namespace offhook::relay
