@@ -22,6 +22,13 @@ int main(int argument_count, char** arguments) {
   add_credentials_command(app, status);
   add_token_command(app, status);
 
+  // CLI11 would only say that a subcommand is required.
+  const std::string first = argument_count > 1 ? arguments[1] : "";
+  if (!first.empty() && first.front() != '-' && app.get_subcommand_no_throw(first) == nullptr) {
+    std::fprintf(stderr, "offhook: there is no command '%s'; there are: serve, credentials, token\n", first.c_str());
+    return kBadUsage;
+  }
+
   try {
     app.parse(argument_count, arguments);
   } catch (const CLI::ParseError& error) {

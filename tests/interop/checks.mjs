@@ -39,7 +39,6 @@ export const passes = [
   relayed('IPv4 client, IPv6 relay (REQUESTED-ADDRESS-FAMILY)', ['-x', ...peer6]),
   relayed('IPv6 client, IPv4 relay asked for', ['-X', ...peer4], { server: v6 }),
   relayed('IPv6 client, IPv4 relay by default', peer4, { server: v6 }),
-  relayed('both families at once (ADDITIONAL-ADDRESS-FAMILY)', ['-Z', ...peer4], { sends: n }),
   relayed('no RTCP sessions (no EVEN-PORT)', ['-c', ...peer4], { sends: n }),
   relayed('DONT-FRAGMENT in every request', ['-g', ...peer4]),
   relayed('ChannelData padded on UDP too', ['-D', ...peer4]),
@@ -66,8 +65,14 @@ export const refusals = [
 
 /** What a server without --dev refuses: a relay is no way into the network that it stands in. */
 export const deniedPeers = [
-  refused('a peer on loopback, channels', peer4, /channel bind: error 403/),
-  refused('a peer on loopback, indications', ['-s', ...peer4], /error 403/),
+  refused('a peer on loopback, channels', ['-e', '127.0.0.2', 'PEER'], /error 403/),
+  refused('a peer on loopback, indications', ['-s', '-e', '127.0.0.2', 'PEER'], /error 403/),
+  refused("another program on the relay's own address, channels", peer4, /channel bind: error 403/),
+];
+
+/** A permission names no port, and other relays of the server may be peers; of another program nothing comes back. */
+export const silentPeers = [
+  { what: "another program on the relay's own address, indications", flags: ['-n', '5', '-s', ...peer4], server: v4, outcome: '0 of 10 received' },
 ];
 
 /** Requests full of nonsense: the tool never ends by itself, the server has to go on serving. */

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 
 import { Offhook } from '../e2e/offhook.mjs';
 import { Child, freePort, until } from '../e2e/processes.mjs';
-import { againstCoturn, deniedPeers, nonsense, passes, refusals } from './checks.mjs';
+import { againstCoturn, deniedPeers, nonsense, passes, refusals, silentPeers } from './checks.mjs';
 import { acceptanceOf, lossOf, runUclient, tool } from './uclient.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -199,6 +199,12 @@ async function checkDeniedPeers(bench) {
       judge: (run) => acceptanceOf(run, check.refusal),
     }),
   );
+  for (const check of silentPeers) {
+    await bench.run('refused by offhook without --dev', check, server.port, rest_secret, {
+      shown: shown_secret,
+      judge: (run) => (run.received === 0 ? null : `${run.received} of ${run.sent} messages came through`),
+    });
+  }
 }
 
 async function checkNonsense(bench, server) {
@@ -236,7 +242,8 @@ and free ones in the test. offhook is started with
       --relay-address 127.0.0.1 --relay-address ::1
 
 and coturn with \`turnserver -n --use-auth-secret --static-auth-secret=SECRET --allow-loopback-peers --realm=coturn.test\`.
-USERNAME and CREDENTIAL come from \`offhook credentials --user alice --secret SECRET --json\`.
+The tool's \`-Z\` (both address families) is not among them: it asks with the attribute number of a draft (0x8032), not with
+ADDITIONAL-ADDRESS-FAMILY of RFC 8656 (0x8000). USERNAME and CREDENTIAL come from \`offhook credentials --user alice --secret SECRET --json\`.
 `;
 
 async function main() {

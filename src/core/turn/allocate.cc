@@ -1,12 +1,8 @@
 // Allocate (RFC 8656 section 7.2): parsed, judged, and answered once every relay socket is open or has
 // failed.
 
-#include <cassert>
-
 #include "core/turn/request.h"
-#include "wire/stun/attr_xor_address.h"
 #include "wire/turn/attr_additional_address_family.h"
-#include "wire/turn/attr_address_error_code.h"
 #include "wire/turn/attr_dont_fragment.h"
 #include "wire/turn/attr_even_port.h"
 #include "wire/turn/attr_lifetime.h"

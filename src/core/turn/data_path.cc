@@ -43,6 +43,12 @@ Forward to_client(const Allocation& allocation, Bytes message) {
   return forward;
 }
 
+// A peer as the client named it when it asked for the permission: a relay of this machine behind 1:1 NAT by
+// its external address.
+Address named(const AllowedIp& permitted, const Address& on_wire) {
+  return {permitted.named(), on_wire.port};
+}
+
 void zero(MutableBytes padding) {
   for (std::uint8_t& byte : padding) byte = 0;
 }
@@ -129,11 +135,11 @@ Forward forward_send_indication(Shard& shard, const FiveTuple& five_tuple, const
   const stun::Attribute* peer_attribute = message.find(AttributeType::xor_peer_address);
   const stun::Attribute* payload = message.find(AttributeType::data);
   if (peer_attribute == nullptr || payload == nullptr) return {};
-  const auto named = stun::parse_xor_address(peer_attribute->value, message.transaction_id());
-  if (!named) return {};
-  const AllowedIp* permitted = allocation->permitted(shard.policy.on_wire(named->ip), now);
+  const auto peer_address = stun::parse_xor_address(peer_attribute->value, message.transaction_id());
+  if (!peer_address) return {};
+  const AllowedIp* permitted = allocation->permitted(shard.policy.on_wire(peer_address->ip), now);
   if (permitted == nullptr) return {};
-  const auto peer = shard.policy.allow_port(*permitted, named->port);
+  const auto peer = shard.policy.allow_port(*permitted, peer_address->port);
   if (!peer) return {};
   Forward forward = to_peer(*allocation, *peer, payload->value);
   forward.dont_fragment = message.has(AttributeType::dont_fragment);
@@ -155,8 +161,8 @@ Forward forward_peer_datagram(Shard& shard, const RelayId& relay, const Address&
   const AllowedIp* permitted = allocation->permitted(peer_address.ip, now);
   if (permitted == nullptr || !shard.policy.admits(*permitted, peer_address)) return {};
   if (packet.size > kIndicationPayloadLimit) return {};
-  return to_client(*allocation, as_data_indication(shard.policy.presented(peer_address),
-                                                   shard.indication_ids.next(), packet));
+  return to_client(*allocation,
+                   as_data_indication(named(*permitted, peer_address), shard.indication_ids.next(), packet));
 }
 
 std::optional<SendToClient> icmp_indication(Shard& shard, const RelayId& relay, const Address& peer_address,
@@ -165,11 +171,12 @@ std::optional<SendToClient> icmp_indication(Shard& shard, const RelayId& relay, 
     return std::nullopt;
   const Allocation* allocation = shard.allocations.find(relay.allocation);
   if (allocation == nullptr || !allocation->live_at(now)) return std::nullopt;
-  if (allocation->permitted(peer_address.ip, now) == nullptr) return std::nullopt;
+  const AllowedIp* permitted = allocation->permitted(peer_address.ip, now);
+  if (permitted == nullptr) return std::nullopt;
   std::array<std::uint8_t, stun::kMessageBytesLimit> storage{};
   stun::MessageBuilder builder(storage, stun::MessageClass::indication, stun::Method::data,
                                shard.indication_ids.next());
-  stun::add_xor_address(builder, AttributeType::xor_peer_address, shard.policy.presented(peer_address));
+  stun::add_xor_address(builder, AttributeType::xor_peer_address, named(*permitted, peer_address));
   add_icmp(builder, {error.type, error.code, error.error_data});
   const Bytes message = builder.finish();
   return SendToClient{allocation->client, Buffer(message.begin(), message.end())};

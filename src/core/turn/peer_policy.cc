@@ -151,13 +151,6 @@ Address PeerPolicy::external(const Address& relayed_address) const {
   return relayed_address;
 }
 
-Address PeerPolicy::presented(const Address& on_wire) const {
-  const Address outside = external(on_wire);
-  // Another program of this machine that sends from the bound address is no relay, and keeps its own name.
-  if (outside == on_wire || !live(on_wire)) return on_wire;
-  return outside;
-}
-
 void PeerPolicy::learn_relay_ip(const Ip& relay_ip) {
   if (!is_one_of(relay_ips_, relay_ip)) relay_ips_.push_back(relay_ip);
 }

@@ -80,10 +80,9 @@ class PeerPolicy {
     return !permitted.is_own() || live(on_wire);
   }
 
-  // What the wire carries for an address that a client names, and the way back. The identity but for live
-  // relays of this machine behind 1:1 NAT.
+  // What the wire carries for an address that a client names: the bound address for an external one of this
+  // machine, or else the same.
   Ip on_wire(const Ip& named) const;
-  Address presented(const Address& on_wire) const;
   // The external address of a relayed address.
   Address external(const Address& relayed_address) const;
 

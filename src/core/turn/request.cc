@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "wire/stun/attr_xor_address.h"
-#include "wire/turn/attr_lifetime.h"
 
 namespace offhook::turn {
 namespace {

@@ -35,11 +35,11 @@ std::string explain(const Address& address, int error) {
   switch (error) {
     case EADDRINUSE:
       return text + "another program holds this port (`ss -ltnp 'sport = :" + port +
-             "'` names it): stop it or choose another port";
+             "'` names it): stop it or choose another port (--http-port)";
     case EACCES:
       return text +
              "a port below 1024 needs the capability CAP_NET_BIND_SERVICE (AmbientCapabilities= in a systemd "
-             "unit): grant it or choose another port";
+             "unit): grant it or choose another port (--http-port)";
     case EADDRNOTAVAIL:
       return text + "this machine has no such address (`ip address` lists what it has)";
     case EAFNOSUPPORT:

@@ -20,26 +20,35 @@ class Chaos {
 
   void step() {
     Device& device = exchange.devices[below(exchange.devices.size())];
-    switch (below(16)) {
+    if (!device.connection && below(2) == 0) return exchange.connect(device);
+    switch (below(40)) {
       case 0:
         return exchange.cut(device);
       case 1:
+        return exchange.connect(device);
       case 2:
-        return comes_back(device);
+        return lose_frames(device);
       case 3:
-        return exchange.advance(milliseconds(below(500)));
+        return exchange.send(device, R"("type":"bye")");
       case 4:
-        return below(20) == 0 ? exchange.advance_alive(seconds(below(50)))
-                              : exchange.advance(milliseconds(60));
+        return exchange.advance_alive(seconds(below(20)));
       case 5:
-        return exchange.acknowledge(device);
+        return exchange.advance(seconds(below(40)));
       case 6:
-        return loses_frames(device);
       case 7:
-        return below(10) == 0 ? exchange.send(device, R"("type":"bye")")
-                              : exchange.send(device, new_call(device));
       case 8:
+        return exchange.advance(milliseconds(60));
+      case 9:
+      case 10:
+        return exchange.acknowledge(device);
+      case 11:
+      case 12:
         return exchange.send(device, new_call(device));
+      case 13:
+        return everybody_says(accept(newest_call()));
+      case 14:
+      case 15:
+        return everybody_says(connected(newest_call()));
       default:
         return exchange.send(device, message());
     }
@@ -69,18 +78,12 @@ class Chaos {
 
   std::uint64_t below(std::uint64_t bound) { return dice_.below(bound); }
 
-  void comes_back(Device& device) {
-    if (device.connection && below(4) != 0) return;
-    exchange.connect(device);
-    device.cut_after = SIZE_MAX;
-  }
-  void loses_frames(Device& device) { device.cut_after = device.frames_seen + below(6); }
+  // The connection breaks at one of the next frames.
+  void lose_frames(Device& device) { device.cut_after = device.frames_seen + below(6); }
 
-  // The same from every device, so that those who have a part in the call are among them.
-  void everybody_says(Device& first, const std::string& members) {
-    const std::string more = below(2) == 0 ? connected(newest_call()) : accept(newest_call());
-    exchange.send(first, members);
-    for (Device& device : exchange.devices) exchange.send(device, more);
+  // From every device, so that those who have a part in the call are among them.
+  void everybody_says(const std::string& members) {
+    for (Device& device : exchange.devices) exchange.send(device, members);
   }
 
   std::string newest_call() const { return std::to_string(calls_); }
@@ -93,7 +96,7 @@ class Chaos {
   }
 
   std::string message() {
-    const std::string name = std::to_string(calls_ - std::min<std::uint64_t>(calls_, below(5)));
+    const std::string name = std::to_string(calls_ - std::min<std::uint64_t>(calls_, below(3)));
     const int generation = static_cast<int>(below(3));
     static const std::string kRejects[] = {"declined", "busy", "media_denied"};
     static const std::string kHangups[] = {"hangup", "ice_failed", "error"};

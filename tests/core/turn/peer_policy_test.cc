@@ -283,6 +283,9 @@ TEST(OwnRelay, behind_nat_is_named_by_its_external_address) {
   ASSERT_EQ(back.forward.via, Via::client);
   const Answer indication{Buffer(back.forward.bytes.begin(), back.forward.bytes.end()), {}, {}, 0};
   EXPECT_EQ(indication.address_in(AttributeType::xor_peer_address), named);
+  Outbox icmp;
+  world.server.handle_peer_icmp(relay, address("10.0.0.5:50001"), 3, 3, 0, world.now, icmp);
+  EXPECT_EQ(answer_in(icmp)->address_in(AttributeType::xor_peer_address), named);
 
   const Outcome bound = world.ask(caller, Method::channel_bind,
                                   all({raw(0x000C, std::string{0x40, 0, 0, 0}), peer(named.text())}));

@@ -1,0 +1,232 @@
+#!/usr/bin/env node
+// The command line as a person meets it: help, exit statuses, and the messages of every start that cannot be.
+
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const binary = process.argv[2] ?? path.join(root, 'build/release/offhook');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'offhook-cli-'));
+const state = path.join(folder, 'state');
+
+function run(args, { env = {}, timeout = 10_000 } = {}) {
+  const done = spawnSync(binary, args, { encoding: 'utf8', timeout, env: { PATH: process.env.PATH, HOME: folder, ...env } });
+  assert.equal(done.error, undefined, `${args.join(' ')}: ${done.error}`);
+  return done;
+}
+
+/** A port that somebody else holds, over UDP or TCP, until the test ends. */
+async function heldTcpPort() {
+  const server = net.createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { port: server.address().port, close: () => server.close() };
+}
+
+async function freePort() {
+  const held = await heldTcpPort();
+  held.close();
+  return held.port;
+}
+
+function writeFile(name, text) {
+  const file = path.join(folder, name);
+  fs.writeFileSync(file, text);
+  return file;
+}
+
+/** Starts a server, waits until it is ready, and gives what it answers and says. */
+async function withServer(args, check) {
+  const port = await freePort();
+  const http = await freePort();
+  const server = spawn(binary, ['serve', '--listen-address', '127.0.0.1', '--port', `${port}`, '--http-port', `${http}`, '--state-dir', state, ...args],
+    { env: { PATH: process.env.PATH, HOME: folder }, stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  server.stderr.on('data', (chunk) => { log += chunk; });
+  const exited = new Promise((resolve) => server.once('exit', (code) => resolve(code)));
+  try {
+    await ready(http, exited, () => log);
+    await check({ http, port, log: () => log });
+  } finally {
+    server.kill('SIGTERM');
+  }
+  assert.equal(await exited, 0, `the server did not stop cleanly:\n${log}`);
+}
+
+async function ready(http, exited, log) {
+  const ended = exited.then((code) => { throw new Error(`the server ended with ${code}:\n${log()}`); });
+  for (;;) {
+    const answer = await Promise.race([ended, fetch(`http://127.0.0.1:${http}/readyz`).catch(() => null)]);
+    if (answer?.status === 200) return;
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 20))]);
+  }
+}
+
+const json = async (url, headers = {}) => {
+  const response = await fetch(url, { headers });
+  return { status: response.status, body: await response.json() };
+};
+
+const tests = {
+  'help and version are there, with examples'() {
+    assert.match(run(['--version']).stdout, /^offhook \d+\.\d+\.\d+\n$/);
+    const help = run(['--help']);
+    assert.equal(help.status, 0);
+    for (const command of ['serve', 'credentials', 'token']) {
+      assert.match(help.stdout, new RegExp(`\\b${command}\\b`));
+      const own = run([command, '--help']);
+      assert.equal(own.status, 0);
+      assert.match(own.stdout, /Examples:/);
+    }
+    for (const flag of ['--dev', '--state-dir', '--listen-address', '--port', '--http-port', '--relay-address', '--external-address',
+      '--relay-ports', '--secret', '--realm', '--shards', '--allow-peer', '--log-format']) {
+      assert.ok(run(['serve', '--help']).stdout.includes(flag), flag);
+    }
+  },
+
+  'bad usage exits with 2 and says what is wrong'() {
+    for (const [args, message] of [
+      [[], /subcommand is required/],
+      [['dance'], /no command 'dance'; there are: serve, credentials, token/],
+      [['serve', '--prot', '1'], /--prot/],
+      [['serve', '--port', '65536'], /--port = "65536" is not allowed here: it must be a number from 1 to 65535/],
+      [['serve', '--port', '1', '--port', '2'], /--port/],
+      [['serve', '--relay-ports', '5-1'], /--relay-ports = "5-1" is not allowed here: it must be LO-HI/],
+      [['serve', '--allow-peer', '10.0.0.0-10.0.0.9'], /a prefix such as/],
+      [['serve', '--secret', 'short'], /--secret is not allowed here: it must be at least 16 characters/],
+      [['serve', '--config', path.join(folder, 'nothing.toml')], /nothing\.toml: No such file or directory; check the path/],
+      [['serve', '--config', writeFile('a.toml', 'prot = 1\n')], /a\.toml: prot is not allowed here: there is no such setting; did you mean port\?/],
+      [['serve', '--config', writeFile('b.toml', 'port = \n')], /b\.toml line 1 .*must be TOML/],
+      [['credentials'], /--user is missing/],
+      [['credentials', '--user', 'a', '--ttl', '0'], /--ttl/],
+      [['token'], /--user/],
+    ]) {
+      const done = run(args);
+      assert.equal(done.status, 2, `${args.join(' ')}: ${done.status} ${done.stderr}`);
+      assert.match(done.stderr + done.stdout, message);
+    }
+    assert.equal(run(['serve'], { env: { OFFHOOK_PORT: 'x' } }).status, 2);
+    assert.match(run(['serve'], { env: { OFFHOOK_PORT: 'x' } }).stderr, /OFFHOOK_PORT = "x"/);
+  },
+
+  async 'a port in use says which, how to find the holder, and which flag helps'() {
+    const held = await heldTcpPort();
+    const free = await freePort();
+    try {
+      const relay = run(['serve', '--listen-address', '127.0.0.1', '--state-dir', state, '--port', `${held.port}`, '--http-port', `${free}`]);
+      assert.equal(relay.status, 1);
+      assert.match(relay.stderr, new RegExp(`${held.port}.*in use`));
+      assert.match(relay.stderr, /--port/);
+      const page = run(['serve', '--listen-address', '127.0.0.1', '--state-dir', state, '--port', `${free}`, '--http-port', `${held.port}`]);
+      assert.equal(page.status, 1);
+      assert.match(page.stderr, new RegExp(`${held.port}.*in use`));
+      assert.match(page.stderr, /--http-port/);
+    } finally {
+      held.close();
+    }
+  },
+
+  'an address that is not of this machine, and keys that cannot be used, say what to do'() {
+    const elsewhere = run(['serve', '--listen-address', '198.51.100.77', '--state-dir', state]);
+    assert.equal(elsewhere.status, 1);
+    assert.match(elsewhere.stderr, /198\.51\.100\.77.*address/);
+    const base = ['serve', '--listen-address', '127.0.0.1', '--state-dir', state];
+    for (const [args, message] of [
+      [['--jwt-key', path.join(folder, 'none.pem')], /none\.pem: No such file or directory; check the path/],
+      [['--jwt-key', writeFile('weak', 'short\n')], /a secret 32 bytes/],
+      [['--jwks', writeFile('jwks', '[]')], /jwks: /],
+    ]) {
+      const done = run([...base, ...args]);
+      assert.equal(done.status, 1, `${args}: ${done.stderr}`);
+      assert.match(done.stderr, message);
+    }
+    const below = run(['serve', '--listen-address', '127.0.0.1', '--state-dir', path.join(writeFile('plain', ''), 'below')]);
+    assert.equal(below.status, 1);
+    assert.match(below.stderr, /cannot create .*Not a directory/);
+  },
+
+  'credentials and tokens are minted from the same secrets, as text and as JSON'() {
+    const text = run(['credentials', '--user', 'alice', '--state-dir', state]);
+    assert.equal(text.status, 0, text.stderr);
+    assert.match(text.stdout, /^username +\d+:alice\ncredential \S+=\nttl +3600 s\n/);
+    const answer = JSON.parse(run(['credentials', '--user', 'alice', '--ttl', '600', '--state-dir', state, '--json']).stdout);
+    assert.deepEqual(Object.keys(answer), ['username', 'credential', 'password', 'ttl', 'uris', 'iceServers']);
+    assert.equal(answer.ttl, 600);
+    assert.equal(answer.password, answer.credential);
+    const expiry = Number(answer.username.split(':')[0]);
+    assert.ok(Math.abs(expiry - Date.now() / 1000 - 600) < 5);
+    const token = run(['token', '--user', 'alice', '--state-dir', state]).stdout.trim();
+    assert.equal(JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).sub, 'alice');
+    assert.equal(fs.statSync(path.join(state, 'turn-secrets')).mode & 0o777, 0o600);
+  },
+
+  async 'a server hands out credentials to whoever has a token, and tells everybody else why not'() {
+    await withServer([], async ({ http }) => {
+      const url = `http://127.0.0.1:${http}/api/turn/credentials`;
+      const token = run(['token', '--user', 'alice', '--state-dir', state]).stdout.trim();
+      const good = await json(url, { Authorization: `Bearer ${token}` });
+      assert.equal(good.status, 200);
+      assert.match(good.body.username, /^\d+:alice$/);
+      assert.equal(good.body.ttl, 3600);
+      assert.equal(good.body.uris.length, 3);
+      assert.ok(good.body.uris[0].startsWith('stun:127.0.0.1:'));
+      assert.ok(good.body.uris[1].endsWith('?transport=udp') && good.body.uris[2].endsWith('?transport=tcp'));
+      assert.equal((await json(url)).body.error.code, 'token_missing');
+      const forged = await json(url, { Authorization: `Bearer ${token.slice(0, -2)}xx` });
+      assert.equal(forged.status, 401);
+      assert.equal(forged.body.error.code, 'token_invalid');
+      assert.equal((await json(`http://127.0.0.1:${http}/api/dev/token?user=alice`)).status, 404);
+    });
+  },
+
+  async '--dev says so, and hands out tokens; a rotation is taken up while running'() {
+    await withServer(['--dev'], async ({ http, log }) => {
+      assert.match(log(), /--dev: anybody may sign in/);
+      assert.doesNotMatch(log(), /rotated/);
+      const dev = await json(`http://127.0.0.1:${http}/api/dev/token?user=alice`);
+      assert.equal(dev.status, 200);
+      assert.equal((await json(`http://127.0.0.1:${http}/api/dev/token`)).status, 400);
+      const credential = async () => (await json(`http://127.0.0.1:${http}/api/turn/credentials`, { Authorization: `Bearer ${dev.body.token}` })).body;
+      const mintedBy = (secret, answer) => passwordOf(secret, answer.username) === answer.credential;
+      const [before] = fs.readFileSync(path.join(state, 'turn-secrets'), 'utf8').split('\n');
+      assert.ok(mintedBy(before, await credential()));
+      assert.equal(run(['credentials', '--rotate', '--state-dir', state]).status, 0);
+      const [after, kept] = fs.readFileSync(path.join(state, 'turn-secrets'), 'utf8').split('\n');
+      assert.equal(kept, before);
+      for (const deadline = Date.now() + 10_000; !mintedBy(after, await credential());) {
+        assert.ok(Date.now() < deadline, 'the rotation was not taken up');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    });
+  },
+
+  async 'JSON log lines are JSON, also with a user name that would break them'() {
+    await withServer(['--dev', '--log-format', 'json'], async ({ log }) => {
+      for (const line of log().trim().split('\n')) assert.ok(JSON.parse(line).message.length > 0);
+    });
+  },
+};
+
+
+const passwordOf = (secret, username) => createHmac('sha1', secret).update(username).digest('base64');
+
+let passed = 0;
+let failed = 0;
+for (const [name, test] of Object.entries(tests)) {
+  try {
+    await test();
+    passed += 1;
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${name}\n${error.stack}`);
+  }
+}
+fs.rmSync(folder, { recursive: true, force: true });
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
