@@ -1,6 +1,7 @@
 #pragma once
-// A small blocking TURN client for tests: UDP or TCP, long-term credentials, every request of RFC 8656. It waits by
-// poll() with a time limit and never sleeps. What arrives while an answer is awaited is kept for receive().
+// A small blocking TURN client for tests: UDP or TCP, long-term credentials, every request of RFC 8656. It
+// waits by poll() with a time limit and never sleeps. What arrives while an answer is awaited is kept for
+// receive().
 
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
@@ -78,7 +79,8 @@ class UdpPeer {
     Buffer buffer(65536);
     io::SocketAddress from{};
     socklen_t length = sizeof from;
-    const ssize_t count = recvfrom(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT, &from.any, &length);
+    const ssize_t count =
+        recvfrom(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT, &from.any, &length);
     if (count < 0) return std::nullopt;
     buffer.resize(static_cast<std::size_t>(count));
     return Datagram{io::to_address(from).value_or(Address{}), std::move(buffer)};
@@ -124,7 +126,9 @@ class TurnClient {
     int error = -1;
     Buffer bytes;
     std::optional<stun::Message> message;  // borrows from bytes
-    const stun::Attribute* find(stun::AttributeType type) const { return message ? message->find(type) : nullptr; }
+    const stun::Attribute* find(stun::AttributeType type) const {
+      return message ? message->find(type) : nullptr;
+    }
     std::optional<Address> address(stun::AttributeType type) const {
       const stun::Attribute* attribute = find(type);
       return attribute ? stun::parse_xor_address(attribute->value, message->transaction_id()) : std::nullopt;
@@ -230,20 +234,25 @@ class TurnClient {
   }
   // These return 0 for success, the error's number, or -1 if nothing came.
   int refresh(std::chrono::seconds lifetime) {
-    return request(stun::Method::refresh, [&](auto& builder) { turn::add_lifetime(builder, lifetime); }).error;
+    return request(stun::Method::refresh, [&](auto& builder) { turn::add_lifetime(builder, lifetime); })
+        .error;
   }
   int create_permission(const std::vector<Address>& peers) {
-    return request(stun::Method::create_permission, [&](auto& builder) {
-             for (const Address& peer : peers) {
-               stun::add_xor_address(builder, stun::AttributeType::xor_peer_address, peer);
-             }
-           }).error;
+    return request(stun::Method::create_permission,
+                   [&](auto& builder) {
+                     for (const Address& peer : peers) {
+                       stun::add_xor_address(builder, stun::AttributeType::xor_peer_address, peer);
+                     }
+                   })
+        .error;
   }
   int channel_bind(std::uint16_t number, const Address& peer) {
-    return request(stun::Method::channel_bind, [&](auto& builder) {
-             turn::add_channel_number(builder, number);
-             stun::add_xor_address(builder, stun::AttributeType::xor_peer_address, peer);
-           }).error;
+    return request(stun::Method::channel_bind,
+                   [&](auto& builder) {
+                     turn::add_channel_number(builder, number);
+                     stun::add_xor_address(builder, stun::AttributeType::xor_peer_address, peer);
+                   })
+        .error;
   }
   // The address that the server sees; nothing without an answer.
   std::optional<Address> binding() {
@@ -253,7 +262,8 @@ class TurnClient {
   // ---- Media ----
   void send_indication(const Address& peer, Bytes payload, bool dont_fragment = false) {
     Buffer buffer(payload.size() + 128);
-    stun::MessageBuilder builder(buffer, stun::MessageClass::indication, stun::Method::send, new_transaction_id());
+    stun::MessageBuilder builder(buffer, stun::MessageClass::indication, stun::Method::send,
+                                 new_transaction_id());
     stun::add_xor_address(builder, stun::AttributeType::xor_peer_address, peer);
     if (dont_fragment) turn::add_dont_fragment(builder);
     builder.add(stun::AttributeType::data, payload);
@@ -371,12 +381,14 @@ class TurnClient {
     if (!message || message->method() != stun::Method::data) return std::nullopt;
     Media media;
     if (const auto* peer = message->find(stun::AttributeType::xor_peer_address)) {
-      media.peer_address = stun::parse_xor_address(peer->value, message->transaction_id()).value_or(Address{});
+      media.peer_address =
+          stun::parse_xor_address(peer->value, message->transaction_id()).value_or(Address{});
     }
     if (const auto* payload = message->find(stun::AttributeType::data)) {
       media.payload.assign(payload->value.begin(), payload->value.end());
     }
-    if (const auto* icmp = message->find(stun::AttributeType::icmp)) media.icmp = turn::parse_icmp(icmp->value);
+    if (const auto* icmp = message->find(stun::AttributeType::icmp))
+      media.icmp = turn::parse_icmp(icmp->value);
     return media;
   }
 

@@ -10,6 +10,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { freePort } from '../e2e/processes.mjs';
+
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const binary = process.argv[2] ?? path.join(root, 'build/release/offhook');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'offhook-cli-'));
@@ -26,12 +28,6 @@ async function heldTcpPort() {
   const server = net.createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { port: server.address().port, close: () => server.close() };
-}
-
-async function freePort() {
-  const held = await heldTcpPort();
-  held.close();
-  return held.port;
 }
 
 function writeFile(name, text) {

@@ -12,7 +12,8 @@ namespace offhook::io {
 namespace {
 
 std::uint32_t mask_of(Interest interest) {
-  return (interest.readable ? std::uint32_t{EPOLLIN} : 0U) | (interest.writable ? std::uint32_t{EPOLLOUT} : 0U);
+  return (interest.readable ? std::uint32_t{EPOLLIN} : 0U) |
+         (interest.writable ? std::uint32_t{EPOLLOUT} : 0U);
 }
 
 // Rounded up, so that a wake-up never comes before its deadline and spins.

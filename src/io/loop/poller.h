@@ -1,6 +1,6 @@
 #pragma once
-// Readiness of many descriptors. A shard sees this interface alone, so that another backend (io_uring) changes
-// nothing above it. Single-threaded.
+// Readiness of many descriptors. A shard sees this interface alone, so that another backend (io_uring)
+// changes nothing above it. Single-threaded.
 
 #include <cstdint>
 #include <memory>
@@ -29,14 +29,14 @@ class Poller {
   static constexpr std::size_t kEventsLimit = 64;
 
   virtual ~Poller() = default;
-  // False if the kernel refuses (out of memory, or the limit of watched descriptors is reached). Level-triggered: an
-  // event comes again until its cause is gone. `tag` comes back with every event.
+  // False if the kernel refuses (out of memory, or the limit of watched descriptors is reached).
+  // Level-triggered: an event comes again until its cause is gone. `tag` comes back with every event.
   [[nodiscard]] virtual bool add(int fd, Interest interest, std::uint64_t tag) = 0;
   [[nodiscard]] virtual bool modify(int fd, Interest interest, std::uint64_t tag) = 0;
   // Needed only if the descriptor stays open: closing one removes it.
   virtual void remove(int fd) = 0;
-  // Waits until something is ready or until `deadline` (kNever: without end); `now` as read last. The span is valid
-  // until the next wait().
+  // Waits until something is ready or until `deadline` (kNever: without end); `now` as read last. The span is
+  // valid until the next wait().
   virtual std::span<const Ready> wait(Instant deadline, Instant now) = 0;
 };
 

@@ -4,8 +4,8 @@
 
 namespace offhook::io {
 
-// An eventfd that makes a waiting loop return. ring() may be called from any thread; the rest belongs to the loop.
-// With no descriptor left, fd() is negative and adding it to a poller fails.
+// An eventfd that makes a waiting loop return. ring() may be called from any thread; the rest belongs to the
+// loop. With no descriptor left, fd() is negative and adding it to a poller fails.
 class WakeUp {
  public:
   WakeUp();

@@ -8,8 +8,8 @@ namespace {
 constexpr std::size_t kDatagramBytesLimit = 65535;
 constexpr std::size_t kCacheLineBytes = 64;
 
-// Whole cache lines, and never a multiple of a page: slots that start at the same place of their page would fight
-// over the same few lines of the first-level cache.
+// Whole cache lines, and never a multiple of a page: slots that start at the same place of their page would
+// fight over the same few lines of the first-level cache.
 std::size_t stride_for(std::size_t headroom_bytes, std::size_t tailroom_bytes) {
   const std::size_t bytes = headroom_bytes + kDatagramBytesLimit + tailroom_bytes;
   const std::size_t lines = (bytes + kCacheLineBytes - 1) / kCacheLineBytes;
@@ -38,7 +38,8 @@ DatagramBatch::DatagramBatch(std::size_t slots, std::size_t headroom_bytes, std:
 std::size_t DatagramBatch::receive(int fd, std::size_t limit) {
   const std::size_t wanted = std::min(limit, free_slots());
   if (wanted == 0) return 0;
-  for (std::size_t i = used_; i < used_ + wanted; ++i) headers_[i].msg_hdr.msg_namelen = sizeof(SocketAddress);
+  for (std::size_t i = used_; i < used_ + wanted; ++i)
+    headers_[i].msg_hdr.msg_namelen = sizeof(SocketAddress);
   const int count = recvmmsg(fd, &headers_[used_], static_cast<unsigned>(wanted), MSG_DONTWAIT, nullptr);
   if (count <= 0) return 0;
   used_ += static_cast<std::size_t>(count);

@@ -1,7 +1,8 @@
 #pragma once
 // Receives many datagrams with one system call, into buffers with room in front and behind, allocated once.
 //
-//   | headroom | datagram, up to 65,535 bytes | tailroom |   one slot; its pages are touched only as far as used
+//   | headroom | datagram, up to 65,535 bytes | tailroom |   one slot; its pages are touched only as far as
+//   used
 //
 // Every slot holds the largest UDP datagram there is, so none is ever cut short.
 
@@ -29,8 +30,8 @@ class DatagramBatch {
     std::optional<Address> from;
   };
 
-  // Receives at most `limit` datagrams behind those already held. Fewer than min(limit, free_slots()) means that
-  // none is left waiting, or that the socket had an error to report.
+  // Receives at most `limit` datagrams behind those already held. Fewer than min(limit, free_slots()) means
+  // that none is left waiting, or that the socket had an error to report.
   std::size_t receive(int fd, std::size_t limit);
   Datagram datagram(std::size_t index) const;
   std::size_t size() const { return used_; }

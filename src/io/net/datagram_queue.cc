@@ -5,14 +5,17 @@
 namespace offhook::io {
 namespace {
 
-// A socket that collects ICMP errors (IP_RECVERR) reports one on the next call whatever that call is about, once.
+// A socket that collects ICMP errors (IP_RECVERR) reports one on the next call whatever that call is about,
+// once.
 bool is_of_an_earlier_datagram(int code) {
   return code == ECONNREFUSED || code == EHOSTUNREACH || code == ENETUNREACH || code == EHOSTDOWN ||
          code == ENOPROTOOPT || code == EPROTO || code == EACCES || code == EOPNOTSUPP;
 }
 
 // EMSGSIZE may belong to this datagram or to an earlier one; a second try tells.
-bool worth_a_second_try(int code) { return is_of_an_earlier_datagram(code) || code == EMSGSIZE || code == EINTR; }
+bool worth_a_second_try(int code) {
+  return is_of_an_earlier_datagram(code) || code == EMSGSIZE || code == EINTR;
+}
 
 bool send_one(int fd, const msghdr& header) {
   const iovec& part = *header.msg_iov;
@@ -64,7 +67,8 @@ std::size_t DatagramQueue::send_run(std::size_t first, std::size_t end) {
   while (first < end) {
     int sent = 0;
     if (end - first > 1) {
-      sent = sendmmsg(fds_[first], &headers_[first], static_cast<unsigned>(end - first), MSG_DONTWAIT | MSG_NOSIGNAL);
+      sent = sendmmsg(fds_[first], &headers_[first], static_cast<unsigned>(end - first),
+                      MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     if (sent > 0) {
       first += static_cast<std::size_t>(sent);

@@ -1,5 +1,6 @@
 #pragma once
-// Datagrams on their way out, sent with one system call for each run of datagrams that leave by the same socket.
+// Datagrams on their way out, sent with one system call for each run of datagrams that leave by the same
+// socket.
 
 #include <sys/socket.h>
 
@@ -20,8 +21,8 @@ class DatagramQueue {
   bool empty() const { return used_ == 0; }
   // Requires !full(). Borrows `bytes` and `fd` until flush().
   void add(int fd, const Address& to, Bytes bytes);
-  // Sends all that waits. Returns how many datagrams the kernel did not take: UDP may lose them, so nobody waits for
-  // room.
+  // Sends all that waits. Returns how many datagrams the kernel did not take: UDP may lose them, so nobody
+  // waits for room.
   std::size_t flush();
 
  private:

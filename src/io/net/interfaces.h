@@ -6,8 +6,8 @@
 
 namespace offhook::io {
 
-// The addresses of every interface that is up, without repetition, IPv4 first. Link-local IPv6 addresses are left out:
-// they mean nothing without a zone.
+// The addresses of every interface that is up, without repetition, IPv4 first. Link-local IPv6 addresses are
+// left out: they mean nothing without a zone.
 std::vector<Ip> interface_addresses();
 
 }  // namespace offhook::io

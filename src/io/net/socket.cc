@@ -45,9 +45,11 @@ Result<Socket, int> open_listener(const Address& address, int type, PortSharing 
   auto socket = open_socket(address.family(), type);
   if (!socket) return socket;
   const int fd = socket->get();
-  // TCP alone: a restart must not wait for the TIME_WAIT of old connections. On UDP it would let a second server in.
+  // TCP alone: a restart must not wait for the TIME_WAIT of old connections. On UDP it would let a second
+  // server in.
   if (type == SOCK_STREAM && !set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return fail(errno);
-  if (sharing == PortSharing::between_shards && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) return fail(errno);
+  if (sharing == PortSharing::between_shards && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+    return fail(errno);
   if (type == SOCK_DGRAM) {
     set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, kListenBufferBytes);
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, kListenBufferBytes);
@@ -143,7 +145,8 @@ ErrorQueueEntry take_error(const Socket& socket) {
   }
   ErrorQueueEntry entry{true, std::nullopt};
   const auto peer_address = to_address(peer);
-  for (cmsghdr* part_of = CMSG_FIRSTHDR(&message); part_of != nullptr; part_of = CMSG_NXTHDR(&message, part_of)) {
+  for (cmsghdr* part_of = CMSG_FIRSTHDR(&message); part_of != nullptr;
+       part_of = CMSG_NXTHDR(&message, part_of)) {
     const bool ipv4 = part_of->cmsg_level == IPPROTO_IP && part_of->cmsg_type == IP_RECVERR;
     const bool ipv6 = part_of->cmsg_level == IPPROTO_IPV6 && part_of->cmsg_type == IPV6_RECVERR;
     if (!ipv4 && !ipv6) continue;

@@ -1,6 +1,6 @@
 #pragma once
-// Sockets, opened with the options that their place in the relay asks for. All are non-blocking and close-on-exec;
-// IPv6 ones carry IPv6 alone.
+// Sockets, opened with the options that their place in the relay asks for. All are non-blocking and
+// close-on-exec; IPv6 ones carry IPv6 alone.
 
 #include <cstdint>
 #include <optional>
@@ -15,8 +15,8 @@ namespace offhook::io {
 
 using Socket = Fd;
 
-// A listening UDP socket takes the packets of all clients of a shard: at 1 Gbit/s this is 30 ms of them, longer than
-// any pause of the loop. Capped by net.core.rmem_max without CAP_NET_ADMIN.
+// A listening UDP socket takes the packets of all clients of a shard: at 1 Gbit/s this is 30 ms of them,
+// longer than any pause of the loop. Capped by net.core.rmem_max without CAP_NET_ADMIN.
 inline constexpr int kListenBufferBytes = 4 * 1024 * 1024;
 // A relay socket takes one client's peers: a burst of video key frames. Used only while packets wait.
 inline constexpr int kRelayReceiveBufferBytes = 512 * 1024;
@@ -28,8 +28,8 @@ enum class PortSharing : std::uint8_t { exclusive, between_shards };
 // A UDP socket for clients. With between_shards every shard may bind the same address (SO_REUSEPORT).
 Result<Socket, SystemError> open_udp_listener(const Address& address, PortSharing sharing);
 Result<Socket, SystemError> open_tcp_listener(const Address& address, PortSharing sharing);
-// A relay socket: it fragments rather than obeys a path MTU (RFC 8656 section 14.8 without DF), and collects ICMP
-// errors (IP_RECVERR). EADDRINUSE is an everyday answer here.
+// A relay socket: it fragments rather than obeys a path MTU (RFC 8656 section 14.8 without DF), and collects
+// ICMP errors (IP_RECVERR). EADDRINUSE is an everyday answer here.
 Result<Socket, int> open_relay_socket(const Address& address);
 // Sets or clears DF for what this socket sends next.
 bool set_dont_fragment(const Socket& socket, Family family, bool on);
@@ -53,8 +53,8 @@ struct IcmpError {
   std::uint8_t code = 0;
   std::uint32_t error_data = 0;  // the MTU of "fragmentation needed" and "packet too big"
 };
-// Takes one entry off the error queue. `more` is false when it was empty; then the pending error is cleared too, so
-// that the poller falls silent.
+// Takes one entry off the error queue. `more` is false when it was empty; then the pending error is cleared
+// too, so that the poller falls silent.
 struct ErrorQueueEntry {
   bool more = false;
   std::optional<IcmpError> icmp;  // nothing for errors that no router or peer sent

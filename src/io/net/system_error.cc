@@ -11,7 +11,8 @@ std::string hint_for(int code, unsigned port) {
   const std::string number = std::to_string(port);
   switch (code) {
     case EADDRINUSE:
-      return "see which program has it: ss -lunpt | grep :" + number + "; stop that one, or choose another port (--port)";
+      return "see which program has it: ss -lunpt | grep :" + number +
+             "; stop that one, or choose another port (--port)";
     case EACCES:
     case EPERM:
       if (port == 0 || port >= 1024) return "";

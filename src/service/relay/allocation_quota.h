@@ -10,7 +10,8 @@
 
 namespace offhook::relay {
 
-// Counts live allocations a user and in all, over every shard. Any thread may call; only set-up and tear-down do.
+// Counts live allocations a user and in all, over every shard. Any thread may call; only set-up and tear-down
+// do.
 class AllocationQuota final : public turn::Quota {
  public:
   // 0: unlimited.

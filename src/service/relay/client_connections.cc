@@ -140,7 +140,8 @@ void ClientConnections::handle_writable(std::uint32_t handle) {
 void ClientConnections::send_waiting(Connection& connection) {
   while (connection.out_sent < connection.out.size()) {
     const Bytes rest = Bytes(connection.out).subspan(connection.out_sent);
-    const ssize_t count = send(connection.socket.get(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count =
+        send(connection.socket.get(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count >= 0) {
       connection.out_sent += static_cast<std::size_t>(count);
       continue;
@@ -173,7 +174,8 @@ void ClientConnections::watch(Connection& connection, bool for_room) {
   connection.waits_for_room = for_room;
   const auto index = static_cast<std::uint32_t>(index_of(connection.client.handle));
   const EventTag tag{EventKind::connection, Family::ipv4, connection.serial, index};
-  if (!poller_.modify(connection.socket.get(), {.readable = true, .writable = for_room}, tag.pack())) doom(connection);
+  if (!poller_.modify(connection.socket.get(), {.readable = true, .writable = for_room}, tag.pack()))
+    doom(connection);
 }
 
 void ClientConnections::set_has_allocation(const turn::Client& client, bool has_allocation, Instant now) {
@@ -207,7 +209,8 @@ std::optional<turn::Client> ClientConnections::take_doomed() {
   const std::unique_ptr<Connection> connection = std::move(connections_[index]);
   free_.push_back(index);
   deadlines_.cancel(connection->client.handle);
-  if (!connection->has_allocation) count_without_allocation(connection->client.five_tuple.client_address.ip, -1);
+  if (!connection->has_allocation)
+    count_without_allocation(connection->client.five_tuple.client_address.ip, -1);
   counters_.set(Counter::connections_live, connections_.size() - free_.size());
   return connection->client;
 }
@@ -229,8 +232,8 @@ void ClientConnections::doom(Connection& connection) {
   doomed_.push_back(static_cast<std::uint32_t>(index_of(connection.client.handle)));
 }
 
-// The heap's entry may lie before the true deadline, never behind it: an entry that comes due too early is renewed.
-// So a busy stream does not touch the heap with every packet.
+// The heap's entry may lie before the true deadline, never behind it: an entry that comes due too early is
+// renewed. So a busy stream does not touch the heap with every packet.
 void ClientConnections::arm(Connection& connection, Instant deadline) {
   if (deadline >= connection.armed) return;
   connection.armed = deadline;

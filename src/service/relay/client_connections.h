@@ -1,8 +1,8 @@
 #pragma once
 // The TCP connections of one shard's clients: framing in, a bounded queue out, deadlines. Single-threaded.
 //
-// A connection is closed in one place: whoever finds a reason dooms it, and the shard takes the doomed ones, tells the
-// core and lets them go. A doomed connection neither reads nor sends.
+// A connection is closed in one place: whoever finds a reason dooms it, and the shard takes the doomed ones,
+// tells the core and lets them go. A doomed connection neither reads nor sends.
 
 #include <chrono>
 #include <memory>
@@ -20,17 +20,18 @@
 
 namespace offhook::relay {
 
-// What may wait for a client that reads slowly: 1 s of 2 Mbit/s video. Media beyond it is dropped, packet by packet.
+// What may wait for a client that reads slowly: 1 s of 2 Mbit/s video. Media beyond it is dropped, packet by
+// packet.
 inline constexpr std::size_t kStreamQueueBytesLimit = 256 * 1024;
-// Control replies may go this much beyond, so that a queue full of media does not end the allocation. A reply that
-// does not fit even so ends the connection: the stream may not lose it silently.
+// Control replies may go this much beyond, so that a queue full of media does not end the allocation. A reply
+// that does not fit even so ends the connection: the stream may not lose it silently.
 inline constexpr std::size_t kStreamControlReserveBytes = 16 * 1024;
 // One frame must arrive within this time; a client that trickles bytes holds a buffer.
 inline constexpr std::chrono::seconds kFrameTimeout{10};
 // A connection must make an allocation within this time, and after its last one ended.
 inline constexpr std::chrono::seconds kConnectionWithoutAllocationTimeout{60};
-// Connections without an allocation: a shard holds this many in all, and this many from one address (a whole office
-// may sit behind one address, but its clients allocate within a round trip or two).
+// Connections without an allocation: a shard holds this many in all, and this many from one address (a whole
+// office may sit behind one address, but its clients allocate within a round trip or two).
 inline constexpr std::size_t kWithoutAllocationLimit = 8192;
 inline constexpr std::size_t kWithoutAllocationLimitAnAddress = 256;
 
@@ -47,9 +48,9 @@ class ClientConnections {
 
   // The client behind an event; nothing if its connection is gone.
   std::optional<turn::Client> find(const EventTag& tag) const;
-  // Reads once. Null if nothing came or the connection is doomed. The framer, and frames taken from it, stay valid
-  // until finish_read(), which must follow and be told whether frames were taken. `more` says that the read filled all
-  // the space it had.
+  // Reads once. Null if nothing came or the connection is doomed. The framer, and frames taken from it, stay
+  // valid until finish_read(), which must follow and be told whether frames were taken. `more` says that the
+  // read filled all the space it had.
   struct Read {
     turn::StreamFramer* framer = nullptr;
     bool more = false;
@@ -80,12 +81,12 @@ class ClientConnections {
     bool doomed = false;
     bool waits_for_room = false;  // the kernel's buffer is full; EPOLLOUT is asked for
     bool to_flush = false;
-    Instant idle_since;               // without an allocation
-    Instant frame_since = kNever;     // when the unfinished frame began
-    Instant armed = kNever;           // its entry in deadlines_
+    Instant idle_since;                          // without an allocation
+    Instant frame_since = kNever;                // when the unfinished frame began
+    Instant armed = kNever;                      // its entry in deadlines_
     std::unique_ptr<turn::StreamFramer> framer;  // only while a frame is unfinished
-    Buffer out;                       // only while bytes wait
-    std::size_t out_sent = 0;         // of out
+    Buffer out;                                  // only while bytes wait
+    std::size_t out_sent = 0;                    // of out
   };
 
   Connection* find(std::uint32_t handle);

@@ -1,6 +1,6 @@
 #pragma once
-// What a poller's event is about, in 64 bits. A serial tells an event of a descriptor closed in the same wake-up from
-// one of its successor at the same index.
+// What a poller's event is about, in 64 bits. A serial tells an event of a descriptor closed in the same
+// wake-up from one of its successor at the same index.
 //
 //   | kind: 4 bits | family: 1 | serial: 27 | index: 32 |
 

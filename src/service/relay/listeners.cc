@@ -80,7 +80,8 @@ std::vector<Ip> expand_listen_addresses(const std::vector<Ip>& wanted) {
   return expanded;
 }
 
-Result<Listeners, std::string> open_listeners(const std::vector<Ip>& ips, std::uint16_t port, unsigned shards) {
+Result<Listeners, std::string> open_listeners(const std::vector<Ip>& ips, std::uint16_t port,
+                                              unsigned shards) {
   if (ips.empty()) return fail(std::string("no address to listen on: no interface is up"));
   for (int i = 0;; ++i) {
     auto chosen = port == 0 ? free_port(ips.front()) : Result<std::uint16_t, SystemError>(port);

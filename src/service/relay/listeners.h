@@ -27,9 +27,10 @@ struct Listeners {
 // The addresses that `wanted` means: with none, or for 0.0.0.0 and ::, those of every interface that is up.
 std::vector<Ip> expand_listen_addresses(const std::vector<Ip>& wanted);
 
-// Binds UDP and TCP on each of `ips`, once a shard (SO_REUSEPORT), before any shard runs: the kernel then gives a
-// five-tuple to the same shard for good. Another process that has the port is noticed, even if it shares too.
-// port 0: a free one, the same for all. The error is one line for the operator.
-Result<Listeners, std::string> open_listeners(const std::vector<Ip>& ips, std::uint16_t port, unsigned shards);
+// Binds UDP and TCP on each of `ips`, once a shard (SO_REUSEPORT), before any shard runs: the kernel then
+// gives a five-tuple to the same shard for good. Another process that has the port is noticed, even if it
+// shares too. port 0: a free one, the same for all. The error is one line for the operator.
+Result<Listeners, std::string> open_listeners(const std::vector<Ip>& ips, std::uint16_t port,
+                                              unsigned shards);
 
 }  // namespace offhook::relay

@@ -22,7 +22,8 @@
 namespace offhook::relay {
 namespace {
 
-// RFC 8489 section 6.2.1 waits 500 ms and doubles; on one machine a lost datagram is a full buffer, soon empty.
+// RFC 8489 section 6.2.1 waits 500 ms and doubles; on one machine a lost datagram is a full buffer, soon
+// empty.
 constexpr std::chrono::milliseconds kRetransmission{200};
 
 std::string reason_of(const stun::Message& answer) {
@@ -83,8 +84,9 @@ Result<Address, std::string> ProbeClient::allocate() {
   if (answer->message_class() != stun::MessageClass::success_response) return fail(reason_of(*answer));
   allocated_ = true;
   const stun::Attribute* attribute = answer->find(stun::AttributeType::xor_relayed_address);
-  const auto relayed =
-      attribute != nullptr ? stun::parse_xor_address(attribute->value, answer->transaction_id()) : std::nullopt;
+  const auto relayed = attribute != nullptr
+                           ? stun::parse_xor_address(attribute->value, answer->transaction_id())
+                           : std::nullopt;
   if (!relayed) return fail(std::string("the answer has no XOR-RELAYED-ADDRESS"));
   return *relayed;
 }
@@ -129,7 +131,8 @@ Bytes ProbeClient::build_request(stun::Method method, MutableBytes buffer, AddAt
     stun::add_username(builder, credential_.username);
     stun::add_realm(builder, realm_);
     stun::add_nonce(builder, nonce_);
-    builder.add_message_integrity(stun::long_term_key_md5(credential_.username, realm_, credential_.password));
+    builder.add_message_integrity(
+        stun::long_term_key_md5(credential_.username, realm_, credential_.password));
   }
   return builder.finish();
 }

@@ -18,7 +18,8 @@ namespace offhook::relay {
 class ProbeClient {
  public:
   // Until `deadline` every step must be done; `random` must outlive the client.
-  ProbeClient(const Address& server, credentials::TurnCredential credential, Instant deadline, Random& random);
+  ProbeClient(const Address& server, credentials::TurnCredential credential, Instant deadline,
+              Random& random);
   ~ProbeClient();  // deletes its allocation, without waiting for the answer
   ProbeClient(const ProbeClient&) = delete;
   ProbeClient& operator=(const ProbeClient&) = delete;

@@ -1,5 +1,6 @@
 #pragma once
-// Asks the relay's self-check in a thread of its own until it passes, so that the control thread never waits for it.
+// Asks the relay's self-check in a thread of its own until it passes, so that the control thread never waits
+// for it.
 
 #include <condition_variable>
 #include <mutex>

@@ -15,28 +15,44 @@ using turn::AuditEvent;
 
 Counter counter_of(AuditEvent event) {
   switch (event) {
-    case AuditEvent::allocation_created: return Counter::allocations_created;
-    case AuditEvent::allocation_refreshed: return Counter::allocations_refreshed;
-    case AuditEvent::allocation_deleted: return Counter::allocations_deleted;
-    case AuditEvent::allocation_expired: return Counter::allocations_expired;
-    case AuditEvent::credentials_refused: return Counter::refused_credentials;
-    case AuditEvent::peer_refused: return Counter::refused_peer;
-    case AuditEvent::quota_refused: return Counter::refused_quota;
-    case AuditEvent::capacity_refused: return Counter::refused_capacity;
+    case AuditEvent::allocation_created:
+      return Counter::allocations_created;
+    case AuditEvent::allocation_refreshed:
+      return Counter::allocations_refreshed;
+    case AuditEvent::allocation_deleted:
+      return Counter::allocations_deleted;
+    case AuditEvent::allocation_expired:
+      return Counter::allocations_expired;
+    case AuditEvent::credentials_refused:
+      return Counter::refused_credentials;
+    case AuditEvent::peer_refused:
+      return Counter::refused_peer;
+    case AuditEvent::quota_refused:
+      return Counter::refused_quota;
+    case AuditEvent::capacity_refused:
+      return Counter::refused_capacity;
   }
   return Counter::refused_capacity;
 }
 
 std::string_view words_of(AuditEvent event) {
   switch (event) {
-    case AuditEvent::allocation_created: return "allocation created";
-    case AuditEvent::allocation_refreshed: return "allocation refreshed";
-    case AuditEvent::allocation_deleted: return "allocation deleted";
-    case AuditEvent::allocation_expired: return "allocation expired";
-    case AuditEvent::credentials_refused: return "refused: wrong or expired credentials";
-    case AuditEvent::peer_refused: return "refused: this peer address is not allowed";
-    case AuditEvent::quota_refused: return "refused: quota of allocations reached";
-    case AuditEvent::capacity_refused: return "refused: no capacity";
+    case AuditEvent::allocation_created:
+      return "allocation created";
+    case AuditEvent::allocation_refreshed:
+      return "allocation refreshed";
+    case AuditEvent::allocation_deleted:
+      return "allocation deleted";
+    case AuditEvent::allocation_expired:
+      return "allocation expired";
+    case AuditEvent::credentials_refused:
+      return "refused: wrong or expired credentials";
+    case AuditEvent::peer_refused:
+      return "refused: this peer address is not allowed";
+    case AuditEvent::quota_refused:
+      return "refused: quota of allocations reached";
+    case AuditEvent::capacity_refused:
+      return "refused: no capacity";
   }
   return "";
 }
@@ -46,11 +62,13 @@ bool is_refusal(AuditEvent event) {
     case AuditEvent::allocation_created:
     case AuditEvent::allocation_refreshed:
     case AuditEvent::allocation_deleted:
-    case AuditEvent::allocation_expired: return false;
+    case AuditEvent::allocation_expired:
+      return false;
     case AuditEvent::credentials_refused:
     case AuditEvent::peer_refused:
     case AuditEvent::quota_refused:
-    case AuditEvent::capacity_refused: return true;
+    case AuditEvent::capacity_refused:
+      return true;
   }
   return false;
 }
@@ -65,7 +83,8 @@ void RelayLog::audit(const turn::Audit& audit, Instant now) {
   const turn::FiveTuple& five_tuple = audit.client.five_tuple;
   spdlog::log(level, "relay: {} user={} client={} transport={} address={}", words_of(audit.event),
               audit.username.empty() ? "-" : audit.username, redacted(five_tuple.client_address.ip),
-              five_tuple.transport == turn::Transport::udp ? "udp" : "tcp", audit.address == Address{} ? "-" : redacted(audit.address.ip));
+              five_tuple.transport == turn::Transport::udp ? "udp" : "tcp",
+              audit.address == Address{} ? "-" : redacted(audit.address.ip));
 }
 
 void RelayLog::no_relay_socket(int code, Instant now) {

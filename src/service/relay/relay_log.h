@@ -1,6 +1,7 @@
 #pragma once
-// What the relay of one shard says about itself, and counts. Allocations are lines of level debug; refusals are lines
-// of level info, so many a second, and the rest is counted in one line. Addresses are redacted (base/redact.h).
+// What the relay of one shard says about itself, and counts. Allocations are lines of level debug; refusals
+// are lines of level info, so many a second, and the rest is counted in one line. Addresses are redacted
+// (base/redact.h).
 
 #include <cstdint>
 

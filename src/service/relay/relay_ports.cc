@@ -6,13 +6,16 @@
 namespace offhook::relay {
 namespace {
 
-// Random draws before the ports are searched one after the other: with half of them free, one in 256 needs the search.
+// Random draws before the ports are searched one after the other: with half of them free, one in 256 needs
+// the search.
 constexpr int kDraws = 8;
 
 }  // namespace
 
 PortLease::PortLease(PortLease&& other) noexcept
-    : ports_(std::exchange(other.ports_, nullptr)), address_index_(other.address_index_), port_(other.port_) {}
+    : ports_(std::exchange(other.ports_, nullptr)),
+      address_index_(other.address_index_),
+      port_(other.port_) {}
 
 PortLease& PortLease::operator=(PortLease&& other) noexcept {
   if (this == &other) return *this;
@@ -91,7 +94,8 @@ auto RelayPorts::draw(unsigned shard, Random& random, Try try_pair) -> decltype(
   return std::nullopt;
 }
 
-std::optional<PortLease> RelayPorts::take(std::size_t address_index, unsigned shard, Parity parity, Random& random) {
+std::optional<PortLease> RelayPorts::take(std::size_t address_index, unsigned shard, Parity parity,
+                                          Random& random) {
   return draw(shard, random, [&](std::uint32_t even, bool odd_drawn) -> std::optional<PortLease> {
     const std::uint32_t port = even + (odd_drawn && parity == Parity::any ? 1 : 0);
     if (!try_take(address_index, port)) return std::nullopt;
@@ -99,8 +103,8 @@ std::optional<PortLease> RelayPorts::take(std::size_t address_index, unsigned sh
   });
 }
 
-std::optional<std::pair<PortLease, PortLease>> RelayPorts::take_pair(std::size_t address_index, unsigned shard,
-                                                                     Random& random) {
+std::optional<std::pair<PortLease, PortLease>> RelayPorts::take_pair(std::size_t address_index,
+                                                                     unsigned shard, Random& random) {
   using Pair = std::pair<PortLease, PortLease>;
   const auto index = static_cast<std::uint32_t>(address_index);
   return draw(shard, random, [&](std::uint32_t even, bool) -> std::optional<Pair> {

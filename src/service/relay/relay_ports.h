@@ -1,8 +1,9 @@
 #pragma once
 // The relay addresses of this process, which of their ports are taken, and which are live relayed addresses.
 //
-// Shards share nothing but these bitmaps: ports belong to shards in pairs (even, odd), so that two shards never draw
-// the same one and EVEN-PORT finds its neighbour in its own shard. All of it may be called from any thread.
+// Shards share nothing but these bitmaps: ports belong to shards in pairs (even, odd), so that two shards
+// never draw the same one and EVEN-PORT finds its neighbour in its own shard. All of it may be called from
+// any thread.
 
 #include <array>
 #include <atomic>
@@ -32,7 +33,8 @@ class PortLease {
 
   explicit operator bool() const { return ports_ != nullptr; }
   Address address() const;
-  // From now on, until unpublish() or the end of the lease, this is a live relayed address (turn::LiveRelays).
+  // From now on, until unpublish() or the end of the lease, this is a live relayed address
+  // (turn::LiveRelays).
   void publish();
   void unpublish();
   void give_back();
@@ -58,7 +60,8 @@ class RelayPorts final : public turn::LiveRelays {
   // A free port of this shard on addresses()[address_index], drawn at random; nothing if there is none.
   std::optional<PortLease> take(std::size_t address_index, unsigned shard, Parity parity, Random& random);
   // A free even port and the next one.
-  std::optional<std::pair<PortLease, PortLease>> take_pair(std::size_t address_index, unsigned shard, Random& random);
+  std::optional<std::pair<PortLease, PortLease>> take_pair(std::size_t address_index, unsigned shard,
+                                                           Random& random);
 
   bool contains(const Address& relayed_address) const override;
 

@@ -24,7 +24,8 @@ void add_once(std::vector<Ip>& to, const Ip& ip) {
   if (std::find(to.begin(), to.end(), ip) == to.end()) to.push_back(ip);
 }
 
-// Everything that is this machine: its interfaces, what we listen on or relay from, and what the world calls it.
+// Everything that is this machine: its interfaces, what we listen on or relay from, and what the world calls
+// it.
 std::vector<Ip> own_addresses(const RelaySettings& settings, const std::vector<Ip>& listen_ips) {
   std::vector<Ip> own = io::interface_addresses();
   for (const Ip& ip : listen_ips) add_once(own, ip);
@@ -58,14 +59,15 @@ unsigned shards_of(const RelaySettings& settings) {
 struct RelayService::Running {
   Running(const RelaySettings& settings, const std::vector<Ip>& listen_ips, unsigned shard_count,
           std::shared_ptr<const credentials::TurnCredentials> credentials)
-      : shared{core_settings(settings, listen_ips),
-               settings.relay_addresses.empty() ? RelayAddressRule::by_listen_address : RelayAddressRule::fixed,
-               VouchedUsers(settings.realm, std::move(credentials)),
-               AllocationQuota(settings.user_quota, settings.total_quota),
-               RelayPorts(settings.relay_addresses.empty() ? listen_ips : settings.relay_addresses,
-                          settings.relay_port_first, settings.relay_port_last, shard_count),
-               {},
-               {}} {}
+      : shared{
+            core_settings(settings, listen_ips),
+            settings.relay_addresses.empty() ? RelayAddressRule::by_listen_address : RelayAddressRule::fixed,
+            VouchedUsers(settings.realm, std::move(credentials)),
+            AllocationQuota(settings.user_quota, settings.total_quota),
+            RelayPorts(settings.relay_addresses.empty() ? listen_ips : settings.relay_addresses,
+                       settings.relay_port_first, settings.relay_port_last, shard_count),
+            {},
+            {}} {}
   ~Running() {
     for (const auto& shard : shards) shard->stop();
     for (std::thread& thread : threads) thread.join();
@@ -78,7 +80,8 @@ struct RelayService::Running {
 
 std::vector<Ip> local_addresses() { return io::interface_addresses(); }
 
-RelayService::RelayService(RelaySettings settings, std::shared_ptr<const credentials::TurnCredentials> credentials)
+RelayService::RelayService(RelaySettings settings,
+                           std::shared_ptr<const credentials::TurnCredentials> credentials)
     : settings_(std::move(settings)), credentials_(std::move(credentials)) {}
 
 RelayService::~RelayService() { stop(); }
@@ -113,19 +116,21 @@ Result<void, StartError> RelayService::start() {
   for (unsigned number = 0; number < shard_count; ++number) {
     auto poller = io::make_epoll_poller();
     if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});
-    running->shards.push_back(std::make_unique<Shard>(number, running->shared, std::move(listeners->shards[number]),
-                                                      std::move(poller)));
+    running->shards.push_back(std::make_unique<Shard>(
+        number, running->shared, std::move(listeners->shards[number]), std::move(poller)));
     if (!running->shards.back()->watch()) {
       return fail(StartError{io::system_error("watch the listening sockets", errno).text()});
     }
   }
   for (unsigned number = 0; number < shard_count; ++number) {
     running->threads.emplace_back(&Shard::run, running->shards[number].get());
-    (void)pthread_setname_np(running->threads.back().native_handle(), ("relay-" + std::to_string(number)).c_str());
+    (void)pthread_setname_np(running->threads.back().native_handle(),
+                             ("relay-" + std::to_string(number)).c_str());
   }
   listening_addresses_ = std::move(listeners->addresses);
   running_ = std::move(running);
-  for (const Address& address : listening_addresses_) spdlog::info("relay: UDP and TCP on {}", address.text());
+  for (const Address& address : listening_addresses_)
+    spdlog::info("relay: UDP and TCP on {}", address.text());
   return {};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// The relay: STUN and TURN for clients over UDP and TCP, one shard a core. Owned and called by the control thread.
+// The relay: STUN and TURN for clients over UDP and TCP, one shard a core. Owned and called by the control
+// thread.
 
 #include <chrono>
 #include <memory>
@@ -31,8 +32,9 @@ class RelayService {
   RelayService(const RelayService&) = delete;
   RelayService& operator=(const RelayService&) = delete;
 
-  // Binds every listener, then starts the shards. Once it has returned without error, clients are served. Raises the
-  // process's limit of open files to what the relay ports need, as far as it is allowed to. Once in a lifetime.
+  // Binds every listener, then starts the shards. Once it has returned without error, clients are served.
+  // Raises the process's limit of open files to what the relay ports need, as far as it is allowed to. Once
+  // in a lifetime.
   Result<void, StartError> start();
   // Ends every allocation and connection, and joins the shards. Idempotent.
   void stop();
@@ -46,8 +48,8 @@ class RelayService {
   // Each serves UDP and TCP. Empty before start().
   const std::vector<Address>& listening_addresses() const { return listening_addresses_; }
 
-  // An echo through the relay itself, as a client would (self_check.h), over UDP and the first listening address. In
-  // the caller's thread, at most `patience`. The error says which step failed.
+  // An echo through the relay itself, as a client would (self_check.h), over UDP and the first listening
+  // address. In the caller's thread, at most `patience`. The error says which step failed.
   Result<void, std::string> self_check(std::chrono::milliseconds patience) const;
 
  private:

@@ -13,12 +13,13 @@
 namespace offhook::relay {
 
 struct RelaySettings {
-  // Where clients reach the relay, over UDP and TCP. Empty: every address of every interface that is up. 0.0.0.0 and
+  // Where clients reach the relay, over UDP and TCP. Empty: every address of every interface that is up.
+  // 0.0.0.0 and
   // :: stand for every such address of their family.
   std::vector<Ip> listen_addresses;
   std::uint16_t port = 3478;  // 0: a free port, the same on every address and transport
-  // Where peers reach the relay: all addresses of a family serve all clients in turn. Empty: the address that the
-  // client reached or, for the other family, the first listen address of that family.
+  // Where peers reach the relay: all addresses of a family serve all clients in turn. Empty: the address that
+  // the client reached or, for the other family, the first listen address of that family.
   std::vector<Ip> relay_addresses;
   // 1:1 NAT: (address of this machine, what the world sees).
   std::vector<std::pair<Ip, Ip>> external_addresses;

@@ -5,7 +5,8 @@
 namespace offhook::relay {
 namespace {
 
-// A port that is free for us may be another program's; this many such in a row mean that the range is not ours.
+// A port that is free for us may be another program's; this many such in a row mean that the range is not
+// ours.
 constexpr int kBindTries = 32;
 
 using turn::Server;
@@ -72,7 +73,8 @@ std::vector<std::size_t> RelaySockets::choices(const Ip& listen_ip, Family famil
   return {of_family.front()};
 }
 
-std::optional<LeasedSocket> RelaySockets::open_at(std::size_t address_index, const turn::OpenRelaySocket& effect) {
+std::optional<LeasedSocket> RelaySockets::open_at(std::size_t address_index,
+                                                  const turn::OpenRelaySocket& effect) {
   if (effect.reserve_next) return open_pair_at(address_index, effect.token);
   const auto parity = effect.even_port ? RelayPorts::Parity::even : RelayPorts::Parity::any;
   std::vector<PortLease> refused;  // kept until the end, so that none is drawn twice
@@ -88,7 +90,8 @@ std::optional<LeasedSocket> RelaySockets::open_at(std::size_t address_index, con
   return std::nullopt;
 }
 
-std::optional<LeasedSocket> RelaySockets::open_pair_at(std::size_t address_index, const turn::ReservationToken& token) {
+std::optional<LeasedSocket> RelaySockets::open_pair_at(std::size_t address_index,
+                                                       const turn::ReservationToken& token) {
   std::vector<std::pair<PortLease, PortLease>> refused;
   for (int i = 0; i < kBindTries; ++i) {
     auto leases = borrowed_.ports.take_pair(address_index, shard_, borrowed_.random);

@@ -13,8 +13,8 @@
 
 namespace offhook::relay {
 
-// Which addresses may carry the relay socket of a client: all of the family (`fixed`), or the one that the client
-// reached.
+// Which addresses may carry the relay socket of a client: all of the family (`fixed`), or the one that the
+// client reached.
 enum class RelayAddressRule : std::uint8_t { fixed, by_listen_address };
 
 class RelaySockets {

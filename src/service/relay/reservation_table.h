@@ -1,6 +1,6 @@
 #pragma once
-// Sockets that EVEN-PORT reserved (RFC 8656 section 7.2), over every shard: the client that claims one may have landed
-// in another shard. Any thread may call; only set-up does.
+// Sockets that EVEN-PORT reserved (RFC 8656 section 7.2), over every shard: the client that claims one may
+// have landed in another shard. Any thread may call; only set-up does.
 
 #include <cstddef>
 #include <map>
@@ -13,7 +13,8 @@
 
 namespace offhook::relay {
 
-// A bound relay socket and the lease of its port. The lease goes last: the port must be closed before it is free.
+// A bound relay socket and the lease of its port. The lease goes last: the port must be closed before it is
+// free.
 struct LeasedSocket {
   PortLease lease;
   io::Socket socket;

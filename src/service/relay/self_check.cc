@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view kUser = "self-check";
 constexpr std::chrono::seconds kCredentialLifetime{60};
 
-std::optional<credentials::TurnCredential> credential_for_check(const credentials::TurnCredentials& credentials,
-                                                                UnixTime now) {
+std::optional<credentials::TurnCredential> credential_for_check(
+    const credentials::TurnCredentials& credentials, UnixTime now) {
   if (credentials.can_mint()) return credentials.mint(kUser, kCredentialLifetime, now);
   if (credentials.static_users().empty()) return std::nullopt;
   const auto& [username, password] = *credentials.static_users().begin();
@@ -29,8 +29,9 @@ auto failed(std::string_view step, const std::string& reason) {
 
 }  // namespace
 
-Result<void, std::string> check_relayed_echo(const Address& server, const credentials::TurnCredentials& credentials,
-                                             UnixTime now, std::chrono::milliseconds patience) {
+Result<void, std::string> check_relayed_echo(const Address& server,
+                                             const credentials::TurnCredentials& credentials, UnixTime now,
+                                             std::chrono::milliseconds patience) {
   auto credential = credential_for_check(credentials, now);
   if (!credential) return failed("credentials", "there is neither a shared secret nor a user");
   crypto::SecureRandom random;

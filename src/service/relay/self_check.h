@@ -10,10 +10,12 @@
 
 namespace offhook::relay {
 
-// A client over UDP allocates at `server`, and sends a datagram to its own relayed address: it leaves the relay, enters
-// it again, and comes back. A relayed address is the one kind of peer that every server permits, whatever its deny
-// list. Blocks, at most `patience`; leaves nothing behind. The error names the step and what went wrong.
-Result<void, std::string> check_relayed_echo(const Address& server, const credentials::TurnCredentials& credentials,
-                                             UnixTime now, std::chrono::milliseconds patience);
+// A client over UDP allocates at `server`, and sends a datagram to its own relayed address: it leaves the
+// relay, enters it again, and comes back. A relayed address is the one kind of peer that every server
+// permits, whatever its deny list. Blocks, at most `patience`; leaves nothing behind. The error names the
+// step and what went wrong.
+Result<void, std::string> check_relayed_echo(const Address& server,
+                                             const credentials::TurnCredentials& credentials, UnixTime now,
+                                             std::chrono::milliseconds patience);
 
 }  // namespace offhook::relay

@@ -9,8 +9,8 @@
 namespace offhook::relay {
 namespace {
 
-// Datagrams held at once, received and waiting to be sent: enough that the cost of a system call spreads, few enough
-// that they stay in the first-level cache's reach.
+// Datagrams held at once, received and waiting to be sent: enough that the cost of a system call spreads, few
+// enough that they stay in the first-level cache's reach.
 constexpr std::size_t kBatchSlots = 64;
 // Taken from a listening socket with one call.
 constexpr std::size_t kClientBurst = 32;
@@ -86,11 +86,16 @@ void Shard::add_to(RelayCounters& sum) const {
 void Shard::serve(const io::Ready& ready) {
   const EventTag tag = EventTag::unpack(ready.tag);
   switch (tag.kind) {
-    case EventKind::mailbox: return serve_mailbox();
-    case EventKind::udp_listener: return serve_udp_listener(tag.index);
-    case EventKind::tcp_listener: return serve_tcp_listener(tag.index);
-    case EventKind::connection: return serve_connection(tag, ready);
-    case EventKind::relay: return serve_relay(tag, ready);
+    case EventKind::mailbox:
+      return serve_mailbox();
+    case EventKind::udp_listener:
+      return serve_udp_listener(tag.index);
+    case EventKind::tcp_listener:
+      return serve_tcp_listener(tag.index);
+    case EventKind::connection:
+      return serve_connection(tag, ready);
+    case EventKind::relay:
+      return serve_relay(tag, ready);
   }
 }
 
@@ -116,7 +121,8 @@ void Shard::serve_udp_listener(std::size_t index) {
       if (!datagram.from) continue;
       const turn::Client client{{*datagram.from, listener.address, turn::Transport::udp},
                                 static_cast<std::uint32_t>(index)};
-      forward(server_.handle_client_packet(client, {datagram.storage, datagram.offset, datagram.size}, now_, outbox_));
+      forward(server_.handle_client_packet(client, {datagram.storage, datagram.offset, datagram.size}, now_,
+                                           outbox_));
       execute_effects();
     }
     counters_.add(Counter::packets_from_clients, count);
@@ -232,9 +238,12 @@ void Shard::close_doomed() {
 
 void Shard::forward(const turn::Forward& forward) {
   switch (forward.via) {
-    case turn::Forward::Via::nobody: return;
-    case turn::Forward::Via::peer: return forward_to_peer(forward);
-    case turn::Forward::Via::client: return forward_to_client(forward);
+    case turn::Forward::Via::nobody:
+      return;
+    case turn::Forward::Via::peer:
+      return forward_to_peer(forward);
+    case turn::Forward::Via::client:
+      return forward_to_client(forward);
   }
 }
 
@@ -257,8 +266,10 @@ void Shard::forward_to_peer(const turn::Forward& forward) {
 void Shard::forward_to_client(const turn::Forward& forward) {
   counters_.add(Counter::packets_to_clients);
   counters_.add(Counter::bytes_to_clients, forward.bytes.size());
-  if (ClientConnections::owns(forward.client.handle)) return connections_.send_media(forward.client, forward.bytes);
-  enqueue(listeners_.udp[forward.client.handle].socket.get(), forward.client.five_tuple.client_address, forward.bytes);
+  if (ClientConnections::owns(forward.client.handle))
+    return connections_.send_media(forward.client, forward.bytes);
+  enqueue(listeners_.udp[forward.client.handle].socket.get(), forward.client.five_tuple.client_address,
+          forward.bytes);
 }
 
 void Shard::enqueue(int fd, const Address& to, Bytes bytes) {

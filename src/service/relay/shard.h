@@ -1,6 +1,6 @@
 #pragma once
-// One thread of the data path: own loop, own listening sockets, own TURN server, own relay sockets and connections.
-// With the other shards it shares what Shared holds, and only control requests touch that.
+// One thread of the data path: own loop, own listening sockets, own TURN server, own relay sockets and
+// connections. With the other shards it shares what Shared holds, and only control requests touch that.
 //
 //   wait -> read the clock once -> receive batches -> core -> send batches
 //

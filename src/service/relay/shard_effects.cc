@@ -7,7 +7,8 @@
 
 namespace offhook::relay {
 
-// Effects may bring more effects (an opened socket brings the success reply); they join the end of the same list.
+// Effects may bring more effects (an opened socket brings the success reply); they join the end of the same
+// list.
 void Shard::execute_effects() {
   for (std::size_t i = 0; i < outbox_.size(); ++i) {
     turn::Effect effect = std::move(outbox_[i]);
@@ -58,7 +59,8 @@ void Shard::execute(turn::Audit& effect) {
     case turn::AuditEvent::credentials_refused:
     case turn::AuditEvent::peer_refused:
     case turn::AuditEvent::quota_refused:
-    case turn::AuditEvent::capacity_refused: return;
+    case turn::AuditEvent::capacity_refused:
+      return;
   }
 }
 

@@ -16,15 +16,19 @@ void VouchedUsers::replace(std::shared_ptr<const credentials::TurnCredentials> c
   roll_.swap(fresh);
 }
 
-std::shared_ptr<const credentials::TurnCredentials> VouchedUsers::credentials() const { return roll()->credentials; }
+std::shared_ptr<const credentials::TurnCredentials> VouchedUsers::credentials() const {
+  return roll()->credentials;
+}
 
-std::optional<turn::CredentialSource::Candidate> VouchedUsers::find(std::string_view username, UnixTime now) const {
+std::optional<turn::CredentialSource::Candidate> VouchedUsers::find(std::string_view username,
+                                                                    UnixTime now) const {
   const auto match = roll()->credentials->find(username, now);
   if (!match) return std::nullopt;
   return Candidate{std::string(username), match->passwords, match->user, match->expired};
 }
 
-std::optional<turn::CredentialSource::Candidate> VouchedUsers::find_by_userhash(Bytes userhash, UnixTime now) const {
+std::optional<turn::CredentialSource::Candidate> VouchedUsers::find_by_userhash(Bytes userhash,
+                                                                                UnixTime now) const {
   crypto::Sha256Digest wanted{};
   if (userhash.size() != wanted.size()) return std::nullopt;
   std::copy(userhash.begin(), userhash.end(), wanted.begin());

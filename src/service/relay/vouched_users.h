@@ -11,7 +11,8 @@
 
 namespace offhook::relay {
 
-// The users that the credentials in force vouch for. replace() is seen by every shard from its next request on.
+// The users that the credentials in force vouch for. replace() is seen by every shard from its next request
+// on.
 class VouchedUsers final : public turn::CredentialSource {
  public:
   VouchedUsers(std::string realm, std::shared_ptr<const credentials::TurnCredentials> credentials);
@@ -30,7 +31,8 @@ class VouchedUsers final : public turn::CredentialSource {
     std::map<crypto::Sha256Digest, std::string> usernames_by_userhash;  // static users
   };
   std::shared_ptr<const Roll> roll() const;
-  std::shared_ptr<const Roll> make_roll(std::shared_ptr<const credentials::TurnCredentials> credentials) const;
+  std::shared_ptr<const Roll> make_roll(
+      std::shared_ptr<const credentials::TurnCredentials> credentials) const;
 
   const std::string realm_;
   mutable std::mutex mutex_;  // guards the pointer alone; requests take it, packets do not

@@ -50,7 +50,8 @@ class Connections : public testing::Test {
     return count;
   }
   turn::Client client_of(const io::Socket& client) {
-    return {{*io::bound_address(client), listen_address_, turn::Transport::tcp}, ClientConnections::kHandleBit};
+    return {{*io::bound_address(client), listen_address_, turn::Transport::tcp},
+            ClientConnections::kHandleBit};
   }
 
   Instant now_{seconds(1000)};
@@ -168,7 +169,8 @@ TEST_F(Connections, MediaIsDroppedWholeWhenTheClientReadsTooSlowlyAndControlIsNo
   bool reply_arrived = false;
   while (!reply_arrived) {
     for (const io::Ready& ready : poller_->wait(now_, now_)) {
-      if (ready.writable) connections_.handle_writable(connections_.find(EventTag::unpack(ready.tag))->handle);
+      if (ready.writable)
+        connections_.handle_writable(connections_.find(EventTag::unpack(ready.tag))->handle);
     }
     ASSERT_TRUE(test::await_readable(client.get(), test::kPatience));
     const MutableBytes space = framer.space(65536);

@@ -1,5 +1,5 @@
-// coturn's own client (turnutils_uclient of Debian's package coturn) runs against the relay without a lost packet or an
-// error. All runs go at once: each spends its seconds waiting.
+// coturn's own client (turnutils_uclient of Debian's package coturn) runs against the relay without a lost
+// packet or an error. All runs go at once: each spends its seconds waiting.
 
 #include <signal.h>
 #include <spawn.h>
@@ -21,7 +21,8 @@ constexpr const char* kPeer = "/usr/bin/turnutils_peer";
 // coturn's echo peer; ended and awaited on destruction.
 class EchoPeer {
  public:
-  explicit EchoPeer(const Ip& ip) : address_(test::UdpPeer(ip).address()) {  // a port that was free a moment ago
+  explicit EchoPeer(const Ip& ip)
+      : address_(test::UdpPeer(ip).address()) {  // a port that was free a moment ago
     const std::string text = ip.text();
     const std::string port = std::to_string(address_.port);
     std::array<const char*, 6> arguments{kPeer, "-L", text.c_str(), "-p", port.c_str(), nullptr};
@@ -97,8 +98,8 @@ TEST(CoturnTools, LoseNoPacket) {
   for (const ToolRun& run : kRuns) {
     const Address server = relay.at(run.server);
     std::ostringstream command;
-    command << "timeout 60 turnutils_uclient " << run.flags << " -m 4 -n 50 -W " << kSharedSecret << " -u tools -p "
-            << server.port;
+    command << "timeout 60 turnutils_uclient " << run.flags << " -m 4 -n 50 -W " << kSharedSecret
+            << " -u tools -p " << server.port;
     if (std::string_view(run.flags).find("-y") == std::string_view::npos) {
       const Address& peer = run.peer == Family::ipv4 ? ipv4_peer.address() : ipv6_peer.address();
       command << " -e " << peer.ip.text() << " -r " << peer.port;
@@ -112,7 +113,8 @@ TEST(CoturnTools, LoseNoPacket) {
     std::array<char, 4096> chunk{};
     while (fgets(chunk.data(), chunk.size(), each.output) != nullptr) output += chunk.data();
     EXPECT_EQ(pclose(each.output), 0) << each.command << '\n' << output;
-    EXPECT_NE(output.find("Total lost packets 0 (0.000000%)"), std::string::npos) << each.command << '\n' << output;
+    EXPECT_NE(output.find("Total lost packets 0 (0.000000%)"), std::string::npos) << each.command << '\n'
+                                                                                  << output;
     EXPECT_EQ(output.find("error "), std::string::npos) << each.command << '\n' << output;
   }
 }

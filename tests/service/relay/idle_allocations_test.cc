@@ -1,5 +1,5 @@
-// Many idle allocations through the real service, over UDP on loopback, made and deleted in rounds: nothing is left
-// behind, and an allocation costs little. OFFHOOK_IDLE_ALLOCATIONS=100000 makes the full number.
+// Many idle allocations through the real service, over UDP on loopback, made and deleted in rounds: nothing
+// is left behind, and an allocation costs little. OFFHOOK_IDLE_ALLOCATIONS=100000 makes the full number.
 
 #include <dirent.h>
 #include <malloc.h>
@@ -15,8 +15,8 @@ namespace {
 using std::chrono::seconds;
 using test::TurnClient;
 
-// The core remembers the latest deletions (RFC 8489 section 6.2.1: late retransmissions) up to a limit; by default two
-// rounds reach it, so that the last round may add nothing.
+// The core remembers the latest deletions (RFC 8489 section 6.2.1: late retransmissions) up to a limit; by
+// default two rounds reach it, so that the last round may add nothing.
 constexpr std::size_t kDefaultAllocations = 5000;
 constexpr int kRounds = 3;
 // Ours, kernel sockets aside. What issue and design promise.
@@ -50,7 +50,8 @@ Address client_address(std::size_t number) {
 RelaySettings seven_relay_addresses() {
   RelaySettings settings = loopback_settings();
   settings.listen_addresses = {kLoopback4};
-  for (std::uint8_t host = 1; host <= 7; ++host) settings.relay_addresses.push_back(Ip::v4({127, 0, 0, host}));
+  for (std::uint8_t host = 1; host <= 7; ++host)
+    settings.relay_addresses.push_back(Ip::v4({127, 0, 0, host}));
   return settings;
 }
 
@@ -82,8 +83,8 @@ TEST(IdleAllocations, CostLittleAndLeaveNothing) {
     await_none(relay);
     const std::size_t bytes_each = (heap_full - std::min(heap_full, heap_before)) / wanted;
     const std::size_t heap_now = heap_in_use();
-    std::printf("round %d: %zu allocations, %zu bytes each; %zu bytes of heap afterwards\n", round, wanted, bytes_each,
-                heap_now - std::min(heap_now, heap_before));
+    std::printf("round %d: %zu allocations, %zu bytes each; %zu bytes of heap afterwards\n", round, wanted,
+                bytes_each, heap_now - std::min(heap_now, heap_before));
     EXPECT_LE(bytes_each, kAllocationBytesLimit);
     if (round == kRounds - 1) {
       EXPECT_LE(heap_now, heap_after_round + heap_after_round / 10);

@@ -18,7 +18,8 @@ inline const Ip kLoopback4 = *Ip::parse("127.0.0.1");
 inline const Ip kLoopback6 = *Ip::parse("::1");
 inline constexpr std::string_view kSharedSecret = "relay-test-secret";
 
-inline std::shared_ptr<const credentials::TurnCredentials> credentials_with(std::vector<std::string> secrets) {
+inline std::shared_ptr<const credentials::TurnCredentials> credentials_with(
+    std::vector<std::string> secrets) {
   std::vector<Secret> shared_secrets;
   for (std::string& secret : secrets) shared_secrets.emplace_back(std::move(secret));
   std::map<std::string, Secret, std::less<>> users;

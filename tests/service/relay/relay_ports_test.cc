@@ -34,7 +34,8 @@ TEST(RelayPorts, ShardsShareTheRangeOutWithoutOverlapOrRemainder) {
           EXPECT_TRUE(seen.insert(lease.address().port).second);
         }
       }
-      EXPECT_EQ(seen.size(), static_cast<std::size_t>(last - first + 1)) << first << '-' << last << '/' << shards;
+      EXPECT_EQ(seen.size(), static_cast<std::size_t>(last - first + 1))
+          << first << '-' << last << '/' << shards;
     }
   }
 }
@@ -114,8 +115,9 @@ TEST(AllocationQuota, ZeroIsUnlimited) {
 }
 
 TEST(EventTag, SurvivesPacking) {
-  for (const EventTag& tag : {EventTag{EventKind::relay, Family::ipv6, kSerialMask, UINT32_MAX},
-                              EventTag{EventKind::connection, Family::ipv4, 1, 0}, EventTag{EventKind::mailbox}}) {
+  for (const EventTag& tag :
+       {EventTag{EventKind::relay, Family::ipv6, kSerialMask, UINT32_MAX},
+        EventTag{EventKind::connection, Family::ipv4, 1, 0}, EventTag{EventKind::mailbox}}) {
     const EventTag back = EventTag::unpack(tag.pack());
     EXPECT_EQ(back.kind, tag.kind);
     EXPECT_EQ(back.family, tag.family);

@@ -34,8 +34,10 @@ class EachPath : public testing::TestWithParam<Path> {
   TurnClient::AllocateOptions own_family() const { return {.family = GetParam().family}; }
 };
 INSTANTIATE_TEST_SUITE_P(Paths, EachPath,
-                         testing::Values(Path{Transport::udp, Family::ipv4}, Path{Transport::udp, Family::ipv6},
-                                         Path{Transport::tcp, Family::ipv4}, Path{Transport::tcp, Family::ipv6}));
+                         testing::Values(Path{Transport::udp, Family::ipv4},
+                                         Path{Transport::udp, Family::ipv6},
+                                         Path{Transport::tcp, Family::ipv4},
+                                         Path{Transport::tcp, Family::ipv6}));
 
 TEST_P(EachPath, BindingTellsTheClientsAddress) {
   RunningRelay relay;
@@ -165,7 +167,8 @@ TEST_P(EachPath, EvenPortReservesTheNextForWhoeverClaimsItInWhateverShard) {
     TurnClient rtcp = this->client(relay);
     const auto next = rtcp.allocate({.token = even.token});
     ASSERT_EQ(next.error, 0);
-    EXPECT_EQ(next.relayed(), (Address{even.relayed().ip, static_cast<std::uint16_t>(even.relayed().port + 1)}));
+    EXPECT_EQ(next.relayed(),
+              (Address{even.relayed().ip, static_cast<std::uint16_t>(even.relayed().port + 1)}));
     UdpPeer peer(own_ip());
     ASSERT_EQ(rtcp.create_permission({peer.address()}), 0);
     peer.send(next.relayed(), bytes_of("rtcp"));
@@ -201,7 +204,8 @@ TEST_P(EachPath, APeerThatIsNotAllowedReceivesNothing) {
   RunningRelay relay(settings);
   TurnClient client = this->client(relay);
   TurnClient other = this->client(relay);
-  const Address relayed = client.allocate({.additional_ipv6 = true}).relayed_addresses[own_ip().is_v4() ? 0 : 1];
+  const Address relayed =
+      client.allocate({.additional_ipv6 = true}).relayed_addresses[own_ip().is_v4() ? 0 : 1];
   const Address live = other.allocate(own_family()).relayed();
   UdpPeer canary(own_ip());
   EXPECT_EQ(client.create_permission({*Address::parse("127.0.0.5:5000")}), 403);
@@ -319,7 +323,8 @@ TEST(RelayService, RelayAddressesTakeTurnsAndServeEveryClient) {
     clients.emplace_back(relay.at(), Transport::udp, minted("bob"));
     allocations_by_ip[clients.back().allocate().relayed().ip] += 1;
   }
-  EXPECT_EQ(allocations_by_ip, (std::map<Ip, int>{{*Ip::parse("127.0.0.2"), 2}, {*Ip::parse("127.0.0.3"), 2}}));
+  EXPECT_EQ(allocations_by_ip,
+            (std::map<Ip, int>{{*Ip::parse("127.0.0.2"), 2}, {*Ip::parse("127.0.0.3"), 2}}));
   EXPECT_EQ(clients.back().refresh(seconds(0)), 0);
   EXPECT_EQ(clients.back().allocate({.family = Family::ipv6}).error, 440);
 }

@@ -1,0 +1,191 @@
+#include "wire/signal/client_frame.h"
+
+#include <gtest/gtest.h>
+
+namespace offhook::signal {
+namespace {
+
+const std::string kCall = "c_" + std::string(22, 'x');
+
+std::string with_call(const std::string& type, const std::string& more = "") {
+  return R"({"seq":1,"type":")" + type + R"(","call":")" + kCall + "\"" + more + "}";
+}
+
+std::string parse_error(const std::string& text) {
+  const auto frame = parse_client_frame(text);
+  return frame ? "" : frame.error().text;
+}
+
+// The message of a numbered frame. The frame must have a place in the order.
+NumberedMessage numbered(const std::string& text) {
+  const auto frame = parse_client_frame(text);
+  if (!frame || !std::holds_alternative<Numbered>(frame->content)) {
+    ADD_FAILURE() << text;
+    return Bye{};
+  }
+  return std::get<Numbered>(frame->content).message;
+}
+
+std::string refusal(const std::string& text) {
+  const NumberedMessage message = numbered(text);
+  const auto* refused = std::get_if<Refused>(&message);
+  return refused == nullptr ? "" : std::string(name(refused->code)) + ": " + refused->message;
+}
+
+TEST(ClientFrame, Hello) {
+  const auto frame = parse_client_frame(
+      R"({"type":"hello","version":1,"token":"T","resume":{"session":"s_1","resume_token":"R","ack":17}})");
+  ASSERT_TRUE(frame);
+  const Hello& hello = std::get<Hello>(frame->content);
+  EXPECT_EQ(hello.token.reveal(), "T");
+  ASSERT_TRUE(hello.resume);
+  EXPECT_EQ(hello.resume->session, "s_1");
+  EXPECT_EQ(hello.resume->resume_token.reveal(), "R");
+  EXPECT_EQ(hello.resume->ack, 17U);
+
+  const auto first =
+      parse_client_frame(R"({"type":"hello","version":1,"token":"T","resume":null,"more":[1]})");
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(std::get<Hello>(first->content).resume);
+}
+
+TEST(ClientFrame, AHelloThatIsWrongNamesTheField) {
+  EXPECT_EQ(parse_error(R"({"type":"hello","version":2,"token":"T"})"), "bad_message: version must be 1");
+  EXPECT_EQ(parse_error(R"({"type":"hello","token":"T"})"), "bad_message: version is missing");
+  EXPECT_EQ(parse_error(R"({"type":"hello","version":1})"), "bad_message: token is missing");
+  EXPECT_EQ(parse_error(R"({"type":"hello","version":1,"token":"T","resume":{}})"),
+            "bad_message: resume.session is missing");
+  EXPECT_EQ(parse_error(R"({"type":"hello","version":1,"token":")" + std::string(kMaxToken + 1, 't') + "\"}"),
+            "bad_message: token must have 1 to 8192 bytes");
+}
+
+TEST(ClientFrame, UnnumberedFrames) {
+  EXPECT_TRUE(std::holds_alternative<Ping>(parse_client_frame(R"({"type":"ping"})")->content));
+  EXPECT_TRUE(std::holds_alternative<Pong>(parse_client_frame(R"({"type":"pong"})")->content));
+  const auto ack = parse_client_frame(R"({"type":"ack","ack":5})");
+  EXPECT_TRUE(std::holds_alternative<Ack>(ack->content));
+  EXPECT_EQ(ack->ack, 5U);
+}
+
+TEST(ClientFrame, WhatHasNoPlaceInTheOrderIsNoFrame) {
+  EXPECT_EQ(parse_error(""), "bad_message: the frame is not JSON at byte 0");
+  EXPECT_EQ(parse_error("[]"), "bad_message: the value must be an object");
+  EXPECT_EQ(parse_error("{}"), "bad_message: type is missing");
+  EXPECT_EQ(parse_error(R"({"type":7})"), "bad_message: type must be a string");
+  EXPECT_EQ(parse_error(R"({"type":"ack"})"), "bad_message: ack is missing");
+  EXPECT_EQ(parse_error(R"({"type":"ping","ack":-1})").substr(0, 33), "bad_message: ack must be an integ");
+  EXPECT_EQ(parse_error(R"({"type":"dial"})"), "bad_message: seq is missing");
+  EXPECT_EQ(parse_error(R"({"type":"dance"})"), "bad_message: seq is missing");
+  EXPECT_EQ(parse_error(R"({"type":"bye","seq":0})").substr(0, 33), "bad_message: seq must be an integ");
+  EXPECT_EQ(parse_error(R"({"type":"bye","seq":1.5})").substr(0, 33), "bad_message: seq must be an integ");
+  EXPECT_EQ(parse_error(R"({"type":"bye","seq":1,"seq":2})"),
+            "bad_message: the frame has a key twice in one object");
+  EXPECT_EQ(parse_error(std::string(kMaxFrame + 1, ' ')), "bad_message: the frame is too long");
+}
+
+TEST(ClientFrame, EveryMessage) {
+  EXPECT_TRUE(std::holds_alternative<Bye>(numbered(R"({"seq":1,"type":"bye"})")));
+  const auto dial =
+      std::get<Dial>(numbered(with_call("dial", R"(,"to":"bob","media":{"audio":true,"video":false})")));
+  EXPECT_EQ(dial.call.text(), kCall);
+  EXPECT_EQ(dial.to, "bob");
+  EXPECT_EQ(dial.media, (Media{true, false}));
+  EXPECT_EQ(std::get<Ringing>(numbered(with_call("ringing"))).call.text(), kCall);
+  EXPECT_EQ(std::get<Accept>(numbered(with_call("accept", R"(,"media":{"audio":false,"video":true})"))).media,
+            (Media{false, true}));
+  EXPECT_EQ(std::get<Reject>(numbered(with_call("reject"))).reason, EndReason::declined);
+  EXPECT_EQ(std::get<Reject>(numbered(with_call("reject", R"(,"reason":"busy")"))).reason, EndReason::busy);
+  EXPECT_EQ(std::get<Hangup>(numbered(with_call("hangup"))).reason, EndReason::hangup);
+  EXPECT_EQ(std::get<Hangup>(numbered(with_call("hangup", R"(,"reason":"ice_lost")"))).reason,
+            EndReason::ice_lost);
+  const auto offer = std::get<Offer>(numbered(with_call("offer", R"(,"generation":3,"sdp":"v=0\r\n")")));
+  EXPECT_EQ(offer.generation, 3U);
+  EXPECT_EQ(offer.sdp, "v=0\r\n");
+  EXPECT_EQ(std::get<Answer>(numbered(with_call("answer", R"(,"generation":0,"sdp":"a")"))).sdp, "a");
+}
+
+TEST(ClientFrame, CandidatesAsBrowsersSendThem) {
+  const auto full = std::get<IceCandidate>(numbered(with_call(
+      "ice-candidate",
+      R"(,"generation":1,"candidate":{"candidate":"candidate:1 1 udp","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"u"})")));
+  EXPECT_EQ(full.generation, 1U);
+  EXPECT_EQ(full.candidate, (Candidate{"candidate:1 1 udp", "0", std::uint16_t{0}, "u"}));
+  const auto bare = std::get<IceCandidate>(numbered(with_call(
+      "ice-candidate",
+      R"(,"generation":0,"candidate":{"candidate":"","sdpMid":null,"sdpMLineIndex":null,"usernameFragment":null})")));
+  EXPECT_EQ(bare.candidate, Candidate{});
+}
+
+TEST(ClientFrame, ConnectedWithAndWithoutItsReport) {
+  const auto full = std::get<Connected>(numbered(with_call(
+      "connected",
+      R"(,"time_to_connect_ms":312.75,"pair":{"local":"host","remote":"relay","protocol":"udp"})")));
+  EXPECT_EQ(full.time_to_connect_ms, 312U);
+  ASSERT_TRUE(full.pair);
+  EXPECT_EQ(full.pair->remote, "relay");
+  EXPECT_FALSE(std::get<Connected>(numbered(with_call("connected"))).pair);
+}
+
+TEST(ClientFrame, AMessageThatBreaksARuleIsRefusedAndNamesTheField) {
+  const std::pair<std::string, std::string> cases[] = {
+      {R"({"seq":1,"type":"dance"})", "unknown_type: there is no message of this type"},
+      {R"({"seq":1,"type":"ringing"})", "bad_message: call is missing"},
+      {R"({"seq":1,"type":"ringing","call":7})", "bad_message: call must be a string"},
+      {R"({"seq":1,"type":"ringing","call":"c_short"})",
+       "bad_call_id: call must be c_ and 22 to 62 letters of base64url"},
+      {with_call("dial"), "bad_message: to is missing"},
+      {with_call("dial", R"(,"to":"bob")"), "bad_message: media is missing"},
+      {with_call("dial", R"(,"to":"bob","media":{"audio":true})"), "bad_message: media.video is missing"},
+      {with_call("dial", R"(,"to":"b\u0000b","media":{"audio":true,"video":true})"),
+       "bad_message: to must have no control characters"},
+      {with_call("reject", R"(,"reason":"hangup")"),
+       "bad_message: reason must be one of declined, busy, media_denied"},
+      {with_call("hangup", R"(,"reason":"declined")"),
+       "bad_message: reason must be one of hangup, ice_failed, ice_lost, media_denied, error"},
+      {with_call("offer", R"(,"sdp":"x")"), "bad_message: generation is missing"},
+      {with_call("offer", R"(,"generation":-1,"sdp":"x")"),
+       "bad_message: generation must be an integer from 0 to 1000000"},
+      {with_call("answer", R"(,"generation":0)"), "bad_message: sdp is missing"},
+      {with_call("offer", R"(,"generation":0,"sdp":")" + std::string(kMaxSdp + 1, 'x') + "\""),
+       "bad_message: sdp must have 1 to 61440 bytes"},
+      {with_call("ice-candidate", R"(,"generation":0)"), "bad_message: candidate is missing"},
+      {with_call("ice-candidate", R"(,"generation":0,"candidate":{})"),
+       "bad_message: candidate.candidate is missing"},
+      {with_call("ice-candidate", R"(,"generation":0,"candidate":{"candidate":"k","sdpMLineIndex":70000})"),
+       "bad_message: candidate.sdpMLineIndex must be an integer from 0 to 65535"},
+      {with_call("connected", R"(,"pair":{"local":"host"})"), "bad_message: pair.remote is missing"},
+  };
+  for (const auto& [text, expected] : cases) EXPECT_EQ(refusal(text), expected) << text.substr(0, 200);
+}
+
+TEST(ClientFrame, ARefusalKeepsTheCallItIsAbout) {
+  const NumberedMessage message = numbered(with_call("dial"));
+  EXPECT_EQ(std::get<Refused>(message).call->text(), kCall);
+}
+
+TEST(ClientFrame, ALongDescriptionFits) {
+  std::string sdp;
+  while (sdp.size() < 58'000) sdp += "a=candidate:1 1 udp 2122260223 192.0.2.1 1 typ host\\r\\n";
+  EXPECT_EQ(refusal(with_call("offer", R"(,"generation":0,"sdp":")" + sdp + "\"")), "");
+}
+
+TEST(CallId, IsPrefixedAndLongEnough) {
+  EXPECT_TRUE(CallId::parse("c_" + std::string(22, 'A')));
+  EXPECT_TRUE(CallId::parse("c_" + std::string(62, '-')));
+  EXPECT_FALSE(CallId::parse("c_" + std::string(21, 'A')));
+  EXPECT_FALSE(CallId::parse("c_" + std::string(63, 'A')));
+  EXPECT_FALSE(CallId::parse("d_" + std::string(22, 'A')));
+  EXPECT_FALSE(CallId::parse("c_" + std::string(21, 'A') + "="));
+  EXPECT_FALSE(CallId::parse("c_" + std::string(21, 'A') + "\n"));
+}
+
+TEST(User, IsPrintableAndShort) {
+  EXPECT_TRUE(is_user("alice"));
+  EXPECT_TRUE(is_user("Zoë Müller"));
+  EXPECT_FALSE(is_user(""));
+  EXPECT_FALSE(is_user("a\nb"));
+  EXPECT_FALSE(is_user(std::string(kMaxUser + 1, 'a')));
+}
+
+}  // namespace
+}  // namespace offhook::signal

@@ -1,0 +1,78 @@
+#include "wire/signal/server_frame.h"
+
+#include <gtest/gtest.h>
+
+namespace offhook::signal {
+namespace {
+
+const CallId kCall = *CallId::parse("c_" + std::string(22, 'x'));
+
+TEST(ServerFrame, Welcome) {
+  Welcome welcome;
+  welcome.session = "s_1";
+  welcome.resume_token = Secret("R");
+  welcome.resumed = true;
+  welcome.user = "a\"b";
+  welcome.ack = 4;
+  welcome.ping_interval_ms = 10'000;
+  welcome.ring_timeout_ms = 45'000;
+  EXPECT_EQ(welcome_frame(welcome),
+            R"({"type":"welcome","session":"s_1","resume_token":"R","resumed":true,"user":"a\"b","ack":4,)"
+            R"("ping_interval_ms":10000,"ring_timeout_ms":45000})");
+}
+
+TEST(ServerFrame, UnnumberedFrames) {
+  EXPECT_EQ(pong_frame(), R"({"type":"pong"})");
+  EXPECT_EQ(ack_frame(7), R"({"type":"ack","ack":7})");
+}
+
+TEST(ServerFrame, EveryMessage) {
+  const std::string call = R"("call":")" + kCall.text() + "\"";
+  EXPECT_EQ(incoming(kCall, "alice", {true, false}).object,
+            R"({"type":"incoming",)" + call + R"(,"from":"alice","media":{"audio":true,"video":false}})");
+  EXPECT_EQ(ringing(kCall).object, R"({"type":"ringing",)" + call + "}");
+  EXPECT_EQ(accepted(kCall, {true, true}).object,
+            R"({"type":"accepted",)" + call + R"(,"media":{"audio":true,"video":true}})");
+  EXPECT_EQ(offer(kCall, "alice", 0, "v=0\r\n").object,
+            R"({"type":"offer",)" + call + R"(,"from":"alice","generation":0,"sdp":"v=0\r\n"})");
+  EXPECT_EQ(answer(kCall, "bob", 2, "a").object,
+            R"({"type":"answer",)" + call + R"(,"from":"bob","generation":2,"sdp":"a"})");
+  EXPECT_EQ(ice_candidate(kCall, "bob", 1, {"k", "0", std::uint16_t{0}, "u"}).object,
+            R"({"type":"ice-candidate",)" + call +
+                R"(,"from":"bob","generation":1,"candidate":{"candidate":"k","sdpMid":"0","sdpMLineIndex":0,)"
+                R"("usernameFragment":"u"}})");
+  EXPECT_EQ(
+      ice_candidate(kCall, "bob", 1, {}).object,
+      R"({"type":"ice-candidate",)" + call +
+          R"(,"from":"bob","generation":1,"candidate":{"candidate":"","sdpMid":null,"sdpMLineIndex":null,)"
+          R"("usernameFragment":null}})");
+  EXPECT_EQ(ended(kCall, EndReason::no_answer, "Nobody.", true).object,
+            R"({"type":"ended",)" + call + R"(,"reason":"no_answer","verdict":"Nobody.","retryable":true})");
+  EXPECT_EQ(error(ErrorCode::self_call, "no", &kCall, 9).object,
+            R"({"type":"error","code":"self_call","message":"no",)" + call + R"(,"ref":9})");
+  EXPECT_EQ(error(ErrorCode::unknown_type, "no", nullptr, 9).object,
+            R"({"type":"error","code":"unknown_type","message":"no","ref":9})");
+}
+
+TEST(ServerFrame, ANumberedFrameCarriesNumberAcknowledgementAndAge) {
+  const Body body = ringing(kCall);
+  EXPECT_EQ(numbered_frame(3, 5, std::nullopt, body),
+            R"({"seq":3,"ack":5,"type":"ringing","call":")" + kCall.text() + "\"}");
+  EXPECT_EQ(numbered_frame(3, 6, 1500, body),
+            R"({"seq":3,"ack":6,"age_ms":1500,"type":"ringing","call":")" + kCall.text() + "\"}");
+}
+
+TEST(Names, AreThoseOfTheProtocol) {
+  EXPECT_EQ(name(EndReason::answered_elsewhere), "answered_elsewhere");
+  EXPECT_EQ(name(EndReason::error), "error");
+  EXPECT_EQ(name(ErrorCode::bad_message), "bad_message");
+  EXPECT_EQ(name(ErrorCode::self_call), "self_call");
+  for (int i = 0; i <= static_cast<int>(EndReason::error); ++i)
+    EXPECT_FALSE(name(static_cast<EndReason>(i)).empty());
+  for (int i = 0; i <= static_cast<int>(ErrorCode::self_call); ++i) {
+    EXPECT_FALSE(name(static_cast<ErrorCode>(i)).empty());
+  }
+}
+
+}  // namespace
+}  // namespace offhook::signal
