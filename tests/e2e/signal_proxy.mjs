@@ -18,7 +18,10 @@ export class SignalProxy extends EventEmitter {
   to_browser = asTheyCome;
   /** Candidates that were passed before the description they belong to. */
   overtakings = { to_server: 0, to_browser: 0 };
+  /** Candidates that the server gave before the description they belong to (docs/protocol.md, "Causality"). */
+  violations = [];
   connections = 0;
+  #described = new Set();
 
   static async start(origin) {
     const proxy = new SignalProxy();
@@ -88,6 +91,13 @@ export class SignalProxy extends EventEmitter {
     });
   }
 
+  /** Notes what the server broke of its promise; `frame` is as the server sent it. */
+  checkCausality({ type, call, generation, seq }) {
+    const belongs_to = `${call} ${generation}`;
+    if (type === 'offer' || type === 'answer') this.#described.add(belongs_to);
+    if (type === 'ice-candidate' && !this.#described.has(belongs_to)) this.violations.push(`${belongs_to}, seq ${seq}`);
+  }
+
   /** Whether a frame may pass; may cut instead, or after it. */
   watch(direction, frame, link) {
     const at = this.#cut_at;
@@ -138,6 +148,7 @@ class Link extends EventEmitter {
 
   #pass(proxy, direction, order, text) {
     const frame = JSON.parse(text);
+    if (direction === 'to_browser') proxy.checkCausality(frame);
     if (proxy.watch(direction, frame, this)) order.take(frame, text);
   }
 

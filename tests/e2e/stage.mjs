@@ -84,9 +84,11 @@ export class Stage {
     this.people = this.people.filter((one) => one !== person);
   }
 
-  /** Throws what a page threw and nobody caught. */
+  /** Throws what a page threw and nobody caught, and what the server sent to a proxy out of order. */
   checkPages() {
-    const problems = this.people.flatMap((person) => person.problems.map((problem) => `${person.name}: ${problem}`));
+    const thrown = this.people.flatMap((person) => person.problems.map((problem) => `${person.name}: ${problem}`));
+    const early = this.#proxies.flatMap((proxy) => proxy.violations.map((what) => `a candidate before its description: ${what}`));
+    const problems = [...thrown, ...early];
     if (problems.length > 0) throw new Error(problems.join('\n'));
   }
 

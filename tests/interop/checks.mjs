@@ -1,6 +1,7 @@
 // The runs of turnutils_uclient: what each shows, its flags, and what has to come of it.
 //
-// In `flags`, PEER stands for "-r <port of turnutils_peer>"; port, credentials and the server's address are added by
+// In `flags`, PEER stands for "-r <port of turnutils_peer>", USERNAME, OLD_USERNAME and OLD_CREDENTIAL for what was
+// minted; port, credentials and the server's address are added by
 // the runner. `sends` is what the tool sends in all with these flags: -n messages for each of its -m sessions (by
 // itself one RTP and one RTCP session, with -y two of each, with -c no RTCP).
 
@@ -56,10 +57,10 @@ export const passes = [
 
 /** What has to be refused by the server with peers on loopback allowed. */
 export const refusals = [
-  refused('a credential of another secret', ['-W', 'another secret of theirs', ...peer4], /Cannot complete Allocation/, { own_credentials: true }),
+  refused('a credential of another secret', ['-u', 'alice', '-W', 'ANOTHER_SECRET', ...peer4], /Cannot complete Allocation/, { own_credentials: true }),
   refused('a wrong password', ['-u', 'USERNAME', '-w', 'wrong', ...peer4], /Cannot complete Allocation/, { own_credentials: true }),
   refused('a user without an expiry', ['-u', 'mallory', '-w', 'wrong', ...peer4], /Cannot complete Allocation/, { own_credentials: true }),
-  refused('an expired credential', ['-u', 'EXPIRED', '-w', 'EXPIRED', ...peer4], /Cannot complete Allocation/, { own_credentials: true }),
+  refused('an expired credential', ['-u', 'OLD_USERNAME', '-w', 'OLD_CREDENTIAL', ...peer4], /Cannot complete Allocation/, { own_credentials: true }),
   refused('a second channel to the same peer (the tool\'s negative test)', ['-N', ...peer4], /channel bind: error 400/),
 ];
 

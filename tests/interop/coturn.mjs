@@ -92,11 +92,14 @@ class Bench {
     return JSON.parse(execFileSync(this.binary, args, { encoding: 'utf8', timeout: 10_000 }));
   }
 
-  /** Runs `check` against the server on `port`; `credentials` are the tool's flags, `shown` what the docs print. */
-  async run(group, check, port, credentials, { shown = credentials, limit_ms = run_limit_ms, judge }) {
+  /**
+   * Runs `check` against the server on `port`. `credentials` are the tool's flags, `shown` what the docs print instead;
+   * `fill` puts values in the place of words in the check's own flags; `judge` returns what is wrong, or null.
+   */
+  async run(group, check, port, credentials, { shown = credentials, limit_ms = run_limit_ms, fill = (flags) => flags, judge }) {
     const title = `${group}: ${check.what}`;
     if (!title.includes(this.only)) return;
-    const flags = check.flags.flatMap((flag) => (flag === 'PEER' ? ['-r', String(this.peer_port)] : [flag]));
+    const flags = fill(check.flags).flatMap((flag) => (flag === 'PEER' ? ['-r', String(this.peer_port)] : [flag]));
     const log = this.log(`run-${this.rows.length}-${Math.random().toString(36).slice(2)}`);
     const run = await runUclient([...flags, ...credentials, '-p', String(port), check.server], { log, limit_ms });
     const problem = judge(run);
@@ -175,20 +178,15 @@ async function checkRefusals(bench, server) {
   const expired = bench.mint(1);
   const expiry_s = Number(expired.username.split(':')[0]);
   await until('the credential has expired', () => Date.now() / 1000 > expiry_s + 1, { limit_ms: 10_000 });
-  const fill = (flags) => {
-    const words = { USERNAME: [good.username], EXPIRED: [expired.username, expired.credential] };
-    const seen = {};
-    return flags.map((flag) => (words[flag] ? words[flag][(seen[flag] = (seen[flag] ?? -1) + 1)] : flag));
-  };
-  await bench.runAll(refusals, (check) => {
-    const own = check.flags.includes('-u') ? [] : ['-u', user];
-    const credentials = check.own_credentials ? own : rest_secret;
-    const shown = check.own_credentials ? own : shown_secret;
-    return bench.run('refused by offhook', { ...check, flags: fill(check.flags) }, server.port, credentials, {
-      shown,
+  const words = { USERNAME: good.username, OLD_USERNAME: expired.username, OLD_CREDENTIAL: expired.credential };
+  const fill = (flags) => flags.map((flag) => words[flag] ?? flag);
+  await bench.runAll(refusals, (check) =>
+    bench.run('refused by offhook', check, server.port, check.own_credentials ? [] : rest_secret, {
+      shown: check.own_credentials ? [] : shown_secret,
+      fill,
       judge: (run) => acceptanceOf(run, check.refusal),
-    });
-  });
+    }),
+  );
 }
 
 async function checkDeniedPeers(bench) {

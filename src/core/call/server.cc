@@ -15,6 +15,8 @@ template <typename... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
 
 constexpr std::uint16_t kCloseNormal = 1000;
 // RFC 6455 section 5.5: a close frame has 125 bytes, and two of them are the code.

@@ -75,9 +75,10 @@ class PeerPolicy {
   // False once a peer that is a relay of this machine has closed: its port may belong to somebody else by
   // now.
   bool still_allowed(const AllowedPeer& peer) const { return !peer.ip().is_own() || live(peer.on_wire()); }
-  // May a packet from this address use the permission `permitted`, whose IP address it has?
+  // May a packet from this address use the permission `permitted`, whose IP address it has? Not from a port
+  // that nothing may be sent to.
   bool admits(const AllowedIp& permitted, const Address& on_wire) const {
-    return !permitted.is_own() || live(on_wire);
+    return on_wire.port >= kPeerPortFirst && (!permitted.is_own() || live(on_wire));
   }
 
   // What the wire carries for an address that a client names: the bound address for an external one of this

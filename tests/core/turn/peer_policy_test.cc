@@ -37,7 +37,8 @@ bool in_prefix(std::string_view prefix, const Ip& candidate) {
   if (base.family() != candidate.family()) return false;
   for (std::size_t bit = 0; bit < length; ++bit) {
     const unsigned shift = 7U - bit % 8;
-    if (((base.octets()[bit / 8] ^ candidate.octets()[bit / 8]) >> shift & 1U) != 0) return false;
+    const unsigned differing = unsigned{base.octets()[bit / 8]} ^ unsigned{candidate.octets()[bit / 8]};
+    if (((differing >> shift) & 1U) != 0) return false;
   }
   return true;
 }
@@ -183,6 +184,9 @@ TEST(PeerGate, refuses_ports_below_1024) {
     EXPECT_EQ(world.send(client, to, "x").forward.via, Via::nobody) << port;
   }
   EXPECT_EQ(world.send(client, "8.8.8.8:1024", "x").forward.via, Via::peer);
+  const RelayId relay = world.open_relays.begin()->first;
+  EXPECT_EQ(world.from_peer(relay, "8.8.8.8:1023", "x").forward.via, Via::nobody);
+  EXPECT_EQ(world.from_peer(relay, "8.8.8.8:1024", "x").forward.via, Via::client);
   EXPECT_EQ(world.bind(client, 0x4000, "8.8.8.8:65535"), 0);
 }
 

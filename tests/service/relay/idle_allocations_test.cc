@@ -19,7 +19,7 @@ using test::TurnClient;
 // default two rounds reach it, so that the last round may add nothing.
 constexpr std::size_t kDefaultAllocations = 5000;
 constexpr int kRounds = 3;
-// Ours, kernel sockets aside. What issue and design promise.
+// Ours, kernel sockets aside (docs/benchmarks.md).
 constexpr std::size_t kAllocationBytesLimit = 4096;
 
 std::size_t wanted_allocations() {
