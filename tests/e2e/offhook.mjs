@@ -2,10 +2,9 @@
 
 import fs from 'node:fs';
 import http from 'node:http';
-import os from 'node:os';
 import path from 'node:path';
 
-import { Child, freePort, until } from './processes.mjs';
+import { Child, freePort, scratchDirectory, until } from './processes.mjs';
 
 const start_limit_ms = 20_000;
 
@@ -13,7 +12,7 @@ export class Offhook {
   /** Starts `binary serve` with `flags` beside the ports and waits until /readyz answers 200. */
   static async start(binary, { flags = ['--dev'], addresses = ['127.0.0.1'], log }) {
     const server = new Offhook();
-    server.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'offhook-test-'));
+    server.directory = scratchDirectory();
     server.port = await freePort();
     server.http_port = await freePort();
     server.origin = `http://127.0.0.1:${server.http_port}`;

@@ -1,17 +1,28 @@
-// Child processes of a test: each has a log of its own, and none outlives the test, however it ends.
+// Child processes of a test, each with a log of its own, and its directories: none outlives the test, however it ends.
 
 import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 
 const live = new Set();
+const scratch = new Set();
 
 process.on('exit', () => {
   for (const child of live) child.process.kill('SIGKILL');
+  for (const directory of scratch) fs.rmSync(directory, { recursive: true, force: true });
 });
 for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
   process.on(signal, () => process.exit(status));
+}
+
+/** A new directory that goes when the test ends. */
+export function scratchDirectory() {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'offhook-test-'));
+  scratch.add(directory);
+  return directory;
 }
 
 export class Child {

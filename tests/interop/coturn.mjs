@@ -4,13 +4,12 @@
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { Offhook } from '../e2e/offhook.mjs';
-import { Child, freePort, until } from '../e2e/processes.mjs';
+import { Child, freePort, scratchDirectory, until } from '../e2e/processes.mjs';
 import { againstCoturn, deniedPeers, nonsense, passes, refusals, silentPeers } from './checks.mjs';
 import { acceptanceOf, lossOf, runUclient, tool } from './uclient.mjs';
 
@@ -45,7 +44,7 @@ class Bench {
   constructor({ binary, only }) {
     this.binary = binary;
     this.only = only;
-    this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'offhook-interop-'));
+    this.directory = scratchDirectory();
   }
 
   log(name) {
@@ -133,7 +132,6 @@ class Bench {
       if (end.code !== 0) this.fail('offhook', 'ends well', `${JSON.stringify(end)}\n${server.child.tail()}`);
     }
     await Promise.all(this.children.map((child) => child.stop(2000)));
-    fs.rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
@@ -169,7 +167,7 @@ async function checkCoturnAcceptsUs(bench) {
 
 async function checkToolsAcceptUs(bench, server) {
   await bench.runAll(passes, (check) =>
-    bench.run('offhook', check, server.port, rest_secret, { shown: shown_secret, judge: (run) => lossOf(run, check.sends, check.tolerated) }),
+    bench.run('relayed by offhook', check, server.port, rest_secret, { shown: shown_secret, judge: (run) => lossOf(run, check.sends, check.tolerated) }),
   );
 }
 
@@ -241,7 +239,9 @@ and free ones in the test. offhook is started with
 
 and coturn with \`turnserver -n --use-auth-secret --static-auth-secret=SECRET --allow-loopback-peers --realm=coturn.test\`.
 The tool's \`-Z\` (both address families) is not among them: it asks with the attribute number of a draft (0x8032), not with
-ADDITIONAL-ADDRESS-FAMILY of RFC 8656 (0x8000). USERNAME and CREDENTIAL come from \`offhook credentials --user alice --secret SECRET --json\`.
+ADDITIONAL-ADDRESS-FAMILY of RFC 8656 (0x8000).
+
+USERNAME and CREDENTIAL come from \`offhook credentials --user alice --secret SECRET --json\`.
 `;
 
 async function main() {

@@ -44,6 +44,7 @@ relay::RelaySettings relay_settings(const Settings& settings) {
   relay.realm = settings.realm;
   relay.lifetime_default = settings.lifetime_default;
   relay.lifetime_limit = settings.lifetime_limit;
+  relay.rfc5766_channels = settings.rfc5766_channels;
   relay.allow_peers = settings.allow_peers;
   relay.deny_peers = settings.deny_peers;
   if (settings.dev) {

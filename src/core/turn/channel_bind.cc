@@ -22,7 +22,8 @@ Result<Binding, ErrorCode> parse_binding(const Request& request) {
   const stun::Attribute* peer_attribute = request.message.find(AttributeType::xor_peer_address);
   if (number_attribute == nullptr || peer_attribute == nullptr) return fail(ErrorCode::bad_request);
   const auto number = parse_channel_number(number_attribute->value);
-  if (!number || !valid_channel_number(*number)) return fail(ErrorCode::bad_request);
+  if (!number || !is_channel_number(*number)) return fail(ErrorCode::bad_request);
+  if (*number > request.shard.settings.channel_number_last) return fail(ErrorCode::bad_request);
   const auto named = stun::parse_xor_address(peer_attribute->value, request.message.transaction_id());
   if (!named) return fail(ErrorCode::bad_request);
   if (!request.allocation->relays_family(named->family()))

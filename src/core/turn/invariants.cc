@@ -14,7 +14,7 @@ std::string_view broken_rule_of_channels(const Allocation& allocation) {
   std::set<Address> peers;
   for (const Channel& channel : allocation.channels) {
     const Address peer_address = channel.peer.on_wire();
-    if (!valid_channel_number(channel.number)) return "a channel has a valid number";
+    if (!is_channel_number(channel.number)) return "a channel has a valid number";
     if (!numbers.insert(channel.number).second) return "a channel number is bound once";
     if (!peers.insert(peer_address).second) return "a peer address is bound once";
     if (!allocation.relays_family(peer_address.family())) return "a channel's family has an open relay";

@@ -21,6 +21,8 @@ struct Settings {
   std::chrono::seconds lifetime_limit{3600};
   std::chrono::seconds permission_lifetime{300};
   std::chrono::seconds channel_lifetime{600};
+  // RFC 8656 section 12 ends at 0x4FFF. Clients of RFC 5766 may choose up to 0x7FFF.
+  std::uint16_t channel_number_last = 0x4FFF;
   std::size_t permissions_limit = 128;  // an allocation; ICE peers name up to 100 candidates
   std::size_t channels_limit = 128;     // an allocation
   // Peers beyond the default deny list (peer_policy.h). `allow` wins over `deny`.

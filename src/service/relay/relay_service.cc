@@ -13,6 +13,7 @@
 #include "io/net/interfaces.h"
 #include "service/relay/self_check.h"
 #include "service/relay/shard.h"
+#include "wire/turn/channel_data.h"
 
 namespace offhook::relay {
 namespace {
@@ -43,6 +44,7 @@ turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip
   core.lifetime_limit = settings.lifetime_limit;
   core.permission_lifetime = settings.permission_lifetime;
   core.channel_lifetime = settings.channel_lifetime;
+  if (settings.rfc5766_channels) core.channel_number_last = turn::kChannelNumberLastRfc5766;
   core.allow_peers = settings.allow_peers;
   core.deny_peers = settings.deny_peers;
   core.own_addresses = own_addresses(settings, listen_ips);

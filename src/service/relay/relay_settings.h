@@ -34,6 +34,7 @@ struct RelaySettings {
   std::chrono::seconds lifetime_limit{3600};
   std::chrono::seconds permission_lifetime{300};
   std::chrono::seconds channel_lifetime{600};
+  bool rfc5766_channels = false;  // let clients bind channels up to 0x7FFF, as before RFC 8656
   // Peers beyond the default deny list of core/turn/peer_policy.h. `allow_peers` wins over `deny_peers`.
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;

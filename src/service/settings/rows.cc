@@ -158,6 +158,8 @@ constexpr SettingRow kRows[] = {
      apply_number<&Settings::user_quota, 0, 1000000000>},
     {"total_quota", "N", false, false, "live allocations in all; 0 is no limit (0)",
      apply_number<&Settings::total_quota, 0, 1000000000>},
+    {"rfc5766_channels", "", false, false, "let old clients bind channels above 0x4FFF (refused, as RFC 8656 asks)",
+     apply_switch<&Settings::rfc5766_channels>},
     {"allow_peer", "CIDR", true, false, "relay to this prefix although it is denied by default",
      apply_prefix<&Settings::allow_peers>},
     {"deny_peer", "CIDR", true, false, "never relay to this prefix", apply_prefix<&Settings::deny_peers>},

@@ -13,7 +13,7 @@
 
 namespace offhook::turn {
 
-// The number as sent, which valid_channel_number() of channel_data.h may refuse. Nothing if the length is not
+// The number as sent, which the server may refuse to bind. Nothing if the length is not
 // four.
 std::optional<std::uint16_t> parse_channel_number(Bytes value);
 void add_channel_number(stun::MessageBuilder& builder, std::uint16_t channel_number);

@@ -18,9 +18,12 @@ namespace offhook::turn {
 inline constexpr std::size_t kChannelDataHeaderBytes = 4;
 inline constexpr std::uint16_t kChannelNumberFirst = 0x4000;
 inline constexpr std::uint16_t kChannelNumberLast = 0x4FFF;
+// RFC 5766 let clients choose up to here; the first two bits still say ChannelData.
+inline constexpr std::uint16_t kChannelNumberLastRfc5766 = 0x7FFF;
 
-constexpr bool valid_channel_number(std::uint16_t number) {
-  return number >= kChannelNumberFirst && number <= kChannelNumberLast;
+// Can these be the first two bytes of ChannelData? Which numbers may be bound is the server's setting.
+constexpr bool is_channel_number(std::uint16_t number) {
+  return number >= kChannelNumberFirst && number <= kChannelNumberLastRfc5766;
 }
 
 struct ChannelData {
@@ -28,7 +31,7 @@ struct ChannelData {
   Bytes payload;  // borrows from the datagram
 };
 
-// Nothing if the bytes are no ChannelData, if the number is outside 0x4000-0x4FFF, or if the length says more
+// Nothing if the bytes are no ChannelData, if the number is outside 0x4000-0x7FFF, or if the length says more
 // than there is. Bytes after the payload are padding and are ignored (section 12.6).
 std::optional<ChannelData> parse_channel_data(Bytes datagram);
 

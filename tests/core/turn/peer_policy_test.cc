@@ -37,7 +37,7 @@ bool in_prefix(std::string_view prefix, const Ip& candidate) {
   if (base.family() != candidate.family()) return false;
   for (std::size_t bit = 0; bit < length; ++bit) {
     const unsigned shift = 7U - bit % 8;
-    const unsigned differing = unsigned{base.octets()[bit / 8]} ^ unsigned{candidate.octets()[bit / 8]};
+    const unsigned differing = unsigned{base.octets()[bit / 8]} ^ unsigned { candidate.octets()[bit / 8] };
     if (((differing >> shift) & 1U) != 0) return false;
   }
   return true;

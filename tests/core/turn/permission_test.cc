@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "core/turn/fixture.h"
+#include "wire/turn/channel_data.h"
 
 namespace offhook::turn::test {
 namespace {
@@ -186,6 +187,18 @@ TEST(ChannelBind, is_silent_while_its_permission_is_out) {
   EXPECT_EQ(world.server.broken_invariant(), "");
   world.permit(live.client, "8.8.8.8:5000");
   EXPECT_EQ(world.channel_data(live.client, 0x4000, "x").forward.via, Via::peer);
+}
+
+TEST(ChannelBind, takes_the_numbers_of_rfc_5766_where_the_operator_says_so) {
+  Settings settings;
+  settings.channel_number_last = kChannelNumberLastRfc5766;
+  Live live(settings);
+  World& world = live.world;
+  TestClient& client = live.client;
+  EXPECT_EQ(world.bind(client, 0x5000, "8.8.8.8:5000"), 0);
+  EXPECT_EQ(world.bind(client, 0x7FFF, "8.8.8.8:5001"), 0);
+  EXPECT_EQ(world.bind(client, 0x8000, "8.8.8.8:5002"), 400);
+  EXPECT_EQ(world.channel_data(client, 0x7FFF, "x").forward.via, Via::peer);
 }
 
 TEST(ChannelBind, refuses_bad_and_taken_numbers) {

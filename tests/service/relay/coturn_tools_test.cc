@@ -86,8 +86,15 @@ constexpr std::array kRuns = {
     ToolRun{"-s -t -l 1300"},
 };
 
+// Debian's tool is older than RFC 8656: it draws channel numbers up to 0x7FFF.
+RelaySettings settings_for_the_tool() {
+  RelaySettings settings = loopback_settings();
+  settings.rfc5766_channels = true;
+  return settings;
+}
+
 TEST(CoturnTools, LoseNoPacket) {
-  RunningRelay relay;
+  RunningRelay relay(settings_for_the_tool());
   const EchoPeer ipv4_peer(kLoopback4);
   const EchoPeer ipv6_peer(kLoopback6);
   struct Running {

@@ -27,7 +27,7 @@ TEST(ChannelData, OnlyNumbersOfTheRangeAreTaken) {
   for (unsigned number = 0; number <= 0xFFFF; ++number) {
     const Buffer bytes = {static_cast<std::uint8_t>(number >> 8U), static_cast<std::uint8_t>(number & 0xFFU),
                           0, 0};
-    ASSERT_EQ(parse_channel_data(bytes).has_value(), number >= 0x4000 && number <= 0x4FFF) << number;
+    ASSERT_EQ(parse_channel_data(bytes).has_value(), number >= 0x4000 && number <= 0x7FFF) << number;
   }
 }
 
