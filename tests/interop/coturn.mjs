@@ -78,7 +78,7 @@ class Bench {
   async startOffhook(name, flags) {
     const relays = ['--relay-address', '127.0.0.1', '--relay-address', '::1'];
     const server = await Offhook.start(this.binary, {
-      flags: ['--secret', secret, ...relays, ...flags],
+      flags: ['--secret', secret, '--rfc5766-channels', ...relays, ...flags],
       addresses: ['127.0.0.1', '::1'],
       log: this.log(name),
     });

@@ -262,7 +262,7 @@ Handled Calls::handle(Session& from, const signal::Hangup& message, const Step& 
     return {};
   }
   const EndReason told = message.reason == EndReason::hangup ? EndReason::canceled : message.reason;
-  end_call(call, {told, EndReason::canceled, from.key, told}, step);
+  end_call(call, {told, told, from.key, told}, step);
   return {};
 }
 

@@ -166,17 +166,20 @@ Sessions::Arrival Sessions::arrive(Session& session, signal::Numbered& numbered,
   }
   if (session.early.contains(numbered.seq)) return Arrival::repeated;
   if (session.early.size() >= settings_.max_early_messages) return Arrival::too_early;
-  session.early.emplace(numbered.seq, std::move(numbered.message));
+  if (session.early_bytes + numbered.bytes > settings_.max_early_bytes) return Arrival::too_early;
+  session.early_bytes += numbered.bytes;
+  session.early.emplace(numbered.seq, std::move(numbered));
   return Arrival::early;
 }
 
 std::optional<signal::NumberedMessage> Sessions::take_early(Session& session, Instant now) {
   if (session.early.empty() || session.early.begin()->first != session.processed + 1) return std::nullopt;
-  signal::NumberedMessage message = std::move(session.early.begin()->second);
+  signal::Numbered next = std::move(session.early.begin()->second);
   session.early.erase(session.early.begin());
+  session.early_bytes -= next.bytes;
   session.processed += 1;
   want_ack(session, now);
-  return message;
+  return std::move(next.message);
 }
 
 void Sessions::acknowledge_if_many(Session& session, const Step& step) {
@@ -229,6 +232,10 @@ std::optional<std::string> Sessions::broken_invariant() {
       bytes += weight(queued.body);
       if (queued.seq != ++seq) broken = "queue of " + session.id + " has a gap";
     }
+    std::size_t early_bytes = 0;
+    for (const auto& [number, early] : session.early) early_bytes += early.bytes;
+    if (early_bytes != session.early_bytes) broken = "early_bytes of " + session.id + " is wrong";
+    if (early_bytes > settings_.max_early_bytes) broken = "early of " + session.id + " is too large";
     if (bytes != session.queued_bytes) broken = "queued_bytes of " + session.id + " is wrong";
     if (bytes > settings_.max_queued_bytes) broken = "queue of " + session.id + " is too large";
     if (session.queue.size() > settings_.max_queued_messages)

@@ -37,8 +37,9 @@ struct Session {
   std::optional<ConnectionId> connection;
   Instant detached_at;  // while there is no connection
 
-  std::uint64_t processed = 0;  // the last number of the client that was processed
-  std::map<std::uint64_t, signal::NumberedMessage> early;
+  std::uint64_t processed = 0;                      // the last number of the client that was processed
+  std::map<std::uint64_t, signal::Numbered> early;  // by number
+  std::size_t early_bytes = 0;
   std::size_t unacknowledged = 0;  // messages since the last acknowledgement that went out
 
   std::uint64_t last_sent = 0;

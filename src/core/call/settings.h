@@ -28,8 +28,10 @@ struct Settings {
   std::size_t max_candidates = 100;  // a party and generation
 
   std::size_t max_queued_messages = 512;  // sent and not acknowledged, a session
-  std::size_t max_queued_bytes = 1024 * 1024;
-  std::size_t max_early_messages = 64;  // received ahead of a gap, a session
+  std::size_t max_queued_bytes = std::size_t{1024} * 1024;
+  // Received ahead of a gap, a session. A gap on one WebSocket is a fault of the client, so little is kept.
+  std::size_t max_early_messages = 64;
+  std::size_t max_early_bytes = std::size_t{512} * 1024;
 };
 
 }  // namespace offhook::call

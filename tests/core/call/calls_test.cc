@@ -232,7 +232,7 @@ TEST(Calls, HangupBeforeAccept) {
     exchange.send(alice, dial("1", "bob"));
     exchange.send(alice, hangup("1", reason));
     EXPECT_EQ(alice.inbox, Inbox{"ended " + told});
-    EXPECT_EQ(bob.inbox, (Inbox{"incoming alice", "ended canceled"}));
+    EXPECT_EQ(bob.inbox, (Inbox{"incoming alice", "ended " + told}));
   }
 }
 

@@ -107,6 +107,17 @@ TEST(Sessions, SixtyFourAheadAreKeptAndOneMoreEndsIt) {
   EXPECT_EQ(exchange.server.counts().sessions, 0U);
 }
 
+TEST(Sessions, TooManyBytesAheadEndIt) {
+  Exchange exchange;
+  Device& alice = exchange.add("alice");
+  const std::string sdp(60'000, 'o');
+  for (std::uint64_t seq = 2; seq < 10; ++seq) exchange.raw(alice, numbered(seq, offer("1", 0, sdp)));
+  EXPECT_TRUE(alice.connection);
+  exchange.check();
+  exchange.raw(alice, numbered(10, offer("1", 0, sdp)));
+  EXPECT_EQ(alice.closes, Inbox{"4400 bad_message: seq is too far ahead of a gap"});
+}
+
 TEST(Sessions, WhatIsNotAcknowledgedComesAgainAfterResume) {
   Exchange exchange;
   Device& alice = exchange.add("alice");

@@ -93,6 +93,7 @@ std::chrono::seconds Answer::lifetime() const {
 namespace {
 
 Settings with_own_addresses(Settings settings, const Ip& ipv4, const Ip& ipv6) {
+  if (settings.relay_ips.empty()) settings.relay_ips = {ipv4, ipv6};
   if (settings.own_addresses.empty()) settings.own_addresses = {ip("127.0.0.1"), ip("::1"), ipv4, ipv6};
   return settings;
 }

@@ -258,7 +258,9 @@ TEST(OwnRelay, loopback_is_no_peer_unless_relays_are_bound_there) {
   TestClient client = world.client();
   world.allocate(client);
   EXPECT_EQ(world.permit(client, "127.0.0.1:50000"), 403);
-  World local;
+  Settings settings;
+  settings.relay_ips = {ip("127.0.0.1")};
+  World local(settings);
   local.relay_ipv4 = ip("127.0.0.1");
   TestClient caller = local.client("127.0.0.1:40001");
   TestClient callee = local.client("127.0.0.1:40002");
@@ -266,6 +268,21 @@ TEST(OwnRelay, loopback_is_no_peer_unless_relays_are_bound_there) {
   const Address relayed = local.allocate(callee).address_in(AttributeType::xor_relayed_address);
   EXPECT_EQ(local.bind(caller, 0x4000, relayed.text()), 0);
   EXPECT_EQ(local.bind(caller, 0x4001, "127.0.0.1:8080"), 403);
+}
+
+TEST(OwnRelay, is_a_peer_wherever_any_shard_binds_relays) {
+  Settings settings;
+  settings.relay_ips = {ip("127.0.0.2"), ip("127.0.0.3")};
+  settings.own_addresses = settings.relay_ips;
+  World world(settings);
+  world.relay_ipv4 = ip("127.0.0.2");
+  TestClient client = world.client("127.0.0.1:40001");
+  world.allocate(client);
+  const Address elsewhere = address("127.0.0.3:50000");
+  EXPECT_EQ(world.permit(client, elsewhere.text()), 0);
+  EXPECT_EQ(world.bind(client, 0x4000, elsewhere.text()), 403) << "no relay lives there";
+  world.relays.live.insert(elsewhere);
+  EXPECT_EQ(world.bind(client, 0x4000, elsewhere.text()), 0);
 }
 
 TEST(OwnRelay, behind_nat_is_named_by_its_external_address) {
