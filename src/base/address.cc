@@ -57,7 +57,8 @@ Ip Ip::v6(std::array<std::uint8_t, 16> octets) {
 }
 
 std::optional<Ip> Ip::parse(std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton would stop there and be content
+  if (text.find('\0') != std::string_view::npos)
+    return std::nullopt;  // inet_pton would stop there and be content
   const std::string owned(text);
   std::array<std::uint8_t, 4> four{};
   if (inet_pton(AF_INET, owned.c_str(), four.data()) == 1) return v4(four);
@@ -132,11 +133,13 @@ std::size_t hash_value(const Ip& ip) {
   const Bytes octets = ip.octets();
   std::uint8_t raw[16] = {};
   std::memcpy(raw, octets.data(), octets.size());
-  return fold(load_u64(raw) ^ seed(), load_u64(raw + 8) ^ 0xD6E8FEB86659FD93ULL ^ static_cast<std::uint64_t>(ip.family()));
+  return fold(load_u64(raw) ^ seed(),
+              load_u64(raw + 8) ^ 0xD6E8FEB86659FD93ULL ^ static_cast<std::uint64_t>(ip.family()));
 }
 
 std::size_t hash_value(const Address& address) {
-  return fold(hash_value(address.ip) ^ (static_cast<std::uint64_t>(address.port) << 40U), 0xA0761D6478BD642FULL);
+  return fold(hash_value(address.ip) ^ (static_cast<std::uint64_t>(address.port) << 40U),
+              0xA0761D6478BD642FULL);
 }
 
 }  // namespace offhook

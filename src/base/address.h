@@ -1,6 +1,7 @@
 #pragma once
 // The one address type. An IPv4 address is four bytes and never hides inside an IPv6 one: sockets are
-// IPV6_V6ONLY, and IPv6 forms that embed an IPv4 address are refused by the peer gate (core/turn/peer_policy.h).
+// IPV6_V6ONLY, and IPv6 forms that embed an IPv4 address are refused by the peer gate
+// (core/turn/peer_policy.h).
 
 #include <array>
 #include <compare>

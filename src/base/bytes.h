@@ -27,9 +27,9 @@ inline bool equal(Bytes a, Bytes b) {
 }
 
 // Reads network-order integers and slices off the front of `bytes`.
-// Failure is sticky: the first read past the end makes ok() false, and from then on every read returns zeros or
-// an empty slice. So a parser reads straight through and checks ok() once, before it believes anything it read.
-// The reader borrows; the bytes must outlive it and the slices it returns.
+// Failure is sticky: the first read past the end makes ok() false, and from then on every read returns zeros
+// or an empty slice. So a parser reads straight through and checks ok() once, before it believes anything it
+// read. The reader borrows; the bytes must outlive it and the slices it returns.
 class Reader {
  public:
   explicit Reader(Bytes bytes) : rest_(bytes) {}

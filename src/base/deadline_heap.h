@@ -85,4 +85,3 @@ class DeadlineHeap {
 };
 
 }  // namespace offhook
-

@@ -1,5 +1,6 @@
 #pragma once
-// Types of time, and no clock: whoever owns a loop reads the clock (io/loop/clock.h) once a batch and passes `Now` down.
+// Types of time, and no clock: whoever owns a loop reads the clock (io/loop/clock.h) once a batch and passes
+// `Now` down.
 
 #include <chrono>
 #include <cstdint>

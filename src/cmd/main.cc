@@ -24,9 +24,11 @@ int main(int argument_count, char** arguments) {
 
   // CLI11 would only say that a subcommand is required.
   const std::string first = argument_count > 1 ? arguments[1] : "";
-  const bool is_command = !app.get_subcommands([&first](CLI::App* one) { return one->get_name() == first; }).empty();
+  const bool is_command =
+      !app.get_subcommands([&first](CLI::App* one) { return one->get_name() == first; }).empty();
   if (!first.empty() && first.front() != '-' && !is_command) {
-    std::fprintf(stderr, "offhook: there is no command '%s'; there are: serve, credentials, token\n", first.c_str());
+    std::fprintf(stderr, "offhook: there is no command '%s'; there are: serve, credentials, token\n",
+                 first.c_str());
     return kBadUsage;
   }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Base64 (RFC 4648 section 4, padded) and base64url (section 5, unpadded). Decoders are strict: no white space, no
-// foreign characters, no stray bits.
+// Base64 (RFC 4648 section 4, padded) and base64url (section 5, unpadded). Decoders are strict: no white
+// space, no foreign characters, no stray bits.
 
 #include <optional>
 #include <string>

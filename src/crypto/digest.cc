@@ -13,7 +13,8 @@ template <std::size_t Size>
 std::array<std::uint8_t, Size> digest(const EVP_MD* kind, Bytes input) {
   std::array<std::uint8_t, Size> out{};
   unsigned size = 0;
-  if (EVP_Digest(input.data(), input.size(), out.data(), &size, kind, nullptr) != 1 || size != Size) std::abort();
+  if (EVP_Digest(input.data(), input.size(), out.data(), &size, kind, nullptr) != 1 || size != Size)
+    std::abort();
   return out;
 }
 
@@ -23,7 +24,8 @@ std::array<std::uint8_t, Size> hmac(const EVP_MD* kind, Bytes key, Bytes input) 
   std::array<std::uint8_t, Size> out{};
   unsigned size = 0;
   const std::uint8_t* key_at = key.empty() ? kEmptyKey : key.data();
-  if (HMAC(kind, key_at, static_cast<int>(key.size()), input.data(), input.size(), out.data(), &size) == nullptr ||
+  if (HMAC(kind, key_at, static_cast<int>(key.size()), input.data(), input.size(), out.data(), &size) ==
+          nullptr ||
       size != Size) {
     std::abort();
   }

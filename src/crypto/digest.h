@@ -1,6 +1,6 @@
 #pragma once
-// Hashes and HMACs that STUN and the credentials need (RFC 8489 section 14.5 to 14.7, RFC 2104). The only user of
-// OpenSSL's digests. Failure of the library here is out of memory: it ends the process.
+// Hashes and HMACs that STUN and the credentials need (RFC 8489 section 14.5 to 14.7, RFC 2104). The only
+// user of OpenSSL's digests. Failure of the library here is out of memory: it ends the process.
 
 #include <array>
 #include <cstdint>

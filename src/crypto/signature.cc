@@ -35,7 +35,9 @@ using Params = std::unique_ptr<OSSL_PARAM, Freer<OSSL_PARAM_free>>;
 using Number = std::unique_ptr<BIGNUM, Freer<BN_free>>;
 using EcdsaSignature = std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG_free>>;
 
-Number number(Bytes octets) { return Number(BN_bin2bn(octets.data(), static_cast<int>(octets.size()), nullptr)); }
+Number number(Bytes octets) {
+  return Number(BN_bin2bn(octets.data(), static_cast<int>(octets.size()), nullptr));
+}
 
 EVP_PKEY* key_from_params(const char* kind, OSSL_PARAM_BLD* builder) {
   const Params params(OSSL_PARAM_BLD_to_param(builder));
@@ -69,17 +71,21 @@ std::optional<Buffer> der_from_raw_ecdsa(Bytes raw) {
 
 std::string_view name(SignatureAlgorithm algorithm) {
   switch (algorithm) {
-    case SignatureAlgorithm::hs256: return "HS256";
-    case SignatureAlgorithm::rs256: return "RS256";
-    case SignatureAlgorithm::es256: return "ES256";
-    case SignatureAlgorithm::eddsa: return "EdDSA";
+    case SignatureAlgorithm::hs256:
+      return "HS256";
+    case SignatureAlgorithm::rs256:
+      return "RS256";
+    case SignatureAlgorithm::es256:
+      return "ES256";
+    case SignatureAlgorithm::eddsa:
+      return "EdDSA";
   }
   return "";
 }
 
 std::optional<SignatureAlgorithm> signature_algorithm(std::string_view text) {
-  for (const auto algorithm : {SignatureAlgorithm::hs256, SignatureAlgorithm::rs256, SignatureAlgorithm::es256,
-                               SignatureAlgorithm::eddsa}) {
+  for (const auto algorithm : {SignatureAlgorithm::hs256, SignatureAlgorithm::rs256,
+                               SignatureAlgorithm::es256, SignatureAlgorithm::eddsa}) {
     if (name(algorithm) == text) return algorithm;
   }
   return std::nullopt;
@@ -96,7 +102,8 @@ Result<VerificationKey, KeyError> VerificationKey::from_pkey(void* raw) {
   auto* pkey = static_cast<EVP_PKEY*>(raw);
   if (pkey == nullptr) return fail(KeyError::unreadable);
   VerificationKey key;
-  key.pkey_ = std::shared_ptr<void>(pkey, [](void* object) { EVP_PKEY_free(static_cast<EVP_PKEY*>(object)); });
+  key.pkey_ =
+      std::shared_ptr<void>(pkey, [](void* object) { EVP_PKEY_free(static_cast<EVP_PKEY*>(object)); });
   char group[32] = {};
   switch (EVP_PKEY_get_base_id(pkey)) {
     case EVP_PKEY_RSA:
@@ -118,7 +125,8 @@ Result<VerificationKey, KeyError> VerificationKey::from_pkey(void* raw) {
 
 Result<VerificationKey, KeyError> VerificationKey::from_pem(std::string_view pem) {
   const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  if (EVP_PKEY* key = PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr); key != nullptr) return from_pkey(key);
+  if (EVP_PKEY* key = PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr); key != nullptr)
+    return from_pkey(key);
   const Bio again(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   const Certificate certificate(PEM_read_bio_X509(again.get(), nullptr, nullptr, nullptr));
   if (!certificate) return fail(KeyError::unreadable);
@@ -127,9 +135,10 @@ Result<VerificationKey, KeyError> VerificationKey::from_pem(std::string_view pem
 
 Result<VerificationKey, KeyError> VerificationKey::from_rsa(Bytes modulus, Bytes exponent) {
   // With an exponent of 1 anybody could sign; 3 is the least that anybody uses.
-  const bool exponent_is_one_or_zero = std::all_of(exponent.begin(), exponent.end() - (exponent.empty() ? 0 : 1),
-                                                   [](std::uint8_t byte) { return byte == 0; }) &&
-                                       (exponent.empty() || exponent.back() <= 1);
+  const bool exponent_is_one_or_zero =
+      std::all_of(exponent.begin(), exponent.end() - (exponent.empty() ? 0 : 1),
+                  [](std::uint8_t byte) { return byte == 0; }) &&
+      (exponent.empty() || exponent.back() <= 1);
   if (exponent_is_one_or_zero) return fail(KeyError::too_weak);
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
   const Number n = number(modulus);
@@ -148,7 +157,8 @@ Result<VerificationKey, KeyError> VerificationKey::from_p256(Bytes x, Bytes y) {
   point.insert(point.end(), y.begin(), y.end());
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
   if (OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) != 1 ||
-      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) != 1) {
+      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) !=
+          1) {
     return fail(KeyError::unreadable);
   }
   return from_pkey(key_from_params("EC", builder.get()));
@@ -171,8 +181,11 @@ bool VerificationKey::verify(Bytes message, Bytes signature) const {
   }
   const DigestContext context(EVP_MD_CTX_new());
   const EVP_MD* digest = algorithm_ == SignatureAlgorithm::eddsa ? nullptr : EVP_sha256();
-  return context && EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, static_cast<EVP_PKEY*>(pkey_.get())) == 1 &&
-         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
+  return context &&
+         EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, static_cast<EVP_PKEY*>(pkey_.get())) ==
+             1 &&
+         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                          message.size()) == 1;
 }
 
 }  // namespace offhook::crypto

@@ -1,6 +1,6 @@
 #pragma once
-// Signatures of tokens (RFC 7518): HS256, RS256, ES256, EdDSA (Ed25519). A key knows its one algorithm, so a token
-// can never choose how it is verified.
+// Signatures of tokens (RFC 7518): HS256, RS256, ES256, EdDSA (Ed25519). A key knows its one algorithm, so a
+// token can never choose how it is verified.
 
 #include <memory>
 #include <optional>
@@ -23,8 +23,8 @@ class VerificationKey {
  public:
   // At least 32 bytes for HS256 (RFC 7518 section 3.2), otherwise too_weak.
   static Result<VerificationKey, KeyError> symmetric(const Secret& secret);
-  // A PEM public key or certificate. The algorithm follows from the key: RSA (>= 2048 bits) RS256, P-256 ES256,
-  // Ed25519 EdDSA; any other is wrong_kind.
+  // A PEM public key or certificate. The algorithm follows from the key: RSA (>= 2048 bits) RS256, P-256
+  // ES256, Ed25519 EdDSA; any other is wrong_kind.
   static Result<VerificationKey, KeyError> from_pem(std::string_view pem);
   // The numbers of a JWK (RFC 7518 section 6): big-endian octets.
   static Result<VerificationKey, KeyError> from_rsa(Bytes modulus, Bytes exponent);

@@ -52,11 +52,13 @@ struct ForbiddenWord {
   const char* why;
 };
 const ForbiddenWord kForbidden[] = {
-    {"core/", R"((steady|system|high_resolution)_clock|gettimeofday|clock_gettime|\btime\()", "the core gets `now`"},
+    {"core/", R"((steady|system|high_resolution)_clock|gettimeofday|clock_gettime|\btime\()",
+     "the core gets `now`"},
     {"core/", R"(std::(mutex|shared_mutex|thread|jthread|atomic|condition_variable)|<(mutex|thread|atomic)>)",
      "a core belongs to one shard or thread"},
     {"core/", R"(spdlog|std::c(out|err|log)\b|\bprintf)", "the core reports by effects"},
-    {"core/", R"(<(sys|netinet|arpa|net)/|<(unistd|fcntl)\.h>|boost/|<openssl/)", "the core has no outside world"},
+    {"core/", R"(<(sys|netinet|arpa|net)/|<(unistd|fcntl)\.h>|boost/|<openssl/)",
+     "the core has no outside world"},
     {"core/", R"(std::random_device|std::mt19937|\brand\()", "randomness is injected"},
     {"core/", R"(\bshared_ptr\b)", "a core owns by value, slab or unique_ptr"},
     {"wire/", R"((steady|system|high_resolution)_clock|gettimeofday|clock_gettime)", "wire has no time"},

@@ -33,7 +33,9 @@ int print(const Result<std::string, std::string>& outcome) {
 int run(Options& options) {
   if (options.rotate) return print(service::rotate_secrets(options.request.state_dir));
   if (options.request.user.empty()) {
-    std::fputs("offhook: --user is missing: whose credential is it? For example: offhook credentials --user alice\n", stderr);
+    std::fputs(
+        "offhook: --user is missing: whose credential is it? For example: offhook credentials --user alice\n",
+        stderr);
     return kBadUsage;
   }
   for (const std::string& secret : options.secrets) options.request.shared_secrets.emplace_back(secret);
@@ -44,7 +46,8 @@ int run(Options& options) {
 }  // namespace
 
 void add_credentials_command(CLI::App& app, int& status) {
-  CLI::App* command = app.add_subcommand("credentials", "mint a time-limited TURN credential, or rotate the secret");
+  CLI::App* command =
+      app.add_subcommand("credentials", "mint a time-limited TURN credential, or rotate the secret");
   auto options = std::make_shared<Options>();
   const char* home = std::getenv("HOME");
   options->request.state_dir = settings::default_state_dir(geteuid() == 0, home == nullptr ? "" : home);
@@ -52,7 +55,8 @@ void add_credentials_command(CLI::App& app, int& status) {
   command->add_option("--ttl", options->ttl_s, "its life in seconds (3600)")->check(CLI::Range(1LL, 86400LL));
   command->add_option("--state-dir", options->request.state_dir, "where the server keeps its secrets")
       ->envname("OFFHOOK_STATE_DIR");
-  command->add_option("--secret", options->secrets, "use this shared secret instead")->envname("OFFHOOK_SECRET");
+  command->add_option("--secret", options->secrets, "use this shared secret instead")
+      ->envname("OFFHOOK_SECRET");
   command->add_option("--host", options->request.host, "host in the URIs (127.0.0.1)");
   command->add_option("--port", options->request.port, "port in the URIs (3478)");
   command->add_flag("--json", options->request.as_json, "print the answer of GET /api/turn/credentials");

@@ -27,13 +27,16 @@ Result<settings::Settings, std::string> collect(const Options& options) {
   if (!options.config_file.empty()) {
     if (auto read = settings::apply_file(builder, options.config_file); !read) return fail(read.error());
   }
-  if (auto applied = builder.apply_environment([](const char* name) -> const char* { return std::getenv(name); }); !applied) {
+  if (auto applied =
+          builder.apply_environment([](const char* name) -> const char* { return std::getenv(name); });
+      !applied) {
     return fail(applied.error().text());
   }
   for (const settings::SettingRow& row : settings::setting_rows()) {
     std::vector<std::string> given;
     if (const auto entry = options.values.find(row.key); entry != options.values.end()) given = entry->second;
-    if (const auto entry = options.switches.find(row.key); entry != options.switches.end() && entry->second) given = {"true"};
+    if (const auto entry = options.switches.find(row.key); entry != options.switches.end() && entry->second)
+      given = {"true"};
     if (given.empty()) continue;
     if (auto applied = builder.apply_flag(row, given); !applied) return fail(applied.error().text());
   }
@@ -60,7 +63,8 @@ int run(const Options& options) {
 void add_serve_command(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("serve", "run the server");
   auto options = std::make_shared<Options>();
-  command->add_option("--config", options->config_file, "read settings from this TOML file")->envname("OFFHOOK_CONFIG");
+  command->add_option("--config", options->config_file, "read settings from this TOML file")
+      ->envname("OFFHOOK_CONFIG");
   for (const settings::SettingRow& row : settings::setting_rows()) {
     const std::string help(row.help);
     if (row.placeholder.empty()) {

@@ -23,7 +23,7 @@ namespace {
 using settings::Settings;
 
 // Where two people who try the server out may be: this machine, and the networks of homes and offices.
-constexpr const char* kDevPeers[] = {"127.0.0.0/8",   "::1/128",        "10.0.0.0/8", "172.16.0.0/12",
+constexpr const char* kDevPeers[] = {"127.0.0.0/8",    "::1/128",        "10.0.0.0/8", "172.16.0.0/12",
                                      "192.168.0.0/16", "169.254.0.0/16", "fc00::/7",   "fe80::/10"};
 
 int refuse(const std::string& message) {
@@ -61,7 +61,8 @@ relay::RelaySettings relay_settings(const Settings& settings) {
                         : !relay.listen_addresses.empty() ? relay.listen_addresses
                                                           : relay::local_addresses();
     for (const Ip& ip : bound) {
-      if (ip.family() == external.external.family()) relay.external_addresses.emplace_back(ip, external.external);
+      if (ip.family() == external.external.family())
+        relay.external_addresses.emplace_back(ip, external.external);
     }
   }
   return relay;
@@ -74,12 +75,12 @@ service::CredentialsSettings credentials_settings(const Settings& settings) {
   credentials.static_users = settings.static_users;
   credentials.ttl = settings.credential_ttl;
   credentials.public_host = settings.public_host;
-  for (const auto& external : settings.external_addresses) credentials.external_addresses.push_back(external.external);
+  for (const auto& external : settings.external_addresses)
+    credentials.external_addresses.push_back(external.external);
   credentials.port = settings.port;
-  credentials.ipv4_loopback =
-      settings.listen_addresses.empty() ||
-      std::any_of(settings.listen_addresses.begin(), settings.listen_addresses.end(),
-                  [](const Ip& ip) { return ip.is_v4() && ip.is_loopback(); });
+  credentials.ipv4_loopback = settings.listen_addresses.empty() ||
+                              std::any_of(settings.listen_addresses.begin(), settings.listen_addresses.end(),
+                                          [](const Ip& ip) { return ip.is_v4() && ip.is_loopback(); });
   credentials.token_keys = {.key_file = settings.jwt_key_file,
                             .jwks_file = settings.jwks_file,
                             .issuer = settings.jwt_issuer,
@@ -90,13 +91,17 @@ service::CredentialsSettings credentials_settings(const Settings& settings) {
 }
 
 void greet(const Settings& settings, const relay::RelayService& relay) {
-  spdlog::info("offhook {} serves STUN and TURN over UDP and TCP on port {} ({} addresses), relay ports {}-{}",
-               OFFHOOK_VERSION, settings.port, relay.listening_addresses().size(), settings.relay_port_first,
-               settings.relay_port_last);
+  spdlog::info(
+      "offhook {} serves STUN and TURN over UDP and TCP on port {} ({} addresses), relay ports {}-{}",
+      OFFHOOK_VERSION, settings.port, relay.listening_addresses().size(), settings.relay_port_first,
+      settings.relay_port_last);
   if (settings.dev) {
-    spdlog::warn("--dev: anybody may sign in, and the relay reaches loopback and private networks; not for the internet");
+    spdlog::warn(
+        "--dev: anybody may sign in, and the relay reaches loopback and private networks; not for the "
+        "internet");
   }
-  const std::string host = settings.listen_addresses.empty() ? "localhost" : settings.listen_addresses.front().text();
+  const std::string host =
+      settings.listen_addresses.empty() ? "localhost" : settings.listen_addresses.front().text();
   const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
   spdlog::info("call page: http://{}:{}/", shown, settings.http_port);
 }
@@ -116,7 +121,8 @@ int serve(const Settings& settings) {
   service::ControlPlane control(settings.allowed_origins);
   service::SignalSettings signal_settings;
   signal_settings.call.ring_timeout = settings.ring_timeout;
-  service::SignalService signal(control.loop(), control.http(), signal_settings, (*credentials)->token_verifier(), random);
+  service::SignalService signal(control.loop(), control.http(), signal_settings,
+                                (*credentials)->token_verifier(), random);
   (*credentials)->add_routes(control.http());
   (*credentials)->watch(control.loop(), [&relay](auto fresh) { relay.set_credentials(std::move(fresh)); });
   service::add_web_routes(control.http(), [&probe] {

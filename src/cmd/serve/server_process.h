@@ -7,7 +7,8 @@
 
 namespace offhook::cmd {
 
-// Serves until SIGINT or SIGTERM. Returns the exit status; start-up errors are printed with what to do about them.
+// Serves until SIGINT or SIGTERM. Returns the exit status; start-up errors are printed with what to do about
+// them.
 int serve(const settings::Settings& settings);
 
 }  // namespace offhook::cmd

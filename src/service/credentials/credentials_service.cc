@@ -29,8 +29,8 @@ std::optional<Ip> external_of(const std::vector<Ip>& externals, Family family) {
 
 }  // namespace
 
-Result<std::unique_ptr<CredentialsService>, std::string> CredentialsService::create(CredentialsSettings settings,
-                                                                                    Random& random) {
+Result<std::unique_ptr<CredentialsService>, std::string> CredentialsService::create(
+    CredentialsSettings settings, Random& random) {
   auto token_secret = load_or_make_token_secret(settings.state_dir, random);
   if (!token_secret) return fail(token_secret.error());
   auto token_keys = load_token_keys(settings.token_keys, *token_secret);
@@ -60,7 +60,8 @@ Result<void, std::string> CredentialsService::load_shared_secrets() {
     if (!loaded) return fail(loaded.error());
     secrets = std::move(*loaded);
   }
-  turn_credentials_ = std::make_shared<credentials::TurnCredentials>(std::move(secrets), settings_.static_users);
+  turn_credentials_ =
+      std::make_shared<credentials::TurnCredentials>(std::move(secrets), settings_.static_users);
   return {};
 }
 
@@ -83,20 +84,23 @@ void CredentialsService::look_for_rotation() {
 }
 
 void CredentialsService::add_routes(io::HttpServer& server) {
-  server.route("GET", "/api/turn/credentials", [this](const io::HttpRequest& request) { return answer_credentials(request); });
+  server.route("GET", "/api/turn/credentials",
+               [this](const io::HttpRequest& request) { return answer_credentials(request); });
   if (!settings_.dev) return;
-  server.route("GET", "/api/dev/token", [this](const io::HttpRequest& request) { return answer_dev_token(request); });
+  server.route("GET", "/api/dev/token",
+               [this](const io::HttpRequest& request) { return answer_dev_token(request); });
 }
 
 io::HttpResponse CredentialsService::answer_credentials(const io::HttpRequest& request) const {
   const auto token = credentials::bearer_token(request.header("Authorization"));
-  if (!token) return io::error_response(401, "token_missing", "send the header Authorization: Bearer and the token");
+  if (!token)
+    return io::error_response(401, "token_missing", "send the header Authorization: Bearer and the token");
   const UnixTime now = io::ControlLoop::now().wall;
   const auto user = token_keys_.verifier.verify(*token, now);
   if (!user) return io::error_response(401, credentials::code(user.error()), credentials::text(user.error()));
   const auto external = external_of(settings_.external_addresses, request.local_address.family());
-  const std::string host = relay_host(settings_.public_host, external, request.header("Host"), request.local_address,
-                                      settings_.ipv4_loopback);
+  const std::string host = relay_host(settings_.public_host, external, request.header("Host"),
+                                      request.local_address, settings_.ipv4_loopback);
   const auto credential = turn_credentials_->mint(user->user, settings_.ttl, now);
   return json_response(ice_servers_json(credential, relay_uris(host, settings_.port)));
 }

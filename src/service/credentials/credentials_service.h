@@ -38,7 +38,8 @@ class CredentialsService {
   using TurnCredentials = std::shared_ptr<const credentials::TurnCredentials>;
 
   // Reads or makes secrets and keys. The error is a sentence for the operator.
-  static Result<std::unique_ptr<CredentialsService>, std::string> create(CredentialsSettings settings, Random& random);
+  static Result<std::unique_ptr<CredentialsService>, std::string> create(CredentialsSettings settings,
+                                                                         Random& random);
 
   TurnCredentials turn_credentials() const { return turn_credentials_; }
   const credentials::TokenVerifier& token_verifier() const { return token_keys_.verifier; }

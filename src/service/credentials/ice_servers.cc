@@ -36,17 +36,20 @@ std::string relay_host(std::string_view public_host, std::optional<Ip> external,
   const std::string_view host = host_of(host_header);
   if (Ip::parse(host)) return bracketed(host);
   if (host == "localhost" && ipv4_loopback) return "127.0.0.1";
-  // A proxy on this machine hides how the client came: then the name that the client used is the best we know.
+  // A proxy on this machine hides how the client came: then the name that the client used is the best we
+  // know.
   const bool behind_a_proxy = local_address.ip.is_loopback() && !host.empty() && host != "localhost";
   return behind_a_proxy ? std::string(host) : bracketed(local_address.ip.text());
 }
 
 std::vector<std::string> relay_uris(std::string_view host, std::uint16_t port) {
   const std::string authority = std::string(host) + ":" + std::to_string(port);
-  return {"stun:" + authority, "turn:" + authority + "?transport=udp", "turn:" + authority + "?transport=tcp"};
+  return {"stun:" + authority, "turn:" + authority + "?transport=udp",
+          "turn:" + authority + "?transport=tcp"};
 }
 
-std::string ice_servers_json(const credentials::TurnCredential& credential, const std::vector<std::string>& uris) {
+std::string ice_servers_json(const credentials::TurnCredential& credential,
+                             const std::vector<std::string>& uris) {
   json::Writer out;
   out.begin_object()
       .field("username", credential.username)

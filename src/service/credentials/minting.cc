@@ -13,7 +13,8 @@
 namespace offhook::service {
 
 Result<std::string, std::string> mint_turn_credential(const MintRequest& request) {
-  if (!credentials::valid_user(request.user)) return fail(std::string("--user must be 1 to 128 bytes without control characters"));
+  if (!credentials::valid_user(request.user))
+    return fail(std::string("--user must be 1 to 128 bytes without control characters"));
   std::vector<Secret> secrets = request.shared_secrets;
   if (secrets.empty()) {
     crypto::SecureRandom random;
@@ -30,7 +31,8 @@ Result<std::string, std::string> mint_turn_credential(const MintRequest& request
 }
 
 Result<std::string, std::string> mint_user_token(const MintRequest& request) {
-  if (!credentials::valid_user(request.user)) return fail(std::string("--user must be 1 to 128 bytes without control characters"));
+  if (!credentials::valid_user(request.user))
+    return fail(std::string("--user must be 1 to 128 bytes without control characters"));
   crypto::SecureRandom random;
   const auto secret = load_or_make_token_secret(request.state_dir, random);
   if (!secret) return fail(secret.error());
@@ -48,8 +50,9 @@ Result<std::string, std::string> mint_user_token(const MintRequest& request) {
 Result<std::string, std::string> rotate_secrets(const std::string& state_dir) {
   crypto::SecureRandom random;
   if (auto rotated = rotate_turn_secrets(state_dir, random); !rotated) return fail(rotated.error());
-  return fmt::format("New shared secret in {}. Credentials of the one before stay valid; of older ones no more.\n",
-                     turn_secrets_path(state_dir));
+  return fmt::format(
+      "New shared secret in {}. Credentials of the one before stay valid; of older ones no more.\n",
+      turn_secrets_path(state_dir));
 }
 
 }  // namespace offhook::service

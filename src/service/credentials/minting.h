@@ -1,6 +1,6 @@
 #pragma once
-// What the commands `offhook credentials` and `offhook token` do, without a running server: the same secrets, by way of
-// the state directory.
+// What the commands `offhook credentials` and `offhook token` do, without a running server: the same secrets,
+// by way of the state directory.
 
 #include <chrono>
 #include <string>

@@ -39,7 +39,8 @@ Result<void, std::string> write_secrets(const std::string& path, const std::vect
 
 Result<std::vector<Secret>, std::string> load_or_make(const std::string& path, Random& random) {
   if (!io::file_exists(path)) {
-    if (auto written = write_secrets(path, {Secret(new_secret(random))}); !written) return fail(written.error());
+    if (auto written = write_secrets(path, {Secret(new_secret(random))}); !written)
+      return fail(written.error());
   }
   return read_secrets(path);
 }
@@ -48,7 +49,8 @@ Result<std::vector<Secret>, std::string> load_or_make(const std::string& path, R
 
 std::string turn_secrets_path(const std::string& state_dir) { return state_dir + "/turn-secrets"; }
 
-Result<std::vector<Secret>, std::string> load_or_make_turn_secrets(const std::string& state_dir, Random& random) {
+Result<std::vector<Secret>, std::string> load_or_make_turn_secrets(const std::string& state_dir,
+                                                                   Random& random) {
   return load_or_make(turn_secrets_path(state_dir), random);
 }
 

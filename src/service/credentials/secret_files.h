@@ -19,7 +19,8 @@ inline constexpr std::size_t kSharedSecretsKept = 2;
 std::string turn_secrets_path(const std::string& state_dir);
 
 // Reads the file, or makes it with one new secret. The error is a sentence for the operator.
-Result<std::vector<Secret>, std::string> load_or_make_turn_secrets(const std::string& state_dir, Random& random);
+Result<std::vector<Secret>, std::string> load_or_make_turn_secrets(const std::string& state_dir,
+                                                                   Random& random);
 // Puts a new secret first and keeps kSharedSecretsKept.
 Result<void, std::string> rotate_turn_secrets(const std::string& state_dir, Random& random);
 Result<Secret, std::string> load_or_make_token_secret(const std::string& state_dir, Random& random);

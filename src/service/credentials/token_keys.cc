@@ -16,7 +16,8 @@ std::string explain(const std::string& path, KeyError error) {
     case KeyError::wrong_kind:
       return path + " holds a key of another kind; use RSA (RS256), EC P-256 (ES256) or Ed25519 (EdDSA)";
     case KeyError::too_weak:
-      return path + " holds a key that is too weak; RSA needs 2048 bits, a secret 32 bytes (openssl rand -hex 32)";
+      return path +
+             " holds a key that is too weak; RSA needs 2048 bits, a secret 32 bytes (openssl rand -hex 32)";
   }
   return path;
 }

@@ -13,7 +13,8 @@ template <typename Number>
 std::optional<Number> parse_number(std::string_view text, Number least, Number most) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) return std::nullopt;
+  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+    return std::nullopt;
   return value;
 }
 
@@ -52,7 +53,8 @@ Applied apply_text(Settings& settings, std::string_view text) {
 template <auto Member>
 Applied apply_ip(Settings& settings, std::string_view text) {
   const auto ip = Ip::parse(text);
-  if (!ip || ip->is_unspecified()) return fail(std::string("an address of this machine such as 192.0.2.1 or 2001:db8::1"));
+  if (!ip || ip->is_unspecified())
+    return fail(std::string("an address of this machine such as 192.0.2.1 or 2001:db8::1"));
   (settings.*Member).push_back(*ip);
   return {};
 }
@@ -70,9 +72,11 @@ Applied apply_external(Settings& settings, std::string_view text) {
   const auto external = Ip::parse(text.substr(0, slash));
   std::optional<Ip> bound;
   if (slash != std::string_view::npos) bound = Ip::parse(text.substr(slash + 1));
-  const bool pair_is_good = slash == std::string_view::npos || (bound && external && bound->family() == external->family());
+  const bool pair_is_good =
+      slash == std::string_view::npos || (bound && external && bound->family() == external->family());
   if (!external || !pair_is_good) {
-    return fail(std::string("the public address, such as 203.0.113.7, or PUBLIC/PRIVATE such as 203.0.113.7/10.0.0.5"));
+    return fail(std::string(
+        "the public address, such as 203.0.113.7, or PUBLIC/PRIVATE such as 203.0.113.7/10.0.0.5"));
   }
   settings.external_addresses.push_back({*external, bound});
   return {};
@@ -81,9 +85,11 @@ Applied apply_external(Settings& settings, std::string_view text) {
 Applied apply_relay_ports(Settings& settings, std::string_view text) {
   const std::size_t dash = text.find('-');
   const auto first = parse_number<std::uint16_t>(text.substr(0, dash), 1024, 65535);
-  const auto last = dash == std::string_view::npos ? std::nullopt
-                                                   : parse_number<std::uint16_t>(text.substr(dash + 1), 1024, 65535);
-  if (!first || !last || *first > *last) return fail(std::string("LO-HI, both from 1024 to 65535, such as 49152-65535"));
+  const auto last = dash == std::string_view::npos
+                        ? std::nullopt
+                        : parse_number<std::uint16_t>(text.substr(dash + 1), 1024, 65535);
+  if (!first || !last || *first > *last)
+    return fail(std::string("LO-HI, both from 1024 to 65535, such as 49152-65535"));
   settings.relay_port_first = *first;
   settings.relay_port_last = *last;
   return {};
@@ -91,15 +97,18 @@ Applied apply_relay_ports(Settings& settings, std::string_view text) {
 
 Applied apply_secret(Settings& settings, std::string_view text) {
   constexpr std::size_t kSecretBytesLeast = 16;
-  if (text.size() < kSecretBytesLeast) return fail(std::string("at least 16 characters; make one with: openssl rand -hex 32"));
+  if (text.size() < kSecretBytesLeast)
+    return fail(std::string("at least 16 characters; make one with: openssl rand -hex 32"));
   settings.shared_secrets.emplace_back(std::string(text));
   return {};
 }
 
 Applied apply_user(Settings& settings, std::string_view text) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return fail(std::string("NAME:PASSWORD"));
-  settings.static_users.insert_or_assign(std::string(text.substr(0, colon)), Secret(std::string(text.substr(colon + 1))));
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size())
+    return fail(std::string("NAME:PASSWORD"));
+  settings.static_users.insert_or_assign(std::string(text.substr(0, colon)),
+                                         Secret(std::string(text.substr(colon + 1))));
   return {};
 }
 
@@ -114,7 +123,8 @@ Applied apply_realm(Settings& settings, std::string_view text) {
 
 Applied apply_origin(Settings& settings, std::string_view text) {
   const bool good = text == "*" || text.starts_with("https://") || text.starts_with("http://");
-  if (!good || text.ends_with('/')) return fail(std::string("an origin such as https://app.example.org (no path, no last slash), or *"));
+  if (!good || text.ends_with('/'))
+    return fail(std::string("an origin such as https://app.example.org (no path, no last slash), or *"));
   settings.allowed_origins.emplace_back(text);
   return {};
 }
@@ -129,48 +139,57 @@ constexpr SettingRow kRows[] = {
     {"dev", "", false, false,
      "for trying out: tokens for anybody at /api/dev/token, and peers on loopback and private networks",
      apply_switch<&Settings::dev>},
-    {"state_dir", "DIR", false, false, "where the generated secrets live (/var/lib/offhook, or ~/.local/state/offhook)",
+    {"state_dir", "DIR", false, false,
+     "where the generated secrets live (/var/lib/offhook, or ~/.local/state/offhook)",
      apply_text<&Settings::state_dir>},
     {"listen_address", "A", true, false, "listen here alone (every address of this machine)",
      apply_ip<&Settings::listen_addresses>},
-    {"port", "N", false, false, "STUN and TURN over UDP and TCP (3478)", apply_number<&Settings::port, 1, 65535>},
+    {"port", "N", false, false, "STUN and TURN over UDP and TCP (3478)",
+     apply_number<&Settings::port, 1, 65535>},
     {"http_port", "N", false, false, "the page, the API and the WebSocket (8080)",
      apply_number<&Settings::http_port, 1, 65535>},
-    {"public_host", "HOST", false, false, "name or address that TURN URIs carry (the one that the client reached)",
+    {"public_host", "HOST", false, false,
+     "name or address that TURN URIs carry (the one that the client reached)",
      apply_text<&Settings::public_host>},
     {"relay_address", "A", true, false, "open relay ports here (the address that the client reached)",
      apply_ip<&Settings::relay_addresses>},
-    {"external_address", "A", true, false, "public address behind a 1:1 NAT, or PUBLIC/PRIVATE for one of several",
-     apply_external},
+    {"external_address", "A", true, false,
+     "public address behind a 1:1 NAT, or PUBLIC/PRIVATE for one of several", apply_external},
     {"relay_ports", "LO-HI", false, false, "range of the relay ports (49152-65535)", apply_relay_ports},
-    {"shards", "N", false, false, "relay threads; 0 is one a core (0)", apply_number<&Settings::shards, 0, 256>},
-    {"secret", "S", true, true, "shared secret for TURN credentials; the first mints, all are accepted (generated)",
-     apply_secret},
+    {"shards", "N", false, false, "relay threads; 0 is one a core (0)",
+     apply_number<&Settings::shards, 0, 256>},
+    {"secret", "S", true, true,
+     "shared secret for TURN credentials; the first mints, all are accepted (generated)", apply_secret},
     {"user", "NAME:PASSWORD", true, true, "a static TURN user beside the time-limited ones", apply_user},
     {"realm", "R", false, false, "TURN realm (offhook)", apply_realm},
     {"credential_ttl", "S", false, false, "life of a minted TURN credential in seconds (3600)",
      apply_seconds<&Settings::credential_ttl>},
     {"lifetime_default", "S", false, false, "life of an allocation that asks for none, in seconds (600)",
      apply_seconds<&Settings::lifetime_default>},
-    {"lifetime_limit", "S", false, false, "longest life of an allocation between refreshes, in seconds (3600)",
+    {"lifetime_limit", "S", false, false,
+     "longest life of an allocation between refreshes, in seconds (3600)",
      apply_seconds<&Settings::lifetime_limit>},
     {"user_quota", "N", false, false, "live allocations a user; 0 is no limit (0)",
      apply_number<&Settings::user_quota, 0, 1000000000>},
     {"total_quota", "N", false, false, "live allocations in all; 0 is no limit (0)",
      apply_number<&Settings::total_quota, 0, 1000000000>},
-    {"rfc5766_channels", "", false, false, "let old clients bind channels above 0x4FFF (refused, as RFC 8656 asks)",
+    {"rfc5766_channels", "", false, false,
+     "let old clients bind channels above 0x4FFF (refused, as RFC 8656 asks)",
      apply_switch<&Settings::rfc5766_channels>},
     {"allow_peer", "CIDR", true, false, "relay to this prefix although it is denied by default",
      apply_prefix<&Settings::allow_peers>},
     {"deny_peer", "CIDR", true, false, "never relay to this prefix", apply_prefix<&Settings::deny_peers>},
-    {"jwt_key", "FILE", false, false, "key of the app's tokens: PEM public key (RS256, ES256, EdDSA) or a secret (HS256)",
+    {"jwt_key", "FILE", false, false,
+     "key of the app's tokens: PEM public key (RS256, ES256, EdDSA) or a secret (HS256)",
      apply_text<&Settings::jwt_key_file>},
-    {"jwks", "FILE", false, false, "keys of the app's tokens as a JWKS document", apply_text<&Settings::jwks_file>},
+    {"jwks", "FILE", false, false, "keys of the app's tokens as a JWKS document",
+     apply_text<&Settings::jwks_file>},
     {"jwt_issuer", "ISS", false, false, "tokens must carry this iss", apply_text<&Settings::jwt_issuer>},
     {"jwt_audience", "AUD", false, false, "tokens must carry this aud", apply_text<&Settings::jwt_audience>},
     {"ring_timeout", "S", false, false, "a call that nobody answers ends after so many seconds (45)",
      apply_seconds<&Settings::ring_timeout>},
-    {"allowed_origin", "ORIGIN", true, false, "pages from here may open the WebSocket (the server's own page)", apply_origin},
+    {"allowed_origin", "ORIGIN", true, false,
+     "pages from here may open the WebSocket (the server's own page)", apply_origin},
     {"log_format", "text|json", false, false, "form of the log lines (text)", apply_log_format},
 };
 

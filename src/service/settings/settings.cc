@@ -1,7 +1,8 @@
 #include "service/settings/settings.h"
 
-// toml++ 3.3 asserts in parse_key() what a file like "[\n{" violates; the branch behind the assertion reports a proper
-// error. So its assertions are off here, and NDEBUG with them: it would turn them into assumptions for the optimiser.
+// toml++ 3.3 asserts in parse_key() what a file like "[\n{" violates; the branch behind the assertion reports
+// a proper error. So its assertions are off here, and NDEBUG with them: it would turn them into assumptions
+// for the optimiser.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_assert(true)
 #define TOML_EXCEPTIONS 0
@@ -108,11 +109,13 @@ std::string flag_name(const SettingRow& row) {
 
 std::string environment_name(const SettingRow& row) {
   std::string name = "OFFHOOK_";
-  for (const char letter : row.key) name.push_back(letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter);
+  for (const char letter : row.key)
+    name.push_back(letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter);
   return name;
 }
 
-Result<void, SettingError> SettingsBuilder::apply(const SettingRow& row, std::span<const std::string> values, std::string key) {
+Result<void, SettingError> SettingsBuilder::apply(const SettingRow& row, std::span<const std::string> values,
+                                                  std::string key) {
   if (row.repeatable) clear_list(settings_, row.key);
   if (!row.repeatable && values.size() != 1) return fail(SettingError{std::move(key), "", "one value"});
   for (const std::string& value : values) {
@@ -126,7 +129,8 @@ Result<void, SettingError> SettingsBuilder::apply(const SettingRow& row, std::sp
 Result<void, SettingError> SettingsBuilder::apply_toml(std::string_view text, std::string_view file_name) {
   const auto plain = plain_toml(text);
   if (!plain) {
-    return fail(SettingError{std::string(file_name) + " line " + std::to_string(plain.error().line), "", plain.error().what});
+    return fail(SettingError{std::string(file_name) + " line " + std::to_string(plain.error().line), "",
+                             plain.error().what});
   }
   const toml::parse_result parsed = toml::parse(*plain, file_name);
   if (!parsed) {
@@ -139,11 +143,14 @@ Result<void, SettingError> SettingsBuilder::apply_toml(std::string_view text, st
     const std::string where = std::string(file_name) + ": " + key;
     const SettingRow* row = find_row(key);
     if (row == nullptr) {
-      return fail(SettingError{where, "", "there is no such setting; did you mean " + nearest_key(key) + "?"});
+      return fail(
+          SettingError{where, "", "there is no such setting; did you mean " + nearest_key(key) + "?"});
     }
     const auto values = values_of(node, row->repeatable);
     if (!values) {
-      return fail(SettingError{where, "", row->repeatable ? "it must be a text or a list of texts" : "it must be a text, a number, true or false"});
+      return fail(SettingError{where, "",
+                               row->repeatable ? "it must be a text or a list of texts"
+                                               : "it must be a text, a number, true or false"});
     }
     if (auto applied = apply(*row, *values, where); !applied) return applied;
   }
@@ -161,21 +168,25 @@ Result<void, SettingError> SettingsBuilder::apply_environment(const char* (*read
   return {};
 }
 
-Result<void, SettingError> SettingsBuilder::apply_flag(const SettingRow& row, std::span<const std::string> values) {
+Result<void, SettingError> SettingsBuilder::apply_flag(const SettingRow& row,
+                                                       std::span<const std::string> values) {
   return apply(row, values, flag_name(row));
 }
 
 Result<Settings, SettingError> SettingsBuilder::finish() const {
   if (settings_.lifetime_default > settings_.lifetime_limit) {
-    return fail(SettingError{"lifetime_default", std::to_string(settings_.lifetime_default.count()),
-                             "it must not be above lifetime_limit (" + std::to_string(settings_.lifetime_limit.count()) + ")"});
+    return fail(SettingError{
+        "lifetime_default", std::to_string(settings_.lifetime_default.count()),
+        "it must not be above lifetime_limit (" + std::to_string(settings_.lifetime_limit.count()) + ")"});
   }
   if (settings_.port == settings_.http_port) {
-    return fail(SettingError{"http_port", std::to_string(settings_.http_port), "it must differ from port (TURN over TCP listens there)"});
+    return fail(SettingError{"http_port", std::to_string(settings_.http_port),
+                             "it must differ from port (TURN over TCP listens there)"});
   }
   constexpr int kRelayPortsLeast = 2;  // EVEN-PORT needs a pair
   if (settings_.relay_port_last - settings_.relay_port_first + 1 < kRelayPortsLeast) {
-    return fail(SettingError{"relay_ports", std::to_string(settings_.relay_port_first), "the range must hold at least 2 ports"});
+    return fail(SettingError{"relay_ports", std::to_string(settings_.relay_port_first),
+                             "the range must hold at least 2 ports"});
   }
   return settings_;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Everything an operator can set, from a TOML file, the environment and flags (flags win over the environment, the
-// environment over the file). One table (setting_rows) holds names, defaults, limits and help of them all.
+// Everything an operator can set, from a TOML file, the environment and flags (flags win over the
+// environment, the environment over the file). One table (setting_rows) holds names, defaults, limits and
+// help of them all.
 
 #include <chrono>
 #include <cstdint>
@@ -27,7 +28,7 @@ struct ExternalAddress {
 
 struct Settings {
   bool dev = false;
-  std::string state_dir;  // empty: see default_state_dir()
+  std::string state_dir;             // empty: see default_state_dir()
   std::vector<Ip> listen_addresses;  // empty: every address of this machine
   std::uint16_t port = 3478;
   std::uint16_t http_port = 8080;
@@ -68,8 +69,8 @@ struct SettingRow {
   std::string_view key;          // "relay_ports": the TOML key; flag and environment name follow from it
   std::string_view placeholder;  // "LO-HI"; empty for a switch
   bool repeatable = false;
-  bool secret = false;           // its value is never printed
-  std::string_view help;         // one line, with the default
+  bool secret = false;    // its value is never printed
+  std::string_view help;  // one line, with the default
   // Applies one value; on failure says what is allowed.
   Result<void, std::string> (*apply)(Settings&, std::string_view value) = nullptr;
 };
@@ -89,7 +90,8 @@ class SettingsBuilder {
   Result<Settings, SettingError> finish() const;
 
  private:
-  Result<void, SettingError> apply(const SettingRow& row, std::span<const std::string> values, std::string key);
+  Result<void, SettingError> apply(const SettingRow& row, std::span<const std::string> values,
+                                   std::string key);
   Settings settings_;
 };
 

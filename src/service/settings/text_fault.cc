@@ -3,7 +3,9 @@
 namespace offhook::settings {
 namespace {
 
-constexpr TextFault unfinished(std::size_t line) { return {line, "a text must end on the line on which it begins"}; }
+constexpr TextFault unfinished(std::size_t line) {
+  return {line, "a text must end on the line on which it begins"};
+}
 constexpr TextFault beyond_ascii(std::size_t line) {
   return {line, "letters beyond ASCII are written as escapes between double quotes, such as \"caf\\u00e9\""};
 }

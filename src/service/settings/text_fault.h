@@ -1,7 +1,8 @@
 #pragma once
-// A configuration file as the TOML parser gets it. toml++ 3.3 runs into undefined behaviour on most letters beyond ASCII
-// (its table of white space has no answer for them), so none reach it: in comments they are blanked, in texts they
-// are written as escapes ("\u00e9"). Texts over several lines would blur where a text ends; no setting needs one.
+// A configuration file as the TOML parser gets it. toml++ 3.3 runs into undefined behaviour on most letters
+// beyond ASCII (its table of white space has no answer for them), so none reach it: in comments they are
+// blanked, in texts they are written as escapes ("\u00e9"). Texts over several lines would blur where a text
+// ends; no setting needs one.
 
 #include <cstddef>
 #include <string>

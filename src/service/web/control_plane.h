@@ -19,9 +19,11 @@ class ControlPlane {
   io::ControlLoop& loop() { return loop_; }
   io::HttpServer& http() { return http_; }
 
-  // Binds `port` on these addresses; on every one of this machine if there are none. The error says what to do.
+  // Binds `port` on these addresses; on every one of this machine if there are none. The error says what to
+  // do.
   Result<void, std::string> listen(const std::vector<Ip>& addresses, std::uint16_t port);
-  // Runs until SIGINT or SIGTERM, then calls `on_stop` on the loop, and returns once sockets had time to close.
+  // Runs until SIGINT or SIGTERM, then calls `on_stop` on the loop, and returns once sockets had time to
+  // close.
   void run(const std::function<void()>& on_stop);
 
  private:

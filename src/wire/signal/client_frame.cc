@@ -210,7 +210,7 @@ Result<ClientFrame, ParseError> parse_client_frame(std::string_view text) {
   } else {
     const auto seq = static_cast<std::uint64_t>(fields.integer("seq", 1, kMaxSeq));
     if (!fields.ok()) return fail(bad_message(fields.problem().text()));
-    frame.content = Numbered{seq, read_numbered(type, document->root())};
+    frame.content = Numbered{seq, read_numbered(type, document->root()), text.size()};
   }
   return frame;
 }

@@ -85,6 +85,7 @@ using NumberedMessage =
 struct Numbered {
   std::uint64_t seq = 0;  // from 1
   NumberedMessage message;
+  std::size_t bytes = 0;  // of the frame that it came in
 };
 
 struct ClientFrame {

@@ -14,8 +14,8 @@ inline constexpr int kVersion = 1;
 
 // Limits of what a client may send, in bytes. A frame of 64 KiB has room for a description of 60 KiB; a
 // browser's is about 6 KiB, and a candidate line about 200 bytes.
-inline constexpr std::size_t kMaxFrame = 64 * 1024;
-inline constexpr std::size_t kMaxSdp = 60 * 1024;
+inline constexpr std::size_t kMaxFrame = std::size_t{64} * 1024;
+inline constexpr std::size_t kMaxSdp = std::size_t{60} * 1024;
 inline constexpr std::size_t kMaxCandidate = 2048;
 inline constexpr std::size_t kMaxMid = 64;     // RFC 8843 names them "0", "audio", ...
 inline constexpr std::size_t kMaxUfrag = 256;  // RFC 8839 section 5.4

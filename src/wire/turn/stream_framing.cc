@@ -25,7 +25,8 @@ enum class Verdict { whole_prefix, more, not_turn };
 Verdict judge(Bytes pending, FrameSize& size) {
   if (pending.empty()) return Verdict::more;
   const bool is_stun = stun::looks_like_stun(pending);
-  if (!is_stun && (pending[0] < (kChannelNumberFirst >> 8U) || pending[0] > (kChannelNumberLastRfc5766 >> 8U))) {
+  if (!is_stun &&
+      (pending[0] < (kChannelNumberFirst >> 8U) || pending[0] > (kChannelNumberLastRfc5766 >> 8U))) {
     return Verdict::not_turn;
   }
   if (pending.size() < kPrefixBytes) return Verdict::more;

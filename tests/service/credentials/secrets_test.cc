@@ -87,7 +87,8 @@ TEST_F(Secrets, CommandsMintWhatTheServiceAccepts) {
   request.state_dir = folder_;
   const auto token = mint_user_token(request);
   ASSERT_TRUE(token) << token.error();
-  const auto verified = (*service)->token_verifier().verify(token->substr(0, token->size() - 1), io::read_now().wall);
+  const auto verified =
+      (*service)->token_verifier().verify(token->substr(0, token->size() - 1), io::read_now().wall);
   ASSERT_TRUE(verified) << credentials::text(verified.error());
   EXPECT_EQ(verified->user, "alice");
   request.user = "line\nbreak";
@@ -102,8 +103,10 @@ TEST_F(Secrets, BadKeyFilesSayWhatIsWrongAndWhatToDo) {
   } kCases[] = {
       {{.key_file = folder_ + "/nothing"}, "check the path"},
       {{.key_file = write("short", "tooshort\n")}, "a secret 32 bytes"},
-      {{.key_file = write("private", "-----BEGIN PRIVATE KEY-----\n")}, "holds a private key; give the public one"},
-      {{.key_file = write("broken", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")}, "no key that can be read"},
+      {{.key_file = write("private", "-----BEGIN PRIVATE KEY-----\n")},
+       "holds a private key; give the public one"},
+      {{.key_file = write("broken", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")},
+       "no key that can be read"},
       {{.jwks_file = write("jwks", "{\"keys\":[]}")}, folder_.c_str()},
   };
   for (const auto& one : kCases) {
@@ -125,7 +128,8 @@ TEST_F(Secrets, WithAnAppKeyTheOwnTokensAreRefusedOutsideDev) {
   const UnixTime now = io::read_now().wall;
   EXPECT_FALSE((*strict)->token_verifier().verify(own.substr(0, own.size() - 1), now));
   EXPECT_TRUE((*dev)->token_verifier().verify(own.substr(0, own.size() - 1), now));
-  const std::string apps = credentials::mint_token(Secret("0123456789abcdef0123456789abcdef"), "bob", std::chrono::seconds(60), now);
+  const std::string apps = credentials::mint_token(Secret("0123456789abcdef0123456789abcdef"), "bob",
+                                                   std::chrono::seconds(60), now);
   EXPECT_TRUE((*strict)->token_verifier().verify(apps, now));
 }
 

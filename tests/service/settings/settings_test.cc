@@ -50,7 +50,8 @@ TEST(Settings, ReadsEveryKindFromToml) {
 
 TEST(Settings, FlagsWinOverEnvironmentWinsOverFile) {
   SettingsBuilder builder;
-  ASSERT_TRUE(builder.apply_toml("port = 1\nhttp_port = 2\nrealm = \"file\"\nlisten_address = \"127.0.0.1\"", "f"));
+  ASSERT_TRUE(
+      builder.apply_toml("port = 1\nhttp_port = 2\nrealm = \"file\"\nlisten_address = \"127.0.0.1\"", "f"));
   ASSERT_TRUE(builder.apply_environment([](const char* name) -> const char* {
     if (std::string_view(name) == "OFFHOOK_PORT") return "10";
     if (std::string_view(name) == "OFFHOOK_HTTP_PORT") return "20";
@@ -76,7 +77,8 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
     const char* toml;
     const char* message;
   } kCases[] = {
-      {"port = 65536", "offhook.toml: port = \"65536\" is not allowed here: it must be a number from 1 to 65535"},
+      {"port = 65536",
+       "offhook.toml: port = \"65536\" is not allowed here: it must be a number from 1 to 65535"},
       {"port = 0", "a number from 1 to 65535"},
       {"port = \"3478x\"", "a number from 1 to 65535"},
       {"port = 1.5", "it must be a text, a number, true or false"},
