@@ -1,7 +1,7 @@
 // offhook: parses the command line and hands over to one subcommand.
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <fmt/format.h>
 
 #include "cmd/credentials/credentials_command.h"
 #include "cmd/exit_status.h"
@@ -27,8 +27,7 @@ int main(int argument_count, char** arguments) {
   const bool is_command =
       !app.get_subcommands([&first](CLI::App* one) { return one->get_name() == first; }).empty();
   if (!first.empty() && first.front() != '-' && !is_command) {
-    std::fprintf(stderr, "offhook: there is no command '%s'; there are: serve, credentials, token\n",
-                 first.c_str());
+    fmt::print(stderr, "offhook: there is no command '{}'; there are: serve, credentials, token\n", first);
     return kBadUsage;
   }
 
@@ -37,7 +36,7 @@ int main(int argument_count, char** arguments) {
   } catch (const CLI::ParseError& error) {
     const bool asked_for_help = error.get_exit_code() == 0;
     const int printed = app.exit(error);
-    if (!asked_for_help) std::fputs("See: offhook --help, offhook serve --help\n", stderr);
+    if (!asked_for_help) fmt::print(stderr, "See: offhook --help, offhook serve --help\n");
     return asked_for_help ? printed : kBadUsage;
   }
   return status;

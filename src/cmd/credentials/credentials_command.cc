@@ -3,11 +3,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <fmt/format.h>
 #include <cstdlib>
 #include <memory>
 
 #include "cmd/exit_status.h"
+#include "cmd/print_minted.h"
 #include "service/credentials/minting.h"
 #include "service/settings/settings.h"
 
@@ -21,26 +22,16 @@ struct Options {
   bool rotate = false;
 };
 
-int print(const Result<std::string, std::string>& outcome) {
-  if (!outcome) {
-    std::fprintf(stderr, "offhook: %s\n", outcome.error().c_str());
-    return kFoundSomethingWrong;
-  }
-  std::fputs(outcome->c_str(), stdout);
-  return kGood;
-}
 
 int run(Options& options) {
-  if (options.rotate) return print(service::rotate_secrets(options.request.state_dir));
+  if (options.rotate) return print_minted(service::rotate_secrets(options.request.state_dir));
   if (options.request.user.empty()) {
-    std::fputs(
-        "offhook: --user is missing: whose credential is it? For example: offhook credentials --user alice\n",
-        stderr);
+    fmt::print(stderr, "offhook: --user is missing: whose credential is it? For example: offhook credentials --user alice\n");
     return kBadUsage;
   }
   for (const std::string& secret : options.secrets) options.request.shared_secrets.emplace_back(secret);
   options.request.ttl = std::chrono::seconds(options.ttl_s);
-  return print(service::mint_turn_credential(options.request));
+  return print_minted(service::mint_turn_credential(options.request));
 }
 
 }  // namespace
@@ -56,7 +47,7 @@ void add_credentials_command(CLI::App& app, int& status) {
   command->add_option("--state-dir", options->request.state_dir, "where the server keeps its secrets")
       ->envname("OFFHOOK_STATE_DIR");
   command->add_option("--secret", options->secrets, "use this shared secret instead")
-      ->envname("OFFHOOK_SECRET");
+      ->envname("OFFHOOK_SECRET")->delimiter(',');
   command->add_option("--host", options->request.host, "host in the URIs (127.0.0.1)");
   command->add_option("--port", options->request.port, "port in the URIs (3478)");
   command->add_flag("--json", options->request.as_json, "print the answer of GET /api/turn/credentials");

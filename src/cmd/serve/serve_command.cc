@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <fmt/format.h>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -52,7 +52,7 @@ Result<settings::Settings, std::string> collect(const Options& options) {
 int run(const Options& options) {
   const auto settings = collect(options);
   if (!settings) {
-    std::fprintf(stderr, "offhook: %s\nSee: offhook serve --help\n", settings.error().c_str());
+    fmt::print(stderr, "offhook: {}\nSee: offhook serve --help\n", settings.error());
     return kBadUsage;
   }
   return serve(*settings);

@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 
 #include "cmd/exit_status.h"
@@ -23,11 +22,10 @@ namespace {
 using settings::Settings;
 
 // Where two people who try the server out may be: this machine, and the networks of homes and offices.
-constexpr const char* kDevPeers[] = {"127.0.0.0/8",    "::1/128",        "10.0.0.0/8", "172.16.0.0/12",
-                                     "192.168.0.0/16", "169.254.0.0/16", "fc00::/7",   "fe80::/10"};
+constexpr const char* kDevPeers[] = {"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
 
 int refuse(const std::string& message) {
-  std::fprintf(stderr, "offhook: %s\n", message.c_str());
+  fmt::print(stderr, "offhook: {}\n", message);
   return kFoundSomethingWrong;
 }
 
@@ -111,6 +109,8 @@ void greet(const Settings& settings, const relay::RelayService& relay) {
 int serve(const Settings& settings) {
   set_up_logging(settings.log_format);
   crypto::SecureRandom random;
+  // First, so that it goes last: timers and routes of the services hang on its loop.
+  service::ControlPlane control(settings.allowed_origins);
   auto credentials = service::CredentialsService::create(credentials_settings(settings), random);
   if (!credentials) return refuse(credentials.error());
 
@@ -118,7 +118,6 @@ int serve(const Settings& settings) {
   if (const auto started = relay.start(); !started) return refuse(started.error().message);
   const relay::ReadyProbe probe(relay);
 
-  service::ControlPlane control(settings.allowed_origins);
   service::SignalSettings signal_settings;
   signal_settings.call.ring_timeout = settings.ring_timeout;
   service::SignalService signal(control.loop(), control.http(), signal_settings,

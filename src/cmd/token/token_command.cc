@@ -3,11 +3,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 
-#include "cmd/exit_status.h"
+#include "cmd/print_minted.h"
 #include "service/credentials/minting.h"
 #include "service/settings/settings.h"
 
@@ -31,10 +30,7 @@ void add_token_command(CLI::App& app, int& status) {
       "http://localhost:8080/api/turn/credentials");
   command->callback([request, ttl_s, &status] {
     request->ttl = std::chrono::seconds(*ttl_s);
-    const auto outcome = service::mint_user_token(*request);
-    if (!outcome) std::fprintf(stderr, "offhook: %s\n", outcome.error().c_str());
-    if (outcome) std::fputs(outcome->c_str(), stdout);
-    status = outcome ? kGood : kFoundSomethingWrong;
+    status = print_minted(service::mint_user_token(*request));
   });
 }
 

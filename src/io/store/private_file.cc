@@ -31,7 +31,9 @@ class Descriptor {
 FileError file_error(const std::string& path, const char* verb, int error) {
   std::string message = std::string("cannot ") + verb + " " + path + ": " + std::strerror(error);
   if (error == EACCES || error == EPERM || error == EROFS) {
-    message += "; run as a user who may, or choose another directory with --state-dir";
+    const bool reading = std::string_view(verb) == "read";
+    message += reading ? "; run as a user who may read it, or change its owner or mode"
+                       : "; run as a user who may, or choose another directory with --state-dir";
   } else if (error == ENOENT) {
     message += "; check the path";
   } else if (error == ENOSPC) {
@@ -46,7 +48,8 @@ Result<void, FileError> make_directory_of(const std::string& path) {
   std::error_code error;
   const bool created = std::filesystem::create_directories(directory, error);
   if (error) return fail(file_error(directory.string(), "create", error.value()));
-  if (created && chmod(directory.c_str(), S_IRWXU) != 0) return fail(file_error(directory.string(), "protect", errno));
+  if (created && chmod(directory.c_str(), S_IRWXU) != 0)
+    return fail(file_error(directory.string(), "protect", errno));
   return {};
 }
 

@@ -17,7 +17,8 @@ struct FileError {
 
 // The whole file; at most 1 MiB.
 Result<std::string, FileError> read_file(const std::string& path);
-// Writes beside it and renames, so that a reader sees the old or the new text, never half. Creates the directory.
+// Writes beside it and renames, so that a reader sees the old or the new text, never half. Creates the
+// directory.
 Result<void, FileError> write_private_file(const std::string& path, std::string_view text);
 bool file_exists(const std::string& path);
 // Changes whenever the file is replaced or written; 0 if it is not there.

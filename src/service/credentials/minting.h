@@ -21,9 +21,14 @@ struct MintRequest {
   bool as_json = false;
 };
 
-// The text to print, or a sentence that says what is wrong and what to do.
-Result<std::string, std::string> mint_turn_credential(const MintRequest& request);
-Result<std::string, std::string> mint_user_token(const MintRequest& request);
-Result<std::string, std::string> rotate_secrets(const std::string& state_dir);
+struct Minted {
+  std::string text;  // to print
+  std::string note;  // what the person should know besides; may be empty
+};
+
+// The error is a sentence that says what is wrong and what to do.
+Result<Minted, std::string> mint_turn_credential(const MintRequest& request);
+Result<Minted, std::string> mint_user_token(const MintRequest& request);
+Result<Minted, std::string> rotate_secrets(const std::string& state_dir);
 
 }  // namespace offhook::service

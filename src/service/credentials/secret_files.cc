@@ -8,8 +8,6 @@ namespace {
 
 constexpr std::size_t kSecretBytes = 32;
 
-std::string token_secret_path(const std::string& state_dir) { return state_dir + "/token-secret"; }
-
 std::string new_secret(Random& random) {
   std::uint8_t raw[kSecretBytes];
   random.fill(raw);
@@ -46,6 +44,8 @@ Result<std::vector<Secret>, std::string> load_or_make(const std::string& path, R
 }
 
 }  // namespace
+
+std::string token_secret_path(const std::string& state_dir) { return state_dir + "/token-secret"; }
 
 std::string turn_secrets_path(const std::string& state_dir) { return state_dir + "/turn-secrets"; }
 

@@ -17,6 +17,7 @@ namespace offhook::service {
 inline constexpr std::size_t kSharedSecretsKept = 2;
 
 std::string turn_secrets_path(const std::string& state_dir);
+std::string token_secret_path(const std::string& state_dir);
 
 // Reads the file, or makes it with one new secret. The error is a sentence for the operator.
 Result<std::vector<Secret>, std::string> load_or_make_turn_secrets(const std::string& state_dir,

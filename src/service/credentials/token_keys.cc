@@ -1,5 +1,7 @@
 #include "service/credentials/token_keys.h"
 
+#include <algorithm>
+
 #include "io/store/private_file.h"
 #include "wire/jwt/jwks.h"
 
@@ -22,6 +24,15 @@ std::string explain(const std::string& path, KeyError error) {
   return path;
 }
 
+// A public key in a form that is not PEM must never become the secret that everybody knows: a secret is one line of
+// printable letters that does not look like a key.
+bool looks_like_a_secret(std::string_view body) {
+  for (const char* foreign : {"{", "[", "ssh-", "ecdsa-", "sk-"}) {
+    if (body.starts_with(foreign)) return false;
+  }
+  return std::all_of(body.begin(), body.end(), [](char letter) { return letter > 0x20 && letter < 0x7F; });
+}
+
 Result<VerificationKey, std::string> load_key(const std::string& path) {
   const auto text = io::read_file(path);
   if (!text) return fail(text.error().message);
@@ -31,6 +42,10 @@ Result<VerificationKey, std::string> load_key(const std::string& path) {
     return fail(path + " holds a private key; give the public one: openssl pkey -in " + path + " -pubout");
   }
   while (body.ends_with('\n') || body.ends_with('\r')) body.remove_suffix(1);
+  if (!is_pem && !looks_like_a_secret(body)) {
+    return fail(path + " is neither PEM nor a secret (one line of printable letters without spaces); a key set goes to "
+                       "--jwks, another form of key becomes PEM with openssl pkey -pubin -inform DER");
+  }
   auto key = is_pem ? VerificationKey::from_pem(body) : VerificationKey::symmetric(Secret(std::string(body)));
   if (!key) return fail(explain(path, key.error()));
   return *key;

@@ -169,7 +169,7 @@ constexpr SettingRow kRows[] = {
     {"lifetime_limit", "S", false, false,
      "longest life of an allocation between refreshes, in seconds (3600)",
      apply_seconds<&Settings::lifetime_limit>},
-    {"user_quota", "N", false, false, "live allocations a user; 0 is no limit (0)",
+    {"user_quota", "N", false, false, "live allocations a user; 0 is no limit (100)",
      apply_number<&Settings::user_quota, 0, 1000000000>},
     {"total_quota", "N", false, false, "live allocations in all; 0 is no limit (0)",
      apply_number<&Settings::total_quota, 0, 1000000000>},

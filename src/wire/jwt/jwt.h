@@ -20,7 +20,7 @@
 namespace offhook::jwt {
 
 // A token travels in an HTTP header, and those end at 8 KiB.
-inline constexpr std::size_t kTokenBytesLimit = 8 * 1024;
+inline constexpr std::size_t kTokenBytesLimit = std::size_t{8} * 1024;
 // Claims are times of this century and the next few; the limit is what a double holds exactly.
 inline constexpr std::int64_t kNumericDateLimit = std::int64_t{1} << 53;
 

@@ -88,9 +88,14 @@ TEST_F(Secrets, CommandsMintWhatTheServiceAccepts) {
   const auto token = mint_user_token(request);
   ASSERT_TRUE(token) << token.error();
   const auto verified =
-      (*service)->token_verifier().verify(token->substr(0, token->size() - 1), io::read_now().wall);
+      (*service)->token_verifier().verify(token->text.substr(0, token->text.size() - 1), io::read_now().wall);
   ASSERT_TRUE(verified) << credentials::text(verified.error());
   EXPECT_EQ(verified->user, "alice");
+  EXPECT_EQ(token->note, "") << "the service made the secret already";
+  EXPECT_EQ(mint_turn_credential(request)->note, "");
+  request.state_dir += "/elsewhere";
+  EXPECT_NE(mint_user_token(request)->note.find("made a new secret in"), std::string::npos);
+  EXPECT_NE(mint_turn_credential(request)->note.find("made a new secret in"), std::string::npos);
   request.user = "line\nbreak";
   EXPECT_FALSE(mint_user_token(request));
   EXPECT_FALSE(mint_turn_credential(request));
@@ -103,6 +108,9 @@ TEST_F(Secrets, BadKeyFilesSayWhatIsWrongAndWhatToDo) {
   } kCases[] = {
       {{.key_file = folder_ + "/nothing"}, "check the path"},
       {{.key_file = write("short", "tooshort\n")}, "a secret 32 bytes"},
+      {{.key_file = write("set", R"({"keys":[{"kty":"OKP","crv":"Ed25519","x":"0123456789012345678901"}]})")}, "goes to --jwks"},
+      {{.key_file = write("ssh", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBvTQ4zqVt2o bob\n")}, "neither PEM nor a secret"},
+      {{.key_file = write("binary", std::string(40, '\x82'))}, "-inform DER"},
       {{.key_file = write("private", "-----BEGIN PRIVATE KEY-----\n")},
        "holds a private key; give the public one"},
       {{.key_file = write("broken", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")},
@@ -124,7 +132,7 @@ TEST_F(Secrets, WithAnAppKeyTheOwnTokensAreRefusedOutsideDev) {
   MintRequest request;
   request.user = "alice";
   request.state_dir = folder_;
-  const std::string own = *mint_user_token(request);
+  const std::string own = mint_user_token(request)->text;
   const UnixTime now = io::read_now().wall;
   EXPECT_FALSE((*strict)->token_verifier().verify(own.substr(0, own.size() - 1), now));
   EXPECT_TRUE((*dev)->token_verifier().verify(own.substr(0, own.size() - 1), now));
