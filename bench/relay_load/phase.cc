@@ -14,8 +14,8 @@ constexpr int kDrain_ms = 100;
 // At saturation packets go out in at least this many, or the generator pays a system call for each.
 constexpr std::size_t kSaturationBatch = 16;
 
-// The least time between two turns of the loop. A generator that looks at its socket without a pause keeps taking the
-// socket's cache lines away from the core that fills it, which is the server's.
+// The least time between two turns of the loop. A generator that looks at its socket without a pause keeps
+// taking the socket's cache lines away from the core that fills it, which is the server's.
 constexpr double kTurn_s = 20e-6;
 
 // Tells the processor that this is a spin, so that a sibling thread gets the core's units.

@@ -25,6 +25,8 @@ const incoming_dialog = element('incoming', HTMLDialogElement);
 const notice = element('notice', HTMLElement);
 const live = (window.offhook = { client: null, call: null } as Window['offhook']);
 let incoming: Call | null = null;
+/** A sign-in is under way; a second one at its side would ring and answer for the same person. */
+let entering = false;
 let last_dial: { user: string; media: MediaKinds } | null = null;
 
 function showView(view: View): void {
@@ -46,10 +48,13 @@ function setTitle(text: string | null): void {
 }
 
 async function enter(name: string): Promise<void> {
+  if (entering) return;
+  setEntering(true);
   showNotice(null);
   try {
     const client = await signIn(name, parameters);
     rememberedName.set(name);
+    live.client?.close();
     live.client = client;
     listenTo(client);
     element('user-name', HTMLElement).textContent = name;
@@ -58,7 +63,14 @@ async function enter(name: string): Promise<void> {
     callee_input.focus();
   } catch (error) {
     showNotice(error instanceof Error ? error.message : String(error));
+  } finally {
+    setEntering(false);
   }
+}
+
+function setEntering(value: boolean): void {
+  entering = value;
+  element('sign-in', HTMLButtonElement).disabled = value;
 }
 
 function secondPerson(name: string): string {
@@ -156,6 +168,17 @@ function closeIncoming(call: Call): void {
   ring_tone.stop();
   incoming_dialog.close();
   setTitle(live.call?.peer ?? null);
+  // Somebody else may have begun to call behind the dialog.
+  if (call.state === 'ended') showNextIncoming();
+}
+
+function showNextIncoming(): void {
+  const next = ringingCalls()[0];
+  if (next) showIncoming(next);
+}
+
+function ringingCalls(): Call[] {
+  return (live.client?.calls ?? []).filter((call) => call.direction === 'incoming' && call.state === 'ringing');
 }
 
 /** An incoming call ended; if nobody had answered it here, it is worth a word. */
@@ -178,6 +201,7 @@ function answer(): void {
   last_dial = null;
   begin(call, media.video);
   call.accept(media);
+  for (const other of ringingCalls()) other.reject('busy');
 }
 
 element('sign-in-form', HTMLFormElement).addEventListener('submit', (event) => {

@@ -20,22 +20,36 @@ interface CallEvents {
   localstream: [MediaStream];
 }
 
-/** Errors that end the call that they name; the others concern one message of it. */
+/** What is said here when this side does not take a call. */
+const own_rejections: Readonly<Record<RejectReason, string | undefined>> = {
+  declined: 'You declined the call.',
+  busy: 'You were in another call.',
+  media_denied: undefined,
+};
+
+/** Errors that say that the server has no such call of ours; the others concern one message of it. */
 const fatal_errors = ['self_call', 'too_many_calls', 'bad_call_id', 'unknown_call', 'not_in_call'];
 
 /** One call with one party. Its verbs may be called in any state, and twice; those that make no sense do nothing. */
 export class Call extends Emitter<CallEvents> {
-  readonly id: string;
   /** The user on the other side. */
   readonly peer: string;
   readonly direction: Direction;
-  /** Fulfilled when media is decoded; rejected with a CallError if the call ends before that. */
+  /**
+   * Fulfilled when what the other side promised is decoded here (its sound played or received, its picture decoded) and
+   * packets of ours have left on the path that ICE has checked in both directions. It says nothing about what the other
+   * side decodes: its own `connected` does; hearing of it would take a report (RTCP) of up to seconds. Rejected with a
+   * CallError if the call ends before.
+   */
   readonly connected: Promise<void>;
   readonly #deps: CallDeps;
   readonly #timeline = new Timeline();
   readonly #local: LocalMedia;
-  readonly #path: Path;
+  #path: Path;
   readonly #remote: RemoteMedia;
+  #id: string;
+  /** Whether the server knows this side as the caller, which makes the first offer and repairs the path. */
+  #calling: boolean;
   #media: { local: MediaKinds; remote: MediaKinds };
   #state: CallState;
   #peer: Peer | null = null;
@@ -47,15 +61,17 @@ export class Call extends Emitter<CallEvents> {
   #resolve: () => void = () => undefined;
   #reject: (error: CallError) => void = () => undefined;
   #dial_timer: ReturnType<typeof setInterval> | undefined;
+  #ring_timer: ReturnType<typeof setTimeout> | undefined;
   #media_timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @internal */
   constructor(deps: CallDeps, init: CallInit) {
     super();
     this.#deps = deps;
-    this.id = init.id;
+    this.#id = init.id;
     this.peer = init.peer;
     this.direction = init.direction;
+    this.#calling = init.direction === 'outgoing';
     this.#state = init.direction === 'outgoing' ? 'dialing' : 'ringing';
     const none = { audio: false, video: false };
     this.#media = init.direction === 'outgoing' ? { local: init.media, remote: none } : { local: none, remote: init.media };
@@ -63,15 +79,16 @@ export class Call extends Emitter<CallEvents> {
     this.connected.catch(() => undefined);
     this.#local = new LocalMedia({ ...deps, camera_release_ms: deps.policy.camera_release_ms });
     this.#local.on('track', (kind, track) => this.#handleLocalTrack(kind, track));
-    this.#local.on('log', (text) => deps.log(text));
+    this.#local.on('log', (text) => this.#log(text));
     this.#remote = new RemoteMedia(deps.playAudio);
     this.#remote.on('stream', (stream) => this.emit('remotestream', stream));
-    this.#remote.on('log', (text) => deps.log(text));
-    this.#path = new Path(deps.policy, init.direction === 'outgoing');
-    this.#path.on('restart', () => this.#peer?.restart());
-    this.#path.on('interrupted', () => this.#handleInterrupted());
-    this.#path.on('restored', () => this.#handleRestored());
-    this.#path.on('given_up', (ever) => this.#giveUp(ever ? 'ice_lost' : 'ice_failed'));
+    this.#remote.on('log', (text) => this.#log(text));
+    this.#path = this.#makePath();
+  }
+
+  /** Changes once if both have dialled each other and the other side's call is the one that goes on. */
+  get id(): string {
+    return this.#id;
   }
 
   get state(): CallState {
@@ -102,20 +119,16 @@ export class Call extends Emitter<CallEvents> {
   accept(media?: Partial<MediaKinds>): void {
     if (this.direction !== 'incoming' || this.#state !== 'ringing') return;
     this.#media.local = media ? { audio: media.audio ?? false, video: media.video ?? false } : { ...this.#media.remote };
-    this.#timeline.mark('accepted');
-    this.#deps.send({ type: 'accept', call: this.id, media: this.#media.local });
-    this.#setState('connecting');
-    this.#path.start();
+    this.#answer();
     this.#openDevices();
     void this.#openPeer();
-    this.#deps.accepted(this);
   }
 
   /** Declines an incoming call. */
   reject(reason: RejectReason = 'declined'): void {
     if (this.direction !== 'incoming' || this.#state !== 'ringing') return;
     this.#deps.send({ type: 'reject', call: this.id, reason });
-    this.#finish(new CallError(reason, reason === 'declined' ? 'You declined the call.' : undefined, false));
+    this.#finish(new CallError(reason, own_rejections[reason], false));
   }
 
   /** Hangs up, or gives up dialling, or declines. */
@@ -163,14 +176,36 @@ export class Call extends Emitter<CallEvents> {
     this.#openDevices();
     void this.#openPeer();
     this.#dial_timer = setInterval(() => {
-      if (this.#state === 'dialing' && !this.#deps.online()) this.#finish(new CallError('signaling_lost'));
+      if (this.#state === 'dialing' && !this.#deps.online()) this.#giveUpRinging(new CallError('signaling_lost'));
     }, this.#deps.policy.dial_timeout_ms);
   }
 
-  /** @internal An incoming call begins. */
-  ring(): void {
+  /** @internal An incoming call begins; it was dialled `age_ms` ago. */
+  ring(age_ms: number): void {
     this.#timeline.mark('incoming');
     this.#deps.send({ type: 'ringing', call: this.id });
+    this.#limitRinging(age_ms);
+  }
+
+  /**
+   * @internal Both have dialled each other, and `incoming`, the other side's call, is the one that goes on: this one
+   * becomes it. The person has said that they want to talk, so it is answered, with the devices that are open already.
+   */
+  become(incoming: ServerMessage & { type: 'incoming' }): void {
+    this.#deps.send({ type: 'hangup', call: this.id, reason: 'hangup' });
+    this.#id = incoming.call;
+    this.#calling = false;
+    this.#media.remote = incoming.media;
+    this.#early = [];
+    this.#path.stop();
+    this.#path = this.#makePath();
+    this.#log('both have dialled: the other call goes on');
+    this.#answer();
+    // A connection that is still awaited serves the answer as well; one that has offered does not.
+    if (!this.#peer) return;
+    this.#peer.close();
+    this.#peer = null;
+    void this.#openPeer();
   }
 
   /** @internal */
@@ -190,7 +225,7 @@ export class Call extends Emitter<CallEvents> {
       case 'ended':
         return this.#finish(new CallError(message.reason, message.verdict || undefined, message.retryable));
       case 'error':
-        return this.#handleError(message.code, message.message);
+        return this.#handleError(message);
     }
   }
 
@@ -199,10 +234,49 @@ export class Call extends Emitter<CallEvents> {
     this.#finish(cause ?? new CallError('signaling_lost', 'The connection to the server was lost for too long.'));
   }
 
+  /** @internal No connection for so long that the server has given up this session. */
+  handleLongOffline(): void {
+    if (this.#state === 'ringing') this.#giveUpRinging(new CallError('signaling_lost'));
+  }
+
+  #makePath(): Path {
+    const path = new Path(this.#deps.policy, this.#calling);
+    path.on('restart', () => this.#peer?.restart());
+    path.on('interrupted', () => this.#handleInterrupted());
+    path.on('restored', () => this.#handleRestored());
+    path.on('given_up', (ever) => this.#giveUp(ever ? 'ice_lost' : 'ice_failed'));
+    return path;
+  }
+
+  #answer(): void {
+    this.#timeline.mark('accepted');
+    this.#deps.send({ type: 'accept', call: this.id, media: this.#media.local });
+    this.#setState('connecting');
+    this.#path.start();
+    this.#deps.accepted(this);
+  }
+
   #handleRinging(): void {
     if (this.#state !== 'dialing') return;
     this.#timeline.mark('ringing');
     this.#setState('ringing');
+    this.#limitRinging(0);
+  }
+
+  /** The server ends a call that nobody answers; without it, nobody else would. */
+  #limitRinging(age_ms: number): void {
+    const left_ms = Math.max(0, this.#deps.ringTimeout() - age_ms) + this.#deps.policy.ring_grace_ms;
+    this.#ring_timer = setTimeout(() => {
+      if (this.#state === 'ringing') this.#giveUpRinging(new CallError('no_answer'));
+    }, left_ms);
+  }
+
+  /** Our own word that it is over: should the server still know the call, it must not ring on. */
+  #giveUpRinging(error: CallError): void {
+    if (this.#calling) return this.#hangUp('hangup', error);
+    // Takes this device out of the call, and not the user's others.
+    this.#deps.send({ type: 'reject', call: this.id, reason: 'busy' });
+    this.#finish(error);
   }
 
   #handleAccepted(media: MediaKinds): void {
@@ -211,6 +285,7 @@ export class Call extends Emitter<CallEvents> {
     this.#timeline.mark('accepted');
     this.#setState('connecting');
     this.#path.start();
+    this.#deps.accepted(this);
   }
 
   #handleNegotiation(message: ServerMessage): void {
@@ -226,10 +301,12 @@ export class Call extends Emitter<CallEvents> {
     if (message.type === 'ice-candidate') peer.handleCandidate(message.generation, message.candidate);
   }
 
-  #handleError(code: string, text: string): void {
-    this.#deps.log(`the server refused a message: ${code}: ${text}`);
-    if (code === 'stale_generation') this.#peer?.handleStaleOffer();
-    else if (fatal_errors.includes(code) || this.#state === 'dialing') this.#finish(new CallError('error', text, false));
+  #handleError({ code, message, refused }: ServerMessage & { type: 'error' }): void {
+    this.#log(`the server refused a message: ${code}: ${message}`);
+    if (code === 'stale_generation') return this.#peer?.handleStaleOffer();
+    const error = new CallError('error', message, false);
+    if (fatal_errors.includes(code) || refused === 'dial') return this.#finish(error);
+    if (refused === 'offer') this.#hangUp('error', error);
   }
 
   async #openPeer(): Promise<void> {
@@ -253,9 +330,9 @@ export class Call extends Emitter<CallEvents> {
     peer.on('ice', (state) => this.#handleIceState(state));
     peer.on('track', (kind, track) => this.#remote.handleTrack(kind, track, this.#media.remote));
     peer.on('broken', (error) => this.#handleBroken(error));
-    peer.on('log', (text) => this.#deps.log(text));
+    peer.on('log', (text) => this.#log(text));
     for (const track of this.#local.stream.getTracks()) peer.setTrack(track.kind as Kind, track);
-    if (this.direction === 'outgoing') peer.offer();
+    if (this.#calling) peer.offer();
     for (const message of this.#early.splice(0)) this.#passToPeer(peer, message);
   }
 
@@ -286,12 +363,12 @@ export class Call extends Emitter<CallEvents> {
     const was_up = this.#path.up;
     this.#path.handleIceState(state);
     if (!this.#path.up) {
-      if (state === 'disconnected' || state === 'failed') this.#deps.log(`ICE ${state}`);
+      if (state === 'disconnected' || state === 'failed') this.#log(`ICE ${state}`);
       return;
     }
     if (was_up) return;
     this.#timeline.mark('ice_connected');
-    this.#deps.log('ICE connected');
+    this.#log('ICE connected');
     this.#watchMedia();
   }
 
@@ -328,7 +405,7 @@ export class Call extends Emitter<CallEvents> {
     const { time_to_connect_ms } = this.report();
     const pair = this.#pair && { local: this.#pair.local, remote: this.#pair.remote, protocol: this.#pair.protocol };
     this.#deps.send({ type: 'connected', call: this.id, time_to_connect_ms: Math.round(time_to_connect_ms ?? 0), ...(pair ? { pair } : {}) });
-    this.#deps.log('call connected');
+    this.#log('call connected');
     this.#setState('connected');
     this.#resolve();
   }
@@ -339,7 +416,7 @@ export class Call extends Emitter<CallEvents> {
     if (before?.local === pair.local && before.remote === pair.remote && before.protocol === pair.protocol) return;
     this.#pair = pair;
     this.#timeline.mark(`pair ${words}`);
-    this.#deps.log(`path: ${words}`);
+    this.#log(`path: ${words}`);
   }
 
   #handleInterrupted(): void {
@@ -372,6 +449,7 @@ export class Call extends Emitter<CallEvents> {
     this.#end = error;
     this.#timeline.mark('ended');
     clearInterval(this.#dial_timer);
+    clearTimeout(this.#ring_timer);
     clearTimeout(this.#media_timer);
     this.#watch?.stop();
     this.#path.stop();
@@ -379,11 +457,15 @@ export class Call extends Emitter<CallEvents> {
     this.#local.dispose();
     this.#remote.dispose();
     this.#early = [];
-    this.#deps.log(`call ended: ${error.code}`);
+    this.#log(`call ended: ${error.code}`);
     this.#setState('ended');
     this.#reject(error);
     this.emit('ended', error);
     this.removeAllListeners();
+  }
+
+  #log(text: string): void {
+    this.#deps.log(text, this.id);
   }
 
   #setState(state: CallState): void {

@@ -15,9 +15,11 @@ export interface CallDeps {
   devices: Devices;
   playAudio: boolean;
   policy: Policy;
-  log: (text: string) => void;
+  log: (text: string, call: string) => void;
+  /** How long the server lets a call ring, in milliseconds. */
+  ringTimeout: () => number;
   error: (error: CallError) => void;
-  /** The person has answered; other calls to the same party have lost their purpose. */
+  /** The call is answered, here or there; other calls to the same party have lost their purpose. */
   accepted: (call: Call) => void;
 }
 

@@ -12,6 +12,9 @@ import type { MediaKinds, ServerMessage } from './protocol.js';
 import { TokenSource } from './token.js';
 import { WarmConnection } from './warm.js';
 
+/** Until the server has said how long it lets a call ring. */
+const default_ring_timeout_ms = 45_000;
+
 export interface CallClientOptions {
   /** The server, for example https://calls.example.org. Default: where the page comes from. */
   url?: string;
@@ -47,6 +50,10 @@ export class CallClient extends Emitter<ClientEvents> {
   readonly #servers: IceServers;
   readonly #warm: WarmConnection;
   readonly #calls = new Map<string, Call>();
+  /** Incoming calls from somebody whom we are dialling ourselves; the app hears of them if our own call comes to nothing. */
+  readonly #held = new Set<Call>();
+  #ring_timeout_ms = default_ring_timeout_ms;
+  #offline_timer: ReturnType<typeof setTimeout> | undefined;
   #user: string | null = null;
   #closed = false;
 
@@ -57,7 +64,7 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#policy = { ...default_policy, ...options.policy };
     this.#log = new Log(options.debug ?? false);
     const { socket, credentials } = addressesOf(options.url ?? environment.origin);
-    const token = new TokenSource(options.getToken);
+    const token = new TokenSource(options.getToken, this.#policy.token_timeout_ms);
     this.#connection = new Connection({ url: socket, token, policy: this.#policy, openSocket: environment.openSocket });
     this.#servers = new IceServers({
       url: credentials,
@@ -88,14 +95,21 @@ export class CallClient extends Emitter<ClientEvents> {
 
   /** The calls that have not ended. */
   get calls(): readonly Call[] {
-    return [...this.#calls.values()];
+    return [...this.#calls.values()].filter((call) => !this.#held.has(call));
   }
 
-  /** Calls `user`. Returns at once; how it goes is told by the call. */
+  /**
+   * Calls `user`. Returns at once; how it goes is told by the call. If `user` is calling us at this moment, that call is
+   * answered and returned.
+   */
   dial(user: string, media: Partial<MediaKinds> = { audio: true }): Call {
     const kinds = { audio: media.audio ?? false, video: media.video ?? false };
-    const id = randomCallId();
-    const call = new Call(this.#depsOf(id), { id, peer: user, direction: 'outgoing', media: kinds });
+    const incoming = this.calls.find((one) => one.peer === user && one.direction === 'incoming' && one.state === 'ringing');
+    if (incoming) {
+      incoming.accept(kinds);
+      return incoming;
+    }
+    const call = new Call(this.#deps, { id: randomCallId(), peer: user, direction: 'outgoing', media: kinds });
     this.#track(call);
     if (this.#closed) this.#start();
     this.#connection.probe();
@@ -108,6 +122,9 @@ export class CallClient extends Emitter<ClientEvents> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#offline_timer);
+    this.#offline_timer = undefined;
+    this.#held.clear();
     for (const call of this.calls) call.end();
     globalThis.removeEventListener?.('pagehide', this.#handlePageHide);
     globalThis.removeEventListener?.('online', this.#handleOnline);
@@ -132,13 +149,31 @@ export class CallClient extends Emitter<ClientEvents> {
     for (const part of [this.#connection, this.#servers, this.#warm] as Emitter<{ log: [string] }>[]) {
       part.on('log', (text) => this.#log.write(text));
     }
-    this.#connection.on('state', (state) => this.emit('state', state));
-    this.#connection.on('welcome', (welcome) => (this.#user = welcome.user));
+    this.#connection.on('state', (state) => this.#handleConnectionState(state));
+    this.#connection.on('welcome', (welcome) => {
+      this.#user = welcome.user;
+      this.#ring_timeout_ms = welcome.ring_timeout_ms || default_ring_timeout_ms;
+    });
     this.#connection.on('message', (message) => this.#handleMessage(message));
     this.#connection.on('error', (error) => this.#handleError(error));
     this.#connection.on('session_lost', (kept, cause) => {
-      for (const call of this.calls) if (!kept.has(call.id)) call.handleSignalingLost(cause);
+      // Held calls go first, as the end of our own would show them to the app.
+      for (const call of [...this.#held, ...this.#calls.values()]) if (!kept.has(call.id)) call.handleSignalingLost(cause);
     });
+  }
+
+  #handleConnectionState(state: ConnectionState): void {
+    if (state === 'online' || state === 'closed') {
+      clearTimeout(this.#offline_timer);
+      this.#offline_timer = undefined;
+    } else if (!this.#closed) {
+      this.#offline_timer ??= setTimeout(() => this.#handleLongOffline(), this.#policy.session_lifetime_ms);
+    }
+    this.emit('state', state);
+  }
+
+  #handleLongOffline(): void {
+    for (const call of [...this.#held, ...this.#calls.values()]) call.handleLongOffline();
   }
 
   #handleMessage(message: ServerMessage): void {
@@ -149,12 +184,45 @@ export class CallClient extends Emitter<ClientEvents> {
   }
 
   #handleIncoming(message: ServerMessage & { type: 'incoming' }): void {
-    const call = new Call(this.#depsOf(message.call), { id: message.call, peer: message.from, direction: 'incoming', media: message.media });
-    this.#log.write(`${message.from} calls`, call.id);
-    if (this.#policy.busy_in_call && this.calls.some(isAnswered)) return call.reject('busy');
+    this.#log.write(`${message.from} calls`, message.call);
+    const own = this.#dialled(message.from);
+    if (own && message.call < own.id) return this.#replaceOwn(own, message);
+    const call = new Call(this.#deps, { id: message.call, peer: message.from, direction: 'incoming', media: message.media });
+    if (!own && this.#busy()) return call.reject('busy');
     this.#track(call);
-    call.ring();
-    this.emit('incoming', call);
+    call.ring(message.age_ms || 0);
+    if (own) this.#held.add(call);
+    else this.emit('incoming', call);
+  }
+
+  /**
+   * Two users dial each other. Both sides know both ids, and of the two calls the one with the lower id goes on: our own,
+   * higher one becomes it, and is answered, as our person wants to talk. The side that dialled it keeps dialling and holds
+   * the other one back.
+   */
+  #replaceOwn(own: Call, message: ServerMessage & { type: 'incoming' }): void {
+    this.#calls.delete(own.id);
+    this.#calls.set(message.call, own);
+    own.become(message);
+  }
+
+  /** Our own unanswered call to `user`. */
+  #dialled(user: string): Call | undefined {
+    return this.calls.find((call) => call.peer === user && call.direction === 'outgoing' && isUnanswered(call));
+  }
+
+  /** Our own call has come to nothing: what was held back for it rings now. */
+  #releaseHeld(): void {
+    for (const call of [...this.#held]) {
+      if (this.#dialled(call.peer)) continue;
+      this.#held.delete(call);
+      if (this.#busy()) call.reject('busy');
+      else this.emit('incoming', call);
+    }
+  }
+
+  #busy(): boolean {
+    return this.#policy.busy_in_call && this.calls.some(isAnswered);
   }
 
   #handleError(error: CallError): void {
@@ -165,12 +233,16 @@ export class CallClient extends Emitter<ClientEvents> {
   #track(call: Call): void {
     this.#calls.set(call.id, call);
     call.on('state', (state) => {
-      if (state === 'ended') this.#calls.delete(call.id);
+      if (state === 'ended') {
+        this.#calls.delete(call.id);
+        this.#held.delete(call);
+        this.#releaseHeld();
+      }
       if (state === 'ended' || state === 'connected') this.#warm.refill();
     });
   }
 
-  #depsOf(id: string): CallDeps {
+  get #deps(): CallDeps {
     return {
       send: (message) => this.#connection.send(message),
       takeConnection: () => this.#warm.take(),
@@ -179,15 +251,16 @@ export class CallClient extends Emitter<ClientEvents> {
       devices: this.#options.devices ?? {},
       playAudio: this.#options.playAudio ?? true,
       policy: this.#policy,
-      log: (text) => this.#log.write(text, id),
+      log: (text, call) => this.#log.write(text, call),
+      ringTimeout: () => this.#ring_timeout_ms,
       error: (error) => this.#handleError(error),
-      accepted: (accepted) => this.#endOtherCallsTo(accepted),
+      accepted: (accepted) => this.#rejectOthersFrom(accepted),
     };
   }
 
-  /** Both dialled each other and one of the two calls is answered: the other one is of no use any more. */
-  #endOtherCallsTo(accepted: Call): void {
-    for (const call of this.calls) if (call !== accepted && call.peer === accepted.peer && !isAnswered(call)) call.end();
+  /** We talk to them: what else comes from them is of no use. */
+  #rejectOthersFrom(accepted: Call): void {
+    for (const call of [...this.#calls.values()]) if (call !== accepted && call.peer === accepted.peer) call.reject('busy');
   }
 
   readonly #handlePageHide = (event: PageTransitionEvent): void => {
@@ -209,6 +282,10 @@ export class CallClient extends Emitter<ClientEvents> {
 
 function isAnswered(call: Call): boolean {
   return call.state === 'connecting' || call.state === 'connected' || call.state === 'reconnecting';
+}
+
+function isUnanswered(call: Call): boolean {
+  return call.state === 'dialing' || call.state === 'ringing';
 }
 
 /** `c_` and 128 bits of chance as 22 letters of base64url (docs/protocol.md). */

@@ -40,6 +40,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   #welcome: Welcome | null = null;
   #had_session = false;
   #attempt = 0;
+  /** Closes with 4429 without a quiet spell between them. */
+  #overflows = 0;
   #token_refusals = 0;
   #token_trouble = false;
   #retry_timer: ReturnType<typeof setTimeout> | undefined;
@@ -155,7 +157,14 @@ export class Connection extends Emitter<ConnectionEvents> {
     if (violation) return this.#violation('messages too far ahead of a gap');
     if (this.#numbered.ack_due) this.#acknowledge();
     else this.#ack_timer ??= setTimeout(() => this.#acknowledge(), this.#options.policy.ack_delay_ms);
-    for (const message of messages) this.emit('message', message);
+    for (const message of messages) this.emit('message', this.#withRefused(message));
+  }
+
+  #withRefused(message: ServerMessage): ServerMessage {
+    if (message.type !== 'error') return message;
+    const { refused: _refused, ...error } = message;
+    const refused = error.ref === undefined ? undefined : this.#numbered.opening(error.ref);
+    return refused ? { ...error, refused } : error;
   }
 
   #handleWelcome(welcome: Welcome): void {
@@ -168,7 +177,10 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.emit('log', `signalling connected as ${welcome.user}${welcome.resumed ? ' (resumed)' : ''}`);
     for (const frame of this.#numbered.replay(welcome.ack)) this.#write(frame);
     clearInterval(this.#ping_timer);
-    this.#ping_timer = setInterval(() => this.#ping(this.#options.policy.pong_timeout_ms), welcome.ping_interval_ms);
+    this.#ping_timer = setInterval(() => {
+      this.#overflows = 0;
+      this.#ping(this.#options.policy.pong_timeout_ms);
+    }, welcome.ping_interval_ms);
     this.#setState('online');
     this.emit('welcome', welcome);
     if (kept) this.emit('session_lost', kept, null);
@@ -183,14 +195,20 @@ export class Connection extends Emitter<ConnectionEvents> {
       case close_codes.too_big:
         return this.#fail(new CallError('error', `The server refused a message of this client${words}`, false));
       case close_codes.forbidden:
-        return this.#fail(new CallError('blocked', `The server does not allow this client${words}`, false));
+        return this.#fail(new CallError('blocked', forbiddenVerdict(event.reason), false));
       case close_codes.replaced:
         return this.#fail(new CallError('signaling_lost', 'Another page has taken over this session.', false));
       case close_codes.overflow:
-        return this.#loseSession(`connection closed${words}`);
+        return this.#handleOverflow(`connection closed${words}`);
       default:
         return this.#retry(`connection lost (${event.code})${words}`);
     }
+  }
+
+  /** The session may well live: it is resumed, but not at once, or what was too much would be too much again. */
+  #handleOverflow(cause: string): void {
+    this.#attempt = Math.max(this.#attempt, ++this.#overflows);
+    this.#retry(cause);
   }
 
   #handleTokenRefused(reason: string): void {
@@ -281,4 +299,11 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#state = state;
     this.emit('state', state);
   }
+}
+
+function forbiddenVerdict(reason: string): string {
+  const origin = globalThis.location?.origin;
+  const page = origin ? `pages of ${origin}` : 'this page';
+  const words = reason ? ` (${reason})` : '';
+  return `The server does not accept ${page}${words}. Its operator can allow them: --allowed-origin ${origin ?? 'ORIGIN'}`;
 }

@@ -78,6 +78,8 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     this.#tracks.set(kind, track);
     this.stream.addTrack(track);
     this.emit('track', kind, track);
+    // It may have been switched off while the person was asked.
+    if (kind === 'video') this.#scheduleRelease();
   }
 
   /** A camera that is off shows black for a moment, so that the other side does not keep the last picture; then its light goes out. */

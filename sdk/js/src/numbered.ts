@@ -7,6 +7,11 @@ const max_pending = 512;
 const max_pending_bytes = 1024 * 1024;
 /** After this many messages an acknowledgement is owed at once. */
 const ack_every = 16;
+/** So many of the newest calls are remembered by the numbers of their first messages. */
+const max_openings = 64;
+
+/** The messages without which there is no call. */
+export type Opening = 'dial' | 'offer';
 
 interface Pending {
   seq: number;
@@ -31,6 +36,7 @@ export class NumberedStream {
   #processed = 0;
   #early = new Map<number, ServerMessage>();
   #owed = 0;
+  #openings = new Map<number, Opening>();
 
   /** The last number that was processed, in order, from the other side. */
   get ack(): number {
@@ -55,9 +61,16 @@ export class NumberedStream {
   push(message: ClientMessage): boolean {
     const bytes = JSON.stringify(message).length;
     if (this.#pending.length >= max_pending || this.#pending_bytes + bytes > max_pending_bytes) return false;
-    this.#pending.push({ seq: this.#next_seq++, message, bytes, written: false });
+    const seq = this.#next_seq++;
+    this.#pending.push({ seq, message, bytes, written: false });
+    this.#noteOpening(seq, message);
     this.#pending_bytes += bytes;
     return true;
+  }
+
+  /** What the message number `seq` of this session opened, if it did. */
+  opening(seq: number): Opening | undefined {
+    return this.#openings.get(seq);
   }
 
   /** Frames that were never written, in order; they count as written afterwards. */
@@ -114,6 +127,13 @@ export class NumberedStream {
     this.#processed = this.#owed = this.#pending_bytes = 0;
     this.#pending = [];
     this.#early.clear();
+    this.#openings.clear();
+  }
+
+  #noteOpening(seq: number, message: ClientMessage): void {
+    if (message.type !== 'dial' && !(message.type === 'offer' && message.generation === 0)) return;
+    this.#openings.set(seq, message.type === 'dial' ? 'dial' : 'offer');
+    for (const oldest of this.#openings.keys()) if (this.#openings.size > max_openings) this.#openings.delete(oldest);
   }
 
   #write(entries: Pending[]): Numbered<ClientMessage>[] {

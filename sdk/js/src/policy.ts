@@ -6,6 +6,8 @@ export interface Policy {
   reconnect_jitter: number;
   /** A socket that is neither open nor refused after this is given up. */
   open_timeout_ms: number;
+  /** An app's getToken that has not answered after this counts as failed. */
+  token_timeout_ms: number;
   /** No pong after this: the socket is dead (docs/protocol.md). */
   pong_timeout_ms: number;
   /** The same, right after somebody dials or the network comes back. */
@@ -30,8 +32,12 @@ export interface Policy {
   media_timeout_ms: number;
   /** When one kind of media is decoded and another has not come for this long, the call counts as connected. */
   late_media_ms: number;
-  /** A dialled call that the server has not answered with anything ends after this. */
+  /** A dialled call that the server has not answered with anything, and cannot be reached for, ends after this. */
   dial_timeout_ms: number;
+  /** The server ends a call that nobody answers; if its word does not come, the call ends here this much later. */
+  ring_grace_ms: number;
+  /** Without a connection for this long the session is gone (docs/protocol.md), and a call that rings with it. */
+  session_lifetime_ms: number;
   /** How often decoded media is looked for until it is there. */
   poll_ms: number;
   /** How often the path is looked at afterwards. */
@@ -46,6 +52,7 @@ export const default_policy: Policy = {
   reconnect_delays_ms: [0, 300, 600, 1200, 2400, 4800, 7000],
   reconnect_jitter: 0.2,
   open_timeout_ms: 6000,
+  token_timeout_ms: 10_000,
   pong_timeout_ms: 5000,
   probe_timeout_ms: 2000,
   ack_delay_ms: 40,
@@ -59,6 +66,8 @@ export const default_policy: Policy = {
   media_timeout_ms: 60_000,
   late_media_ms: 10_000,
   dial_timeout_ms: 20_000,
+  ring_grace_ms: 5000,
+  session_lifetime_ms: 30_000,
   poll_ms: 50,
   watch_ms: 1000,
   camera_release_ms: 1000,

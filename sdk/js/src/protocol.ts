@@ -52,6 +52,7 @@ export type ClientMessage =
   | { type: 'connected'; call: string; time_to_connect_ms: number; pair?: PairSummary }
   | { type: 'bye' };
 
+/** `refused` of an error does not travel: the connection sets it if `ref` is the number of a call's dial or first offer. */
 export type ServerMessage =
   | { type: 'incoming'; call: string; from: string; media: MediaKinds; age_ms: number }
   | { type: 'ringing'; call: string }
@@ -59,7 +60,7 @@ export type ServerMessage =
   | { type: 'offer' | 'answer'; call: string; generation: number; sdp: string; from: string }
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate; from: string }
   | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
-  | { type: 'error'; code: string; message: string; call?: string; ref?: number };
+  | { type: 'error'; code: string; message: string; call?: string; ref?: number; refused?: 'dial' | 'offer' };
 
 export interface Welcome {
   type: 'welcome';

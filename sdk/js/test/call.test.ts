@@ -209,6 +209,142 @@ describe('answering', () => {
   });
 });
 
+describe('both dial each other', () => {
+  // No letter of an id sorts before "!" or behind "~".
+  const from_bob = (call: string): void => receive({ type: 'incoming', call, from: 'bob', media: { audio: true, video: false }, age_ms: 0 });
+
+  async function both(id: string): Promise<{ own: Call; dialled_id: string; shown: Call[] }> {
+    await start();
+    const shown: Call[] = [];
+    client.on('incoming', (call) => shown.push(call));
+    const own = client.dial('bob', { audio: true, video: true });
+    const dialled_id = own.id;
+    await settle();
+    receive({ type: 'ringing', call: own.id });
+    from_bob(id);
+    await settle();
+    return { own, dialled_id, shown };
+  }
+
+  it('and the lower id is theirs: our call becomes it, answered with what we dialled with', async () => {
+    const { own, dialled_id, shown } = await both('c_!');
+    expect(shown).toEqual([]);
+    expect(client.calls).toEqual([own]);
+    expect([own.id, own.state]).toEqual(['c_!', 'connecting']);
+    expect(sent('hangup')).toMatchObject([{ call: dialled_id }]);
+    expect(sent('accept')).toMatchObject([{ call: 'c_!', media: { audio: true, video: true } }]);
+    receive({ type: 'ended', call: dialled_id, reason: 'canceled', verdict: '', retryable: false });
+    receive({ type: 'offer', call: 'c_!', generation: 0, sdp: 'theirs', from: 'bob' });
+    await settle();
+    expect(sent('answer')).toMatchObject([{ call: 'c_!', generation: 0 }]);
+    const answering = browser.connections.find((one) => one.done.includes('remote theirs'));
+    expect(answering?.done).toEqual(['remote theirs', 'local answer']);
+    answering?.connect();
+    await settle();
+    vi.advanceTimersByTime(50);
+    await own.connected;
+    expect(browser.tracks).toHaveLength(2);
+    own.end();
+    everythingIsGivenBack(own);
+  });
+
+  it('at the moment of the dial, before it has a connection', async () => {
+    await start();
+    const own = client.dial('bob', { audio: true, video: false });
+    from_bob('c_!');
+    receive({ type: 'offer', call: 'c_!', generation: 0, sdp: 'theirs', from: 'bob' });
+    await settle();
+    expect(sent('offer')).toEqual([]);
+    expect(sent('answer')).toMatchObject([{ call: 'c_!' }]);
+    expect(own.state).toBe('connecting');
+  });
+
+  it('and the lower id is ours: we dial on, and nothing is shown', async () => {
+    const { own, shown } = await both('c_~');
+    expect(shown).toEqual([]);
+    expect(client.calls).toEqual([own]);
+    receive({ type: 'ended', call: 'c_~', reason: 'canceled', verdict: '', retryable: false });
+    receive({ type: 'accepted', call: own.id, media: { audio: true, video: true } });
+    expect(own.state).toBe('connecting');
+    expect([...sent('hangup'), ...sent('reject'), ...sent('accept')]).toEqual([]);
+  });
+
+  it('theirs is let go when ours is answered', async () => {
+    const { own } = await both('c_~');
+    receive({ type: 'accepted', call: own.id, media: { audio: true, video: true } });
+    expect(sent('reject')).toMatchObject([{ call: 'c_~', reason: 'busy' }]);
+    expect(sent('hangup')).toEqual([]);
+  });
+
+  it('theirs is shown when ours comes to nothing', async () => {
+    const { own, shown } = await both('c_~');
+    receive({ type: 'ended', call: own.id, reason: 'busy', verdict: '', retryable: true });
+    expect(shown).toMatchObject([{ id: 'c_~', state: 'ringing' }]);
+    expect(client.calls).toEqual(shown);
+  });
+
+  it('a dial to somebody who is ringing here answers', async () => {
+    const theirs = await incoming();
+    expect(client.dial('bob', { audio: true, video: true })).toBe(theirs);
+    expect(sent('dial')).toEqual([]);
+    expect(sent('accept')).toMatchObject([{ call: 'c_in', media: { audio: true, video: true } }]);
+  });
+});
+
+describe('a call that rings without end', () => {
+  it('ends 5 s after the server should have ended it: outgoing', async () => {
+    const call = await dialled();
+    vi.advanceTimersByTime(49_999);
+    expect(call.state).toBe('ringing');
+    vi.advanceTimersByTime(1);
+    expect(call.end_cause?.code).toBe('no_answer');
+    expect(sent('hangup')).toMatchObject([{ call: call.id }]);
+  });
+
+  it('ends 5 s after the server should have ended it: incoming, dialled a while ago', async () => {
+    await start();
+    receive({ type: 'incoming', call: 'c_in', from: 'bob', media: { audio: true, video: false }, age_ms: 40_000 });
+    vi.advanceTimersByTime(10_000);
+    expect(client.calls).toEqual([]);
+    expect(sent('reject')).toMatchObject([{ call: 'c_in', reason: 'busy' }]);
+  });
+
+  it.each(['outgoing', 'incoming'])('ends after 30 s without a connection: %s', async (direction) => {
+    const call = direction === 'outgoing' ? await dialled() : await incoming();
+    browser.socket.drop();
+    vi.advanceTimersByTime(29_999);
+    expect(call.state).toBe('ringing');
+    vi.advanceTimersByTime(1);
+    expect(call.end_cause?.code).toBe('signaling_lost');
+    everythingIsGivenBack(call);
+  });
+});
+
+describe('a message that the server refuses while we dial', () => {
+  async function refused(type: string, code: string): Promise<Call> {
+    await start();
+    const call = client.dial('bob');
+    await settle();
+    used().onicecandidate?.({ candidate: { candidate: 'typ host', usernameFragment: 'local0' } });
+    receive({ type: 'error', code, message: 'no', call: call.id, ref: sent(type)[0]?.['seq'] });
+    return call;
+  }
+
+  it.each(['too_many_candidates', 'bad_message'])('does not end the call if it is a candidate: %s', async (code) => {
+    expect((await refused('ice-candidate', code)).state).toBe('dialing');
+  });
+
+  it('ends it if it is the dial', async () => {
+    expect((await refused('dial', 'bad_message')).end_cause?.code).toBe('error');
+    expect(sent('hangup')).toEqual([]);
+  });
+
+  it('ends it if it is the offer, and tells the server', async () => {
+    expect((await refused('offer', 'bad_message')).end_cause?.code).toBe('error');
+    expect(sent('hangup')).toMatchObject([{ reason: 'error' }]);
+  });
+});
+
 describe('every way out gives everything back', () => {
   const outgoing_ends: [string, (call: Call) => void, string][] = [
     ['given up', (call) => call.end(), 'canceled'],
@@ -297,6 +433,11 @@ describe('every way out gives everything back', () => {
     vi.advanceTimersByTime(20_000);
     expect(call.end_cause?.code).toBe('signaling_lost');
     everythingIsGivenBack(call);
+    // Should it come back, the dial must not ring there for nobody.
+    browser.socket.onopen?.();
+    await settle();
+    browser.socket.receive(welcome());
+    expect(browser.socket.sent.slice(1).map((frame) => frame.type)).toEqual(['dial', 'offer', 'hangup']);
   });
 
   it('and a second call works after any first', async () => {
@@ -362,6 +503,16 @@ describe('during the call', () => {
     expect(await call.setCamera(true)).toBe(true);
     expect(browser.tracks).toHaveLength(3);
     expect(used().transceivers[1]?.sender.track).toBe(browser.tracks[2]);
+  });
+
+  it('a camera that is switched off while it opens is released', async () => {
+    await start();
+    const call = client.dial('bob', { audio: true, video: true });
+    const off = call.setCamera(false);
+    await settle();
+    expect(await off).toBe(false);
+    vi.advanceTimersByTime(1000);
+    expect(browser.tracks.map((track) => track.stopped)).toEqual([false, true]);
   });
 
   it('a camera that cannot be opened is an error, not the end', async () => {

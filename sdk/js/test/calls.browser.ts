@@ -105,6 +105,52 @@ describe('two people', () => {
   });
 });
 
+describe('both at once', () => {
+  it('dial each other, ten times, and always talk', async () => {
+    for (let round = 0; round < 10; round++) {
+      await alice.getByTestId('callee-input').fill('bob');
+      await bob.getByTestId('callee-input').fill('alice');
+      await Promise.all([alice, bob].map((page) => page.getByTestId('dial-audio').click()));
+      await Promise.all([until(alice, 'connected'), until(bob, 'connected')]);
+      const ids = await Promise.all([alice, bob].map((page) => page.evaluate(() => window.offhook.client?.calls.map((one) => one.id))));
+      expect(ids[0]).toHaveLength(1);
+      expect(ids[0]).toEqual(ids[1]);
+      await alice.getByTestId('hangup').click();
+      for (const page of [alice, bob]) await page.getByTestId('done').click();
+    }
+  });
+
+  it('two people call a third: the second is shown when the first is declined', async () => {
+    const carol = await person('carol');
+    await dial('audio');
+    await carol.getByTestId('callee-input').fill('bob');
+    await carol.getByTestId('dial-audio').click();
+    await bob.waitForFunction(() => window.offhook.client?.calls.length === 2);
+    await bob.getByTestId('decline').click();
+    await bob.getByText('carol calls').waitFor();
+    await bob.getByTestId('accept').click();
+    await Promise.all([until(carol, 'connected'), until(bob, 'connected')]);
+    await carol.context().close();
+  });
+
+  it('a sign-in that is pressed twice is one', async () => {
+    const before = server.sessions;
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(origin);
+    await page.getByTestId('name-input').fill('dora');
+    await page.evaluate(() => {
+      const form = document.getElementById('sign-in-form') as HTMLFormElement;
+      form.requestSubmit();
+      form.requestSubmit();
+    });
+    await page.waitForFunction(() => window.offhook.client?.state === 'online');
+    await page.getByTestId('sign-out').click();
+    await page.getByTestId('sign-in').waitFor();
+    await expect.poll(() => server.sessions).toBe(before);
+    await page.context().close();
+  });
+});
+
 describe('a call that does not come about', () => {
   it('is declined', async () => {
     await dial();

@@ -18,7 +18,7 @@ beforeEach(() => {
   tokens = [];
   connection = new Connection({
     url: 'wss://calls.example/ws',
-    token: new TokenSource(() => (tokens.shift() ?? ((): string => 'token'))()),
+    token: new TokenSource(() => (tokens.shift() ?? ((): string => 'token'))(), 10_000),
     policy: { ...default_policy, reconnect_jitter: 0 },
     openSocket: browser.openSocket,
   });
@@ -190,13 +190,23 @@ describe('close codes', () => {
     expect(connection.state).toBe('closed');
   });
 
-  it('4429 begins a new session', async () => {
+  it('4429 resumes, after a wait that grows while it happens again', async () => {
     await online();
-    browser.socket.drop(4429, 'queue_overflow');
-    vi.advanceTimersByTime(0);
-    browser.socket.onopen?.();
-    await settle();
-    expect(browser.socket.sent[0]).not.toHaveProperty('resume');
+    for (const [index, wait_ms] of [300, 600, 1200].entries()) {
+      browser.socket.drop(4429, 'too_many_frames');
+      vi.advanceTimersByTime(wait_ms - 1);
+      expect(browser.sockets).toHaveLength(index + 1);
+      vi.advanceTimersByTime(1);
+      await open({ resumed: true });
+      expect(browser.socket.sent[0]).toHaveProperty('resume');
+    }
+    expect(events.filter((event) => event.startsWith('lost'))).toEqual([]);
+  });
+
+  it('4403 says whom to ask for what', async () => {
+    await online();
+    browser.socket.drop(4403, 'forbidden: origin https://app.example');
+    expect(events[0]).toMatch(/does not accept this page \(forbidden: origin https:\/\/app.example\).*--allowed-origin/);
   });
 
   it.each([1001, 1006, 4408])('%i is tried again with the session', async (code) => {
@@ -214,6 +224,18 @@ describe('bad input', () => {
     await online();
     browser.socket.onmessage?.({ data: text });
     expect(events[0]).toMatch(/^error error: The server sent a frame that is not JSON/);
+  });
+
+  it('a getToken that never answers is told after 10 s, and asked again', async () => {
+    const ask = vi.fn(() => new Promise<string>(() => undefined));
+    const hung = new TokenSource(ask, 10_000);
+    const first = expect(hung.get()).rejects.toThrow('no token within 10 s');
+    await vi.advanceTimersByTimeAsync(10_000);
+    await first;
+    const second = expect(hung.get()).rejects.toThrow('no token within 10 s');
+    await vi.advanceTimersByTimeAsync(10_000);
+    await second;
+    expect(ask).toHaveBeenCalledTimes(2);
   });
 
   it('a getToken that fails is told once and tried again', async () => {

@@ -16,7 +16,7 @@ beforeEach(() => {
   tokens = 0;
   servers = new IceServers({
     url: 'https://calls.example/api/turn/credentials',
-    token: new TokenSource(() => `token${++tokens}`),
+    token: new TokenSource(() => `token${++tokens}`, 10_000),
     policy: default_policy,
     fetch: browser.fetch,
   });

@@ -113,6 +113,9 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   if (from.dialled.size() >= settings_.max_dialled_calls_per_session) {
     return fail(Refusal{ErrorCode::too_many_calls, "end another call first"});
   }
+  if (waiting_calls(from.user, message.to) >= settings_.max_waiting_calls_per_pair) {
+    return fail(Refusal{ErrorCode::too_many_calls, "calls of yours to this user wait already"});
+  }
 
   const CallKey key{calls_.emplace(message.call, from.user, message.to, message.media, from.key, step.now)};
   Call& call = *calls_.find(key.slot);
@@ -124,51 +127,6 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   deadlines_.set({Timer::ring, key.slot}, step.now + settings_.ring_timeout);
   ring_devices(call, step);
   return {};
-}
-
-void Calls::ring_devices(Call& call, const Step& step) {
-  const std::vector<SessionKey>& devices = sessions_.of_user(call.callee_user);
-  for (const SessionKey device : devices) {
-    Session& session = *sessions_.find(device);
-    if (session.incoming.size() < settings_.max_incoming_calls_per_session) add_leg(call, session, step);
-  }
-  if (!call.legs()->empty()) return;
-  if (devices.empty()) {
-    call.timeline.add(step.now, "no device of the callee is online");
-    deadlines_.set({Timer::unreachable, call.key.slot}, step.now + settings_.unreachable_timeout);
-    return;
-  }
-  // Every device rings for as many calls as it may.
-  end_call(call, {EndReason::busy, EndReason::busy, std::nullopt, EndReason::busy}, step);
-}
-
-void Calls::add_leg(Call& call, Session& session, const Step& step) {
-  call.legs()->push_back(Leg{session.key, false, {}});
-  session.incoming.push_back(call.key);
-  deadlines_.cancel({Timer::unreachable, call.key.slot});
-  call.timeline.add(step.now,
-                    session.connection ? "sent to a device" : "kept for a device that is reconnecting");
-  sessions_.send(session.key, signal::incoming(call.id, call.caller_user, call.media), call.timeline.began(),
-                 step);
-  if (!call.negotiation) return;
-  const std::uint32_t generation = call.negotiation->generation;
-  sessions_.send(session.key, signal::offer(call.id, call.caller_user, generation, call.first_offer),
-                 std::nullopt, step);
-  for (const signal::Candidate& candidate : call.caller_outflow.released()) {
-    sessions_.send(session.key, signal::ice_candidate(call.id, call.caller_user, generation, candidate),
-                   std::nullopt, step);
-  }
-}
-
-void Calls::handle_attached(Session& session, const Step& step) {
-  const auto waiting = waiting_by_callee_.find(session.user);
-  if (waiting == waiting_by_callee_.end()) return;
-  for (const CallKey key : waiting->second) {
-    if (session.incoming.size() >= settings_.max_incoming_calls_per_session) return;
-    Call& call = *calls_.find(key.slot);
-    const auto next = decide({&call, Role::leg}, Event::device_attached);
-    if (next && *next) add_leg(call, session, step);
-  }
 }
 
 // Between the two states in which nobody has accepted.

@@ -74,23 +74,32 @@ class Calls {
   // The state that the event leads to; nullopt if there is nothing to do.
   static Result<std::optional<State>, Refusal> decide(const Located& located, Event event);
 
-  void add_leg(Call& call, Session& session, const Step& step);
+  // How many calls of `caller` to `callee` nobody has accepted.
+  std::size_t waiting_calls(std::string_view caller, std::string_view callee);
   void ring_devices(Call& call, const Step& step);
+  void add_leg_if_room(Call& call, Session& session, const Step& step);
+  // Takes out the legs whose queues have no room for these messages. False if the call ended with the last of
+  // them: `call` is gone then.
+  bool keep_legs_with_room(Call& call, const std::vector<signal::Body>& bodies, const Step& step);
   void enter(Call& call, State next);
   void stop_waiting(Call& call);
   Handled leave(Session& from, const Located& located, signal::EndReason reason, const Step& step);
   void take_out_leg(Call& call, SessionKey session);
   void lose_leg(Call& call, SessionKey session, const Step& step);
   void end_call(Call& call, const Ending& ending, const Step& step);
-  void end_for(const Call& call, SessionKey session, signal::EndReason reason, Side side, Cause cause,
+  void end_for(Call& call, SessionKey session, signal::EndReason reason, Side side, Cause cause,
                const Step& step);
 
   // Everybody whom this role's descriptions and candidates go to.
   std::vector<SessionKey> receivers(Call& call, Role role);
   static Outflow& outflow_of(Call& call, Role role, SessionKey session);
   static const std::string& user_of(const Call& call, Role role);
-  void release_candidates(Call& call, Role role, const std::vector<SessionKey>& to, std::uint32_t generation,
-                          std::string_view sdp, Outflow& outflow, const Step& step);
+  // Sends the messages to all receivers of this role. A leg without room for them leaves the call; `call` is
+  // gone afterwards if that was the last one.
+  void relay(Call& call, Role role, const std::vector<signal::Body>& bodies, const Step& step);
+  // The description, and the candidates that were held for it.
+  void relay_description(Call& call, Role role, signal::Body description, std::uint32_t generation,
+                         std::string_view sdp, Outflow& outflow, const Step& step);
 
   std::optional<std::string> broken_call(Call& call);
 

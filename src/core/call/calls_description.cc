@@ -1,6 +1,7 @@
 // Offers, answers and candidates of a call: numbered by generation, released by the rule of causality.
 
 #include <cassert>
+#include <utility>
 
 #include "core/call/calls.h"
 
@@ -41,12 +42,9 @@ Handled Calls::handle(Session& from, const signal::Offer& message, const Step& s
   call.timeline.add(step.now, (role == Role::caller ? "offer of the caller, generation "
                                                     : "offer of the callee, generation ") +
                                   std::to_string(message.generation));
-  const std::vector<SessionKey> to = receivers(call, role);
-  for (const SessionKey session : to) {
-    sessions_.send(session, signal::offer(call.id, user_of(call, role), message.generation, message.sdp),
-                   std::nullopt, step);
-  }
-  release_candidates(call, role, to, message.generation, message.sdp, outflow, step);
+  relay_description(call, role,
+                    signal::offer(call.id, user_of(call, role), message.generation, message.sdp),
+                    message.generation, message.sdp, outflow, step);
   return {};
 }
 
@@ -70,12 +68,9 @@ Handled Calls::handle(Session& from, const signal::Answer& message, const Step& 
   call.timeline.add(step.now, (role == Role::caller ? "answer of the caller, generation "
                                                     : "answer of the callee, generation ") +
                                   std::to_string(message.generation));
-  const std::vector<SessionKey> to = receivers(call, role);
-  for (const SessionKey session : to) {
-    sessions_.send(session, signal::answer(call.id, user_of(call, role), message.generation, message.sdp),
-                   std::nullopt, step);
-  }
-  release_candidates(call, role, to, message.generation, message.sdp, outflow_of(call, role, from.key), step);
+  relay_description(call, role,
+                    signal::answer(call.id, user_of(call, role), message.generation, message.sdp),
+                    message.generation, message.sdp, outflow_of(call, role, from.key), step);
   return {};
 }
 
@@ -95,12 +90,9 @@ Handled Calls::handle(Session& from, const signal::IceCandidate& message, const 
   Outflow& outflow = outflow_of(call, role, from.key);
   switch (outflow.take(message.generation, message.candidate, settings_.max_candidates)) {
     case Outflow::Ruling::pass:
-      for (const SessionKey session : receivers(call, role)) {
-        sessions_.send(
-            session,
-            signal::ice_candidate(call.id, user_of(call, role), message.generation, message.candidate),
-            std::nullopt, step);
-      }
+      relay(call, role,
+            {signal::ice_candidate(call.id, user_of(call, role), message.generation, message.candidate)},
+            step);
       return {};
     case Outflow::Ruling::hold:
     case Outflow::Ruling::drop:
@@ -111,12 +103,21 @@ Handled Calls::handle(Session& from, const signal::IceCandidate& message, const 
   return {};
 }
 
-void Calls::release_candidates(Call& call, Role role, const std::vector<SessionKey>& to,
-                               std::uint32_t generation, std::string_view sdp, Outflow& outflow,
-                               const Step& step) {
+void Calls::relay_description(Call& call, Role role, signal::Body description, std::uint32_t generation,
+                              std::string_view sdp, Outflow& outflow, const Step& step) {
+  std::vector<signal::Body> bodies;
+  bodies.push_back(std::move(description));
   for (const signal::Candidate& candidate : outflow.release(generation, sdp)) {
-    const signal::Body body = signal::ice_candidate(call.id, user_of(call, role), generation, candidate);
-    for (const SessionKey session : to) sessions_.send(session, body, std::nullopt, step);
+    bodies.push_back(signal::ice_candidate(call.id, user_of(call, role), generation, candidate));
+  }
+  relay(call, role, bodies, step);
+}
+
+void Calls::relay(Call& call, Role role, const std::vector<signal::Body>& bodies, const Step& step) {
+  const bool to_legs = role == Role::caller && call.legs() != nullptr;
+  if (to_legs && !keep_legs_with_room(call, bodies, step)) return;
+  for (const SessionKey session : receivers(call, role)) {
+    for (const signal::Body& body : bodies) sessions_.send(session, body, std::nullopt, step);
   }
 }
 

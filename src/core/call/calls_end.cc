@@ -17,7 +17,7 @@ constexpr std::size_t kMaxRecentlyEnded = 32;
 
 }  // namespace
 
-void Calls::end_for(const Call& call, SessionKey key, EndReason reason, Side side, Cause cause,
+void Calls::end_for(Call& call, SessionKey key, EndReason reason, Side side, Cause cause,
                     const Step& step) {
   Session* session = sessions_.find(key);
   assert(session != nullptr);
@@ -26,7 +26,14 @@ void Calls::end_for(const Call& call, SessionKey key, EndReason reason, Side sid
   session->recently_ended.push_back(call.id);
   if (session->recently_ended.size() > kMaxRecentlyEnded) session->recently_ended.pop_front();
   const Verdict told = verdict(reason, side, cause);
-  sessions_.send(key, signal::ended(call.id, reason, told.sentence, told.retryable), std::nullopt, step);
+  signal::Body ended = signal::ended(call.id, reason, told.sentence, told.retryable);
+  const Leg* winner = call.winner();
+  const bool only_rang = side == Side::callee && (winner == nullptr || winner->session != key);
+  if (only_rang) {
+    sessions_.send_end_of_ring(key, std::move(ended), step);
+  } else {
+    sessions_.send(key, std::move(ended), std::nullopt, step);
+  }
 }
 
 void Calls::end_call(Call& call, const Ending& ending, const Step& step) {

@@ -15,6 +15,9 @@ namespace {
 // What a queued message weighs beside its text: the text around it in a frame, and the queue's own entry.
 constexpr std::size_t kQueuedOverhead = 64;
 
+// A call id and a sentence of ours: 300 bytes.
+constexpr std::size_t kMaxEndOfRingBytes = 512;
+
 std::size_t weight(const signal::Body& body) { return body.object.size() + kQueuedOverhead; }
 
 DeadlineKey deadline(Timer timer, const Session& session) { return {timer, session.key.slot}; }
@@ -132,10 +135,30 @@ void Sessions::send(SessionKey key, signal::Body body, std::optional<Instant> be
     overflowed_.push_back(key);
     return;
   }
-  session->last_sent += 1;
-  session->queue.push_back({session->last_sent, std::move(body), began});
-  session->queued_bytes += bytes;
-  if (session->connection) send_queued(*session, session->queue.back(), step);
+  enqueue(*session, std::move(body), began, step);
+}
+
+bool Sessions::has_room_to_ring(SessionKey key, const std::vector<signal::Body>& bodies) {
+  const Session* session = find(key);
+  assert(session != nullptr);
+  std::size_t bytes = session->queued_bytes;
+  for (const signal::Body& body : bodies) bytes += weight(body);
+  return session->queue.size() + bodies.size() <= settings_.max_queued_messages / 2 &&
+         bytes <= settings_.max_queued_bytes / 2;
+}
+
+void Sessions::send_end_of_ring(SessionKey key, signal::Body body, const Step& step) {
+  Session* session = find(key);
+  if (session == nullptr || session->closing) return;
+  assert(weight(body) <= kMaxEndOfRingBytes);
+  enqueue(*session, std::move(body), std::nullopt, step);
+}
+
+void Sessions::enqueue(Session& session, signal::Body body, std::optional<Instant> began, const Step& step) {
+  session.last_sent += 1;
+  session.queued_bytes += weight(body);
+  session.queue.push_back({session.last_sent, std::move(body), began});
+  if (session.connection) send_queued(session, session.queue.back(), step);
 }
 
 std::vector<SessionKey> Sessions::take_overflowed() { return std::exchange(overflowed_, {}); }
@@ -225,6 +248,7 @@ std::size_t Sessions::deadlines_due() {
 std::optional<std::string> Sessions::broken_invariant() {
   std::optional<std::string> broken;
   std::size_t attached = 0;
+  const std::size_t rings = settings_.max_incoming_calls_per_session;
   for_each([&](const Session& session) {
     std::size_t bytes = 0;
     std::uint64_t seq = session.last_sent - session.queue.size();
@@ -237,8 +261,9 @@ std::optional<std::string> Sessions::broken_invariant() {
     if (early_bytes != session.early_bytes) broken = "early_bytes of " + session.id + " is wrong";
     if (early_bytes > settings_.max_early_bytes) broken = "early of " + session.id + " is too large";
     if (bytes != session.queued_bytes) broken = "queued_bytes of " + session.id + " is wrong";
-    if (bytes > settings_.max_queued_bytes) broken = "queue of " + session.id + " is too large";
-    if (session.queue.size() > settings_.max_queued_messages)
+    if (bytes > settings_.max_queued_bytes + rings * kMaxEndOfRingBytes)
+      broken = "queue of " + session.id + " is too large";
+    if (session.queue.size() > settings_.max_queued_messages + rings)
       broken = "queue of " + session.id + " is too long";
     if (session.early.size() > settings_.max_early_messages)
       broken = "early of " + session.id + " is too long";

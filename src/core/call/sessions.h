@@ -90,6 +90,13 @@ class Sessions {
   // Numbers the message, keeps it until it is acknowledged, and sends it if there is a connection. A session
   // whose queue is full is marked and named by take_overflowed(). Nothing happens if the session is gone.
   void send(SessionKey key, signal::Body body, std::optional<Instant> began, const Step& step);
+  // Whether all of these may go to a session that only rings for their call: what it waits for then still
+  // leaves half of its queue free, in messages and in bytes. Precondition: the session exists.
+  bool has_room_to_ring(SessionKey key, const std::vector<signal::Body>& bodies);
+  // The `ended` of a call that the session only rang for: it goes out however full the queue is, since a call
+  // that it did not choose must not end the session. Bounded, for each goes with an `incoming` that had room:
+  // a full queue grows by max_incoming_calls_per_session of them at most.
+  void send_end_of_ring(SessionKey key, signal::Body body, const Step& step);
   std::vector<SessionKey> take_overflowed();
 
   // Something was heard from the client.
@@ -113,6 +120,7 @@ class Sessions {
  private:
   void want_ack(Session& session, Instant now);
   void acknowledged_now(Session& session);
+  void enqueue(Session& session, signal::Body body, std::optional<Instant> began, const Step& step);
   void send_queued(Session& session, const Queued& queued, const Step& step);
   std::string random_text();
 

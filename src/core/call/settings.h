@@ -25,9 +25,14 @@ struct Settings {
   // dialling by ringing, calls that a session was rung for and that live.
   std::size_t max_dialled_calls_per_session = 8;
   std::size_t max_incoming_calls_per_session = 8;
+  // Calls from one user to one other that nobody has accepted: one, and one that crosses its end. With more a
+  // single user could take all places in which the other's devices ring.
+  std::size_t max_waiting_calls_per_pair = 2;
   std::size_t max_candidates = 100;  // a party and generation
 
-  std::size_t max_queued_messages = 512;  // sent and not acknowledged, a session
+  // Sent and not acknowledged, a session. Calls that it only rings for fill half of it at most: those who ring
+  // are strangers, and the other half is for the calls that its user has chosen.
+  std::size_t max_queued_messages = 512;
   std::size_t max_queued_bytes = std::size_t{1024} * 1024;
   // Received ahead of a gap, a session. A gap on one WebSocket is a fault of the client, so little is kept.
   std::size_t max_early_messages = 64;

@@ -28,7 +28,8 @@ std::string password_for(const Secret& secret, std::string_view username) {
 std::optional<EphemeralUsername> parse_ephemeral_username(std::string_view username) {
   const std::size_t colon = username.find(':');
   const std::string_view head = username.substr(0, colon);
-  const std::string_view tail = colon == std::string_view::npos ? std::string_view() : username.substr(colon + 1);
+  const std::string_view tail =
+      colon == std::string_view::npos ? std::string_view() : username.substr(colon + 1);
   if (const auto expiry = parse_seconds(head)) return EphemeralUsername{{*expiry}, tail};
   if (const auto expiry = parse_seconds(tail)) return EphemeralUsername{{*expiry}, head};
   return std::nullopt;

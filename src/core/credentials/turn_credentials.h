@@ -1,5 +1,6 @@
 #pragma once
-// Time-limited TURN credentials (draft-uberti-behave-turn-rest-00, what coturn calls use-auth-secret), and static users.
+// Time-limited TURN credentials (draft-uberti-behave-turn-rest-00, what coturn calls use-auth-secret), and
+// static users.
 //
 //   username = expiry ":" user          expiry in seconds since 1970
 //   password = base64(HMAC-SHA1(shared_secret, username))
@@ -34,7 +35,8 @@ std::optional<EphemeralUsername> parse_ephemeral_username(std::string_view usern
 class TurnCredentials {
  public:
   // `shared_secrets`: the first mints, all are accepted (rotation). `static_users`: username to password.
-  TurnCredentials(std::vector<Secret> shared_secrets, std::map<std::string, Secret, std::less<>> static_users);
+  TurnCredentials(std::vector<Secret> shared_secrets,
+                  std::map<std::string, Secret, std::less<>> static_users);
 
   // Requires a shared secret. ttl > 0.
   TurnCredential mint(std::string_view user, std::chrono::seconds ttl, UnixTime now) const;

@@ -124,11 +124,12 @@ void handle_allocate(Request& request) {
   if (!wanted) return request.refuse(wanted.error());
 
   auto lease = QuotaLease::take(request.shard.dependencies.quota, request.from.user);
-  if (!lease) {
+  if (!lease && lease.error() == Quota::Taking::user_limit) {
     request.refuse(ErrorCode::allocation_quota_reached);
     return request.audit(AuditEvent::quota_refused, {});
   }
-  if (wanted->reserve_next && request.shard.allocations.reservations_are_full()) {
+  const bool may_reserve = !wanted->reserve_next || request.shard.allocations.may_reserve(request.from.user);
+  if (!lease || !may_reserve) {
     request.refuse(ErrorCode::insufficient_capacity);
     return request.audit(AuditEvent::capacity_refused, {});
   }
@@ -136,6 +137,7 @@ void handle_allocate(Request& request) {
                                                             std::move(request.from.owner), std::move(*lease));
   allocation.pending = std::make_unique<PendingAllocate>();
   allocation.pending->reply_to = request.to;
+  allocation.pending->claims = wanted->claims;
   allocation.pending->lifetime = granted_lifetime(request.shard.settings, wanted->lifetime);
   allocation.expires_at = request.now.monotonic + allocation.pending->lifetime;
   request.shard.allocations.schedule(allocation);
@@ -143,7 +145,8 @@ void handle_allocate(Request& request) {
     ReservationToken token{};
     request.shard.dependencies.random.fill(token);
     allocation.pending->reserves = token_for(wanted->family, token);
-    request.shard.allocations.reserve(*allocation.pending->reserves, {allocation.id, wanted->family});
+    request.shard.allocations.reserve(request.from.user, *allocation.pending->reserves,
+                                      {allocation.id, wanted->family});
   }
   open_relays(request, *wanted, allocation);
 }

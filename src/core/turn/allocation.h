@@ -34,6 +34,7 @@ struct PendingAllocate {
   ReplyTo reply_to;
   std::chrono::seconds lifetime{};
   std::optional<ReservationToken> reserves;   // EVEN-PORT with R: the token of the next port
+  std::optional<ReservationToken> claims;     // RESERVATION-TOKEN
   std::array<stun::ErrorCode, 2> failures{};  // by family, where Relay::State is failed
 };
 
@@ -79,6 +80,7 @@ class Allocation {
   Owner owner;
   QuotaLease quota;
   Instant expires_at;
+  bool is_revoked = false;  // it ends by decision, not by age
   Instant deadline = kNever;  // what the table's heap holds for it
   std::array<Relay, 2> relays;
   std::vector<Permission> permissions;

@@ -1,6 +1,8 @@
 #include "core/turn/allocations.h"
 
+#include <algorithm>
 #include <cassert>
+#include <string>
 
 namespace offhook::turn {
 namespace {
@@ -29,7 +31,8 @@ Allocation& Allocations::create(const Client& client, const stun::TransactionId&
 
 Allocation* Allocations::settle(Allocation& allocation, Instant now, Outbox& outbox) {
   if (allocation.expires_at <= now) {
-    end(allocation, AuditEvent::allocation_expired, outbox);
+    const bool is_revoked = allocation.is_revoked;
+    end(allocation, is_revoked ? AuditEvent::allocation_deleted : AuditEvent::allocation_expired, outbox);
     return nullptr;
   }
   if (allocation.deadline > now) return &allocation;
@@ -58,16 +61,35 @@ void Allocations::end(Allocation& allocation, std::optional<AuditEvent> event, O
   allocations_.erase(allocation.id);
 }
 
-void Allocations::end_all_of(std::string_view username, Outbox& outbox) {
+void Allocations::revoke_all_of(std::string_view username, Instant now) {
   allocations_.for_each([&](AllocationId, Allocation& allocation) {
     if (allocation.owner.username != username && allocation.quota.user() != username) return;
-    end(allocation, AuditEvent::allocation_deleted, outbox);
+    allocation.is_revoked = true;
+    allocation.expires_at = std::min(allocation.expires_at, now);
+    schedule(allocation);
   });
 }
 
-void Allocations::reserve(const ReservationToken& token, const RelayId& next_to) {
-  assert(!reservations_are_full());
-  reservations_.emplace(Reservation{token, next_to, true});
+bool Allocations::may_reserve(std::string_view user) {
+  if (reservations_.size() >= kReservationsLimit) return false;
+  std::size_t of_user = 0;
+  reservations_.for_each([&](SlabId, const Reservation& reservation) {
+    if (reservation.user == user) of_user += 1;
+  });
+  return of_user < kUserReservationsLimit;
+}
+
+void Allocations::reserve(std::string_view user, const ReservationToken& token, const RelayId& next_to) {
+  assert(may_reserve(user));
+  reservations_.emplace(Reservation{std::string(user), token, next_to, true});
+}
+
+void Allocations::reservation_claimed(const ReservationToken& token) {
+  reservations_.for_each([&](SlabId id, const Reservation& reservation) {
+    if (reservation.token != token) return;
+    deadlines_.cancel(reservation_key(id));
+    reservations_.erase(id);
+  });
 }
 
 template <typename Visit>
@@ -120,7 +142,9 @@ const Deletion* Allocations::recent_deletion(const FiveTuple& five_tuple) const 
 }
 
 void Allocations::handle_deadlines(Instant now, Outbox& outbox) {
-  while (const auto due = deadlines_.pop_due(now)) {
+  for (std::size_t handled = 0; handled < kDeadlinesLimit; ++handled) {
+    const auto due = deadlines_.pop_due(now);
+    if (!due) return;
     switch (due->of) {
       case DeadlineKey::Of::allocation: {
         Allocation& allocation = *allocations_.find(due->id);
@@ -134,7 +158,7 @@ void Allocations::handle_deadlines(Instant now, Outbox& outbox) {
         reservations_.erase(due->id);
         break;
       case DeadlineKey::Of::oldest_deletion:
-        while (!deletions_.empty() && deletions_.front().forgotten_at <= now) forget_oldest_deletion();
+        forget_oldest_deletion();
         if (!deletions_.empty()) deadlines_.set(kDeletionKey, deletions_.front().forgotten_at);
         break;
     }

@@ -30,6 +30,10 @@ struct DeadlineKeyHash {
   }
 };
 
+// Handled in one turn. Thousands may fall due together (a revoked user, a burst of calls an hour ago), each
+// with sockets to close: packets wait for no more than this many, about a millisecond.
+inline constexpr std::size_t kDeadlinesLimit = 256;
+
 class Allocations {
  public:
   explicit Allocations(Random& random)
@@ -48,11 +52,15 @@ class Allocations {
   void schedule(Allocation& allocation);
   // Closes and erases it, and gives its quota back. The event is audited, if there is one.
   void end(Allocation& allocation, std::optional<AuditEvent> event, Outbox& outbox);
-  void end_all_of(std::string_view username, Outbox& outbox);
+  // They expire at once; handle_deadlines() ends them in its turns.
+  void revoke_all_of(std::string_view username, Instant now);
 
-  bool reservations_are_full() const { return reservations_.size() >= kReservationsLimit; }
-  // They are not full.
-  void reserve(const ReservationToken& token, const RelayId& next_to);
+  // Neither the shard's reservations nor this user's are at their limit.
+  bool may_reserve(std::string_view user);
+  // After may_reserve().
+  void reserve(std::string_view user, const ReservationToken& token, const RelayId& next_to);
+  // Its port is an allocation's now, and counts there. Another shard's reservation is none of ours.
+  void reservation_claimed(const ReservationToken& token);
   // That relay has opened; or never will; or has, but its allocation has not lived to see it.
   void reservation_opened(const RelayId& next_to, Instant now);
   void reservation_failed(const RelayId& next_to);
@@ -62,6 +70,7 @@ class Allocations {
   void remember_deletion(Deletion deletion, Instant now);
   const Deletion* recent_deletion(const FiveTuple& five_tuple) const;
 
+  // At most kDeadlinesLimit of what is due; next_deadline() stays in the past while more is.
   void handle_deadlines(Instant now, Outbox& outbox);
   Instant next_deadline() const { return deadlines_.next(); }
   std::size_t size() const { return allocations_.size(); }

@@ -20,6 +20,9 @@ constexpr std::array<stun::PasswordAlgorithm, 2> kPasswordAlgorithms = {{
     {stun::kPasswordAlgorithmMd5, {}},
 }};
 
+// A challenge that is a second behind the credentials costs its client one more round trip (438), no more.
+constexpr std::chrono::seconds kFeaturesAge{1};
+
 bool same(const stun::PasswordAlgorithm& a, const stun::PasswordAlgorithm& b) {
   return a.algorithm == b.algorithm && equal(a.parameters, b.parameters);
 }
@@ -44,6 +47,12 @@ Integrity integrity_of(const stun::Message& request) {
   if (request.has(AttributeType::message_integrity_sha256)) return Integrity::message_integrity_sha256;
   if (request.has(AttributeType::message_integrity)) return Integrity::message_integrity;
   return Integrity::none;
+}
+
+Integrity answer_integrity_of(const stun::Message& request) {
+  const bool of_rfc_5389 =
+      !request.has(AttributeType::password_algorithms) && !request.has(AttributeType::password_algorithm);
+  return of_rfc_5389 ? Integrity::message_integrity : Integrity::message_integrity_sha256;
 }
 
 bool verify(const stun::Message& request, Integrity integrity, const LongTermKey& key) {
@@ -106,7 +115,7 @@ Result<Authenticated, AuthenticationFailure> Authentication::authenticate(const 
     if (!algorithm) return refuse(ErrorCode::bad_request);
     claim.algorithm = *algorithm;
   }
-  if (!nonces_.valid(*nonce, features(), client_address, now.monotonic))
+  if (!nonces_.valid(*nonce, features(now.monotonic), client_address, now.monotonic))
     return refuse(ErrorCode::stale_nonce);
   return check_credentials(request, claim, owner, now.wall);
 }
@@ -119,7 +128,7 @@ Result<Authenticated, AuthenticationFailure> Authentication::check_credentials(c
   if (claim.realm != realm_) return refused;
 
   Authenticated result;
-  result.integrity = claim.integrity;
+  result.answer_integrity = answer_integrity_of(request);
   result.is_owner = owner != nullptr && names(claim, owner->username);
   if (result.is_owner && claim.algorithm == owner->algorithm) {
     if (!verify(request, claim.integrity, owner->key)) return refused;
@@ -159,12 +168,16 @@ LongTermKey Authentication::key(PasswordAlgorithm algorithm, std::string_view us
 void Authentication::add_challenge(stun::MessageBuilder& answer, const Address& client_address,
                                    Instant now) const {
   stun::add_realm(answer, realm_);
-  stun::add_nonce(answer, nonces_.make(features(), client_address, now));
+  stun::add_nonce(answer, nonces_.make(features(now), client_address, now));
   stun::add_password_algorithms(answer, kPasswordAlgorithms);
 }
 
-stun::SecurityFeatures Authentication::features() const {
-  return {.password_algorithms = true, .username_anonymity = credentials_.offers_userhash()};
+stun::SecurityFeatures Authentication::features(Instant now) const {
+  if (!features_asked_at_ || now - *features_asked_at_ >= kFeaturesAge) {
+    offers_userhash_ = credentials_.offers_userhash();
+    features_asked_at_ = now;
+  }
+  return {.password_algorithms = true, .username_anonymity = offers_userhash_};
 }
 
 }  // namespace offhook::turn

@@ -6,6 +6,7 @@
 // credentials (401). Nothing is remembered.
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,9 @@
 
 namespace offhook::turn {
 
-// Which integrity attribute protects a message; the answer carries the same as the request.
+// Which integrity attribute protects a message. A request may choose; an answer carries
+// MESSAGE-INTEGRITY-SHA256 unless the request named no password algorithm, as of RFC 5389
+// (RFC 8489 section 9.2.4).
 enum class Integrity : std::uint8_t { none, message_integrity, message_integrity_sha256 };
 
 struct Authenticated {
@@ -27,7 +30,7 @@ struct Authenticated {
   std::string user;       // whom quota counts; empty if is_owner, where the allocation knows it
   bool expired = false;   // an ephemeral username whose time is over: no new allocation
   bool is_owner = false;  // it is the owner of the allocation asked about
-  Integrity integrity = Integrity::none;
+  Integrity answer_integrity = Integrity::none;
 };
 
 struct AuthenticationFailure {
@@ -57,11 +60,15 @@ class Authentication {
                                                                  UnixTime now) const;
   bool names(const Claim& claim, const std::string& username) const;
   LongTermKey key(PasswordAlgorithm algorithm, std::string_view username, std::string_view password) const;
-  stun::SecurityFeatures features() const;
+  stun::SecurityFeatures features(Instant now) const;
 
   std::string realm_;
   Nonces nonces_;
   const CredentialSource& credentials_;
+  // What credentials_ offered when last asked: it may take a lock that every shard takes, and a flood of
+  // requests without credentials comes by here.
+  mutable bool offers_userhash_ = false;
+  mutable std::optional<Instant> features_asked_at_;
 };
 
 }  // namespace offhook::turn

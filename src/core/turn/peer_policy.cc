@@ -59,7 +59,12 @@ bool any_contains(const std::vector<Prefix>& prefixes, const Ip& ip) {
   return std::ranges::any_of(prefixes, [&](const Prefix& entry) { return entry.contains(ip); });
 }
 
-bool is_one_of(const std::vector<Ip>& ips, const Ip& ip) { return std::ranges::find(ips, ip) != ips.end(); }
+template <typename T>
+bool is_one_of(const std::vector<T>& all, const T& one) {
+  return std::ranges::find(all, one) != all.end();
+}
+
+Prefix full_length(const Ip& ip) { return Prefix(ip, ip.is_v4() ? 32 : 128); }
 
 bool starts_with(Bytes octets, std::initializer_list<std::uint8_t> head) {
   return std::equal(head.begin(), head.end(), octets.begin());
@@ -107,21 +112,28 @@ PeerPolicy::PeerPolicy(const Settings& settings, const LiveRelays& live_relays)
       allow_(settings.allow_peers),
       deny_(settings.deny_peers),
       own_(settings.own_addresses),
+      relay_ips_(settings.relay_ips),
+      listen_(settings.listen_addresses),
       external_(settings.external_addresses) {
   for (const std::string_view text : kDeniedByDefault) deny_.push_back(prefix(text));
 }
 
 std::optional<AllowedIp> PeerPolicy::allow(const Ip& named) const {
   if (named.is_unspecified()) return std::nullopt;
-  // An entry for the external address opens no ports of this machine.
-  if (lifted(named) && lifted(on_wire(named))) return AllowedIp(named, on_wire(named), false);
-  if (is_own(named)) {
-    const bool may_hold_relays = !named.is_loopback() || is_one_of(relay_ips_, named);
-    if (!may_hold_relays) return std::nullopt;
-    return AllowedIp(named, on_wire(named), true);
-  }
-  if (denied(named)) return std::nullopt;
+  if (is_own(named)) return allow_own(named);
+  if (!lifted(named) && denied(named)) return std::nullopt;
   return AllowedIp(named, named, false);
+}
+
+std::optional<AllowedIp> PeerPolicy::allow_own(const Ip& named) const {
+  // Who allows a whole network means its hosts, not what else runs on this machine. An entry for the external
+  // address alone opens no ports of this machine either.
+  const Ip bound = on_wire(named);
+  const bool opened = is_one_of(allow_, full_length(named)) && is_one_of(allow_, full_length(bound));
+  if (opened) return AllowedIp(named, bound, false);
+  const bool may_hold_relays = !named.is_loopback() || is_one_of(relay_ips_, named);
+  if (!may_hold_relays) return std::nullopt;
+  return AllowedIp(named, bound, true);
 }
 
 std::optional<AllowedPeer> PeerPolicy::allow(const Address& named) const {
@@ -133,7 +145,7 @@ std::optional<AllowedPeer> PeerPolicy::allow(const Address& named) const {
 std::optional<AllowedPeer> PeerPolicy::allow_port(const AllowedIp& ip, std::uint16_t port) const {
   if (port < kPeerPortFirst) return std::nullopt;
   const AllowedPeer peer(ip, port);
-  if (!still_allowed(peer)) return std::nullopt;
+  if (listens_at(peer.on_wire()) || !still_allowed(peer)) return std::nullopt;
   return peer;
 }
 
@@ -151,12 +163,10 @@ Address PeerPolicy::external(const Address& relayed_address) const {
   return relayed_address;
 }
 
-void PeerPolicy::learn_relay_ip(const Ip& relay_ip) {
-  if (!is_one_of(relay_ips_, relay_ip)) relay_ips_.push_back(relay_ip);
-}
+bool PeerPolicy::listens_at(const Address& on_wire) const { return is_one_of(listen_, on_wire); }
 
 bool PeerPolicy::is_own(const Ip& ip) const {
-  if (is_one_of(own_, ip) || is_one_of(relay_ips_, ip)) return true;
+  if (ip.is_loopback() || is_one_of(own_, ip) || is_one_of(relay_ips_, ip)) return true;
   return std::ranges::any_of(
       external_, [&](const std::pair<Ip, Ip>& entry) { return entry.first == ip || entry.second == ip; });
 }

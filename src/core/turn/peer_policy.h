@@ -20,7 +20,8 @@ class AllowedIp {
  public:
   const Ip& named() const { return named_; }
   const Ip& on_wire() const { return on_wire_; }
-  // An address of this machine: here only live relayed addresses are peers, so every port needs a look.
+  // An address of this machine that no allow entry names: here only live relayed addresses are peers, so
+  // every port needs a look.
   bool is_own() const { return is_own_; }
 
  private:
@@ -56,10 +57,11 @@ inline constexpr std::uint16_t kPeerPortFirst = 1024;
 // nothing.
 std::optional<Ip> embedded_ipv4(const Ip& ip);
 
-// Order of judgement: `::` and `0.0.0.0` are never peers; settings.allow_peers; the addresses of this
-// machine, where live relayed addresses alone are peers; settings.deny_peers; the default deny list; IPv6
-// outside 2000::/3. An allow entry never opens the IPv4 address inside an IPv6 one: that one must be allowed
-// itself.
+// Order of judgement: `::` and `0.0.0.0` are never peers; the addresses of this machine (loopback is among
+// them), where live relayed addresses alone are peers unless an entry of full length in settings.allow_peers
+// names the address; settings.allow_peers; settings.deny_peers; the default deny list; IPv6 outside 2000::/3.
+// An allow entry never opens the IPv4 address inside an IPv6 one: that one must be allowed itself. The
+// server's own listening addresses are never peers.
 class PeerPolicy {
  public:
   // Borrows `live_relays`, which must outlive it.
@@ -78,7 +80,7 @@ class PeerPolicy {
   // May a packet from this address use the permission `permitted`, whose IP address it has? Not from a port
   // that nothing may be sent to.
   bool admits(const AllowedIp& permitted, const Address& on_wire) const {
-    return on_wire.port >= kPeerPortFirst && (!permitted.is_own() || live(on_wire));
+    return on_wire.port >= kPeerPortFirst && !listens_at(on_wire) && (!permitted.is_own() || live(on_wire));
   }
 
   // What the wire carries for an address that a client names: the bound address for an external one of this
@@ -87,11 +89,10 @@ class PeerPolicy {
   // The external address of a relayed address.
   Address external(const Address& relayed_address) const;
 
-  // Relay sockets are bound to this address: loopback, too, is then a place where peers can be.
-  void learn_relay_ip(const Ip& relay_ip);
-
  private:
   bool live(const Address& on_wire) const { return live_relays_.contains(on_wire); }
+  std::optional<AllowedIp> allow_own(const Ip& named) const;
+  bool listens_at(const Address& on_wire) const;
   bool is_own(const Ip& ip) const;
   bool lifted(const Ip& ip) const;
   bool denied(const Ip& ip) const;
@@ -101,6 +102,7 @@ class PeerPolicy {
   std::vector<Prefix> deny_;  // the operator's and the default list
   std::vector<Ip> own_;
   std::vector<Ip> relay_ips_;
+  std::vector<Address> listen_;
   std::vector<std::pair<Ip, Ip>> external_;  // (bound, external)
 };
 

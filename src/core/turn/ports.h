@@ -1,6 +1,7 @@
 #pragma once
 // What the TURN core borrows from outside. The service implements these; tests use plain ones.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,15 +27,18 @@ class CredentialSource {
   virtual std::optional<Candidate> find(std::string_view username, UnixTime now) const = 0;
   // By SHA-256(username ":" realm) (RFC 8489 section 14.4). Only static users can be found so.
   virtual std::optional<Candidate> find_by_userhash(Bytes userhash, UnixTime now) const = 0;
-  // True if every username can be found by its hash: only then is username anonymity offered.
+  // True if every username can be found by its hash: only then is username anonymity offered. May change; a
+  // shard asks again once a second.
   virtual bool offers_userhash() const = 0;
 };
 
 // Live allocations a user and in all, over every shard of the process.
 class Quota {
  public:
+  // taken: counted until given back. The others count nothing, and say which limit is reached.
+  enum class Taking : std::uint8_t { taken, user_limit, total_limit };
   virtual ~Quota() = default;
-  virtual bool try_take(std::string_view user) = 0;
+  [[nodiscard]] virtual Taking try_take(std::string_view user) = 0;
   virtual void give_back(std::string_view user) = 0;
 };
 

@@ -1,20 +1,21 @@
 #pragma once
 // One unit of a user's quota, held exactly as long as this object lives.
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/result.h"
 #include "core/turn/ports.h"
 
 namespace offhook::turn {
 
 class QuotaLease {
  public:
-  // Nothing if the quota is used up. Borrows `quota`.
-  static std::optional<QuotaLease> take(Quota& quota, std::string_view user) {
-    if (!quota.try_take(user)) return std::nullopt;
+  // If the quota is used up, which limit was reached. Borrows `quota`.
+  static Result<QuotaLease, Quota::Taking> take(Quota& quota, std::string_view user) {
+    const Quota::Taking taking = quota.try_take(user);
+    if (taking != Quota::Taking::taken) return fail(taking);
     return QuotaLease(quota, user);
   }
   QuotaLease(QuotaLease&& other) noexcept

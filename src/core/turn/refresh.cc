@@ -37,6 +37,7 @@ void delete_family(Request& request, Family family) {
   request.shard.allocations.schedule(*request.allocation);
 }
 
+// All of it, whatever family the request names: the allocation has one time-to-expiry (RFC 8656 section 6).
 void extend(Request& request, std::chrono::seconds lifetime) {
   Allocation& allocation = *request.allocation;
   allocation.expires_at = request.now.monotonic + lifetime;
@@ -46,15 +47,16 @@ void extend(Request& request, std::chrono::seconds lifetime) {
   request.audit(AuditEvent::allocation_refreshed, {});
 }
 
-// The family that the request names, 0 if none. 400 or 443.
-Result<std::uint8_t, ErrorCode> named_family(const Request& request) {
+// The family that the request names, 0 if none. 400 or 443. Whoever deletes may name a family that is gone:
+// its answer was lost. Nobody can extend one.
+Result<std::uint8_t, ErrorCode> named_family(const Request& request, bool deletes) {
   const stun::Attribute* attribute = request.message.find(AttributeType::requested_address_family);
   if (attribute == nullptr) return std::uint8_t{0};
   const auto value = parse_requested_address_family(attribute->value);
   if (!value) return fail(ErrorCode::bad_request);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const Relay::State state = request.allocation->relay(family).state;
-    const bool has = state == Relay::State::open || state == Relay::State::closed;
+    const bool has = state == Relay::State::open || (deletes && state == Relay::State::closed);
     if (has && *value == static_cast<std::uint8_t>(family)) return *value;
   }
   return fail(ErrorCode::peer_address_family_mismatch);
@@ -74,7 +76,7 @@ void handle_refresh(Request& request) {
     if (wanted != kDeleted) return request.refuse(ErrorCode::allocation_mismatch);
     return delete_allocation(request);
   }
-  const auto named = named_family(request);
+  const auto named = named_family(request, wanted == kDeleted);
   if (!named) return request.refuse(named.error());
   if (wanted != kDeleted) return extend(request, granted_lifetime(request.shard.settings, wanted));
   if (*named == 0) return delete_allocation(request);

@@ -1,5 +1,6 @@
 // The second half of Allocate: what happens when relay sockets open, or do not.
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 
@@ -17,7 +18,11 @@ using stun::ErrorCode;
 
 constexpr std::array<Family, 2> kFamilies = {Family::ipv4, Family::ipv6};
 
+// With both families refused the answer is 508, whatever each of them failed for (RFC 8656 section 7.2).
 ErrorCode failure_of(const Allocation& allocation) {
+  const bool both = std::ranges::all_of(
+      allocation.relays, [](const Relay& relay) { return relay.state == Relay::State::failed; });
+  if (both) return ErrorCode::insufficient_capacity;
   const bool ipv4_failed = allocation.relay(Family::ipv4).state == Relay::State::failed;
   return allocation.pending->failures[ipv4_failed ? 0 : 1];
 }
@@ -65,31 +70,57 @@ void answer_if_complete(Shard& shard, Allocation& allocation, const Now& now, Ou
                          allocation.relay(first).address});
 }
 
+// The allocation that waits for this relay; null if it ended, was revoked, or expired meanwhile.
+Allocation* waiting_for(Shard& shard, const RelayId& relay, const Now& now, Outbox& outbox) {
+  Allocation* allocation = shard.allocations.find(relay.allocation);
+  if (allocation == nullptr) return nullptr;
+  return shard.allocations.settle(*allocation, now.monotonic, outbox);
+}
+
+void fail_relay(Shard& shard, Allocation& allocation, Family family, ErrorCode code, const Now& now,
+                Outbox& outbox) {
+  allocation.relay(family).state = Relay::State::failed;
+  allocation.pending->failures[family == Family::ipv4 ? 0 : 1] = code;
+  answer_if_complete(shard, allocation, now, outbox);
+}
+
+// The service opened something else than it was asked for: an address that the client could make no use of.
+void refuse_wrong_family(Shard& shard, const RelayId& relay, Allocation& allocation, const Now& now,
+                         Outbox& outbox) {
+  outbox.push_back(CloseRelaySocket{relay});
+  shard.allocations.reservation_orphaned(relay, outbox);
+  const Family other = relay.family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
+  // ADDRESS-ERROR-CODE knows 440 and 508 alone (RFC 8656 section 18.13).
+  const bool is_dual = allocation.relay(other).state != Relay::State::absent;
+  const ErrorCode code = is_dual ? ErrorCode::insufficient_capacity : ErrorCode::server_error;
+  fail_relay(shard, allocation, relay.family, code, now, outbox);
+}
+
 }  // namespace
 
 void handle_relay_opened(Shard& shard, const RelayId& relay, const Address& relayed_address, const Now& now,
                          Outbox& outbox) {
-  Allocation* allocation = shard.allocations.find(relay.allocation);
+  Allocation* allocation = waiting_for(shard, relay, now, outbox);
   if (allocation == nullptr) {
     outbox.push_back(CloseRelaySocket{relay});
     shard.allocations.reservation_orphaned(relay, outbox);
     return;
   }
   assert(allocation->relay(relay.family).state == Relay::State::opening);
-  assert(relayed_address.family() == relay.family);
+  if (relayed_address.family() != relay.family) {
+    return refuse_wrong_family(shard, relay, *allocation, now, outbox);
+  }
+  if (allocation->pending->claims) shard.allocations.reservation_claimed(*allocation->pending->claims);
   allocation->relay(relay.family) = {Relay::State::open, relayed_address};
-  shard.policy.learn_relay_ip(relayed_address.ip);
   shard.allocations.reservation_opened(relay, now.monotonic);
   answer_if_complete(shard, *allocation, now, outbox);
 }
 
 void handle_relay_failed(Shard& shard, const RelayId& relay, ErrorCode code, const Now& now, Outbox& outbox) {
   shard.allocations.reservation_failed(relay);
-  Allocation* allocation = shard.allocations.find(relay.allocation);
+  Allocation* allocation = waiting_for(shard, relay, now, outbox);
   if (allocation == nullptr || allocation->relay(relay.family).state != Relay::State::opening) return;
-  allocation->relay(relay.family).state = Relay::State::failed;
-  allocation->pending->failures[relay.family == Family::ipv4 ? 0 : 1] = code;
-  answer_if_complete(shard, *allocation, now, outbox);
+  fail_relay(shard, *allocation, relay.family, code, now, outbox);
 }
 
 }  // namespace offhook::turn

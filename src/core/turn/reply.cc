@@ -19,7 +19,18 @@ Buffer Replies::error(const ReplyTo& to, stun::ErrorCode code,
   if (!unknown_attributes.empty()) stun::add_unknown_attributes(answer, unknown_attributes);
   const bool challenges = code == stun::ErrorCode::unauthenticated || code == stun::ErrorCode::stale_nonce;
   if (challenges) authentication_.add_challenge(answer, to.client.five_tuple.client_address, now);
-  return finished(to, answer);
+  Buffer finished_answer = finished(to, answer);
+  if (finished_answer.empty()) return server_error(to);
+  return finished_answer;
+}
+
+Buffer Replies::server_error(const ReplyTo& to) const {
+  std::array<std::uint8_t, stun::kMessageBytesLimit> storage{};
+  stun::MessageBuilder answer(storage, stun::MessageClass::error_response, to.method, to.transaction_id);
+  stun::add_error_code(answer, stun::ErrorCode::server_error);
+  Buffer finished_answer = finished(to, answer);
+  assert(!finished_answer.empty());  // ERROR-CODE, integrity and FINGERPRINT have fixed sizes
+  return finished_answer;
 }
 
 Buffer Replies::finished(const ReplyTo& to, stun::MessageBuilder& answer) const {
@@ -35,8 +46,6 @@ Buffer Replies::finished(const ReplyTo& to, stun::MessageBuilder& answer) const 
   }
   if (to.has_fingerprint) answer.add_fingerprint();
   const Bytes message = answer.finish();
-  assert(
-      !message.empty());  // kMessageBytesLimit covers the largest answer: realm and reason phrase have limits
   return Buffer(message.begin(), message.end());
 }
 

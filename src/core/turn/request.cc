@@ -69,7 +69,7 @@ bool pass_credentials(Request& request) {
     return false;
   }
   request.from = std::move(*from);
-  request.to.integrity = request.from.integrity;
+  request.to.integrity = request.from.answer_integrity;
   request.to.key = request.from.owner.key;
   return true;
 }

@@ -3,6 +3,7 @@
 // let go.
 
 #include <cstdint>
+#include <string>
 
 #include "core/turn/types.h"
 
@@ -10,11 +11,15 @@ namespace offhook::turn {
 
 // RFC 8656 section 7.2: at least 30 s.
 inline constexpr std::chrono::seconds kReservationLifetime{30};
-// A reserved port is outside its user's quota; a shard holds no more of them than this. Only clients of RTP
-// without multiplexing ask for any.
+// A reserved port is outside its user's quota of allocations; a shard holds no more of them than this. Only
+// clients of RTP without multiplexing ask for any.
 inline constexpr std::size_t kReservationsLimit = 256;
+// Of one user. A call takes one for audio and one for video; four let two calls start within the lifetime of
+// a reservation, and leave the rest to others.
+inline constexpr std::size_t kUserReservationsLimit = 4;
 
 struct Reservation {
+  std::string user;  // whom kUserReservationsLimit counts
   ReservationToken token{};
   RelayId next_to;         // the relay whose opening reserves it
   bool is_pending = true;  // that relay is still being opened: no deadline yet

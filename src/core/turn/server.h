@@ -44,9 +44,11 @@ class Server {
   enum class RelayFailure : std::uint8_t { no_port_free, family_not_supported, reservation_unknown };
   void handle_relay_failed(const RelayId& relay, RelayFailure failure, const Now& now, Outbox& outbox);
 
-  // Ends every allocation made under this username, or counted for this user, at once.
-  void revoke(std::string_view username, const Now& now, Outbox& outbox);
+  // Every allocation made under this username, or counted for this user, expires at once: it carries nothing
+  // from here on, and handle_deadlines ends it.
+  void revoke(std::string_view username, const Now& now);
 
+  // A bounded part of what is due: call it again while next_deadline() is not in the future.
   void handle_deadlines(const Now& now, Outbox& outbox);
   // When handle_deadlines has work next; kNever if it has none.
   Instant next_deadline() const;

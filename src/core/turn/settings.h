@@ -28,8 +28,13 @@ struct Settings {
   // Peers beyond the default deny list (peer_policy.h). `allow` wins over `deny`.
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;
-  // Addresses of this machine: never a peer, but for live relayed addresses.
+  // Addresses of this machine: never a peer, but for live relayed addresses, and where `allow_peers` names
+  // exactly this address.
   std::vector<Ip> own_addresses;
+  // Where this server listens for UDP, as bound: never a peer, whatever is allowed.
+  std::vector<Address> listen_addresses;
+  // Relay sockets of any shard are bound to these: loopback, too, is then a place where peers can be.
+  std::vector<Ip> relay_ips;
   // 1:1 NAT: (bound address, what the world sees). Applied to XOR-RELAYED-ADDRESS, and to peers that are
   // relays here.
   std::vector<std::pair<Ip, Ip>> external_addresses;

@@ -63,12 +63,13 @@ struct WebSocketEvents {
   std::function<void(std::string_view text)> on_message;  // whole text messages only
   std::function<void()> on_closed;
 };
-// Called for an upgrade that passed the Origin check; returns where the socket's events go. `socket` stays
+// Called for an upgrade that passed the Origin check (others are closed with 4403); returns where the socket's events go. `socket` stays
 // valid until on_closed has returned. It may send and close at once.
 using WebSocketHandler = std::function<WebSocketEvents(WebSocket& socket, const HttpRequest& request)>;
 
 struct HttpServerSettings {
-  std::vector<std::string> allowed_origins;        // beside the server's own; "*" allows all
+  // Beside the server's own; "*" allows all. Their pages may open WebSockets and read answers (CORS).
+  std::vector<std::string> allowed_origins;
   std::size_t header_bytes_limit = 8 * 1024;       // and 64 headers; more is answered 431
   std::size_t body_bytes_limit = 64 * 1024;        // more is answered 413
   std::size_t message_bytes_limit = 64 * 1024;     // larger WebSocket messages close with 4413

@@ -32,6 +32,8 @@ constexpr std::chrono::seconds kResponseTimeout{60};
 // unread bytes makes the kernel send a reset, which can overtake the answer.
 constexpr std::chrono::seconds kLingerTimeout{2};
 constexpr std::size_t kLingerBytesLimit = 256 * 1024;
+// How long a browser may remember the answer to a preflight: an operator's change is seen after that.
+constexpr std::string_view kPreflightSeconds = "600";
 
 bool header_name_is(std::string_view a, std::string_view b) {
   return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
@@ -79,6 +81,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
   }
 
   void read() {
+    page_origin_.reset();
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(server().settings.header_bytes_limit));
     parser_->body_limit(server().settings.body_bytes_limit);
@@ -95,6 +98,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
   static constexpr std::size_t kReadAheadBytes = 4096;
 
   void handle_header(error_code error) {
+    note_origin();
     if (error) return refuse(error);
     const auto& header = parser_->get();
     if (std::distance(header.begin(), header.end()) > kHeadersLimit) {
@@ -103,6 +107,16 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     if (parser_->is_done()) return handle_request();
     if (header_name_is(text(header[http::field::expect]), "100-continue")) return send_continue();
     read_body();
+  }
+
+  // Before anything is answered: the page may read refusals as well.
+  void note_origin() {
+    const auto& header = parser_->get();
+    if (header.count(http::field::origin) != 1 || header.count(http::field::host) > 1) return;
+    const std::string origin = text(header[http::field::origin]);
+    if (origin.empty()) return;
+    if (origin_allowed(origin, text(header[http::field::host]), server().settings.allowed_origins))
+      page_origin_ = origin;
   }
 
   void send_continue() {
@@ -145,7 +159,8 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     request->client_address = client_address_;
     request->local_address = local_address_;
     if (beast::websocket::is_upgrade(request_)) return upgrade(*request);
-    respond(server().router.answer(*request), request_.keep_alive());
+    auto preflight = answer_preflight(*request);
+    respond(preflight ? std::move(*preflight) : server().router.answer(*request), request_.keep_alive());
   }
 
   void upgrade(const HttpRequest& request) {
@@ -153,16 +168,37 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     if (handler == nullptr) {
       return respond_and_close(error_response(404, "not_found", "There is no WebSocket at this path."));
     }
-    const bool allowed =
-        request_.count(http::field::origin) <= 1 &&
-        origin_allowed(request.header("Origin"), request.header("Host"), server().settings.allowed_origins);
-    if (!allowed) {
-      return respond_and_close(error_response(
-          403, "origin_forbidden", "Pages of this origin may not connect here (allowed_origins)."));
-    }
     stream_.expires_never();
+    if (request_.count(http::field::origin) > 0 && !page_origin_) {
+      return refuse_websocket(server_pointer(), stream_.release_socket(), std::move(slot_), request_,
+                              request);
+    }
     serve_websocket(server_pointer(), stream_.release_socket(), std::move(slot_), request_, request,
                     *handler);
+  }
+
+  // Fetch standard, "CORS-preflight fetch": a browser asks before it sends Authorization to another origin.
+  // Nothing for another request, a foreign origin, or a path without a route.
+  std::optional<HttpResponse> answer_preflight(const HttpRequest& request) const {
+    const bool asks = request_.method() == http::verb::options && page_origin_ &&
+                      request_.count(http::field::access_control_request_method) > 0;
+    if (!asks) return std::nullopt;
+    const std::string methods = server().router.methods(request.path);
+    if (methods.empty()) return std::nullopt;
+    HttpResponse answer;
+    answer.status = 204;
+    answer.headers = {{"Access-Control-Allow-Methods", methods},
+                      {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+                      {"Access-Control-Max-Age", std::string(kPreflightSeconds)}};
+    return answer;
+  }
+
+  // A handler that opens its path to all origins has said so itself.
+  void add_cors_headers() {
+    if (response_.count(http::field::access_control_allow_origin) > 0) return;
+    // Always: a cache must not give the answer without the next header to a page that needs it.
+    response_.insert(http::field::vary, "Origin");
+    if (page_origin_) response_.set(http::field::access_control_allow_origin, *page_origin_);
   }
 
   void respond_and_close(HttpResponse answer) { respond(std::move(answer), false); }
@@ -176,6 +212,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     response_.keep_alive(keep_alive);
     response_.set(http::field::date, http_date(ControlLoop::now().wall));
     for (const auto& [name, value] : answer.headers) response_.insert(name, value);
+    add_cors_headers();
     if (has_body) {
       response_.set(http::field::content_type, answer.content_type);
       response_.content_length(answer.body.size());
@@ -214,6 +251,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   http::request<http::string_body> request_;
+  std::optional<std::string> page_origin_;  // of the request, if pages from there may use this server
   http::response<http::string_body> response_;
 };
 

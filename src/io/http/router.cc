@@ -52,6 +52,11 @@ const WebSocketHandler* Router::websocket(std::string_view path) const {
   return entry == websockets_by_path_.end() ? nullptr : &entry->second;
 }
 
+std::string Router::methods(std::string_view path) const {
+  const HandlersByMethod* handlers = websocket(path) == nullptr ? find(path) : nullptr;
+  return handlers == nullptr ? std::string() : allowed_methods(*handlers);
+}
+
 HttpResponse Router::answer(const HttpRequest& request) const {
   if (websocket(request.path) != nullptr) {
     HttpResponse response = error_response(426, "upgrade_required", "This path speaks WebSocket only.");

@@ -19,6 +19,8 @@ class Router {
   // The handler's answer; 404 for no such path, 405 (with Allow) for another method, 426 for a WebSocket's
   // path.
   HttpResponse answer(const HttpRequest& request) const;
+  // "GET, HEAD, POST": what is answered at this path, and not with 404 or 405. Empty if it has no route.
+  std::string methods(std::string_view path) const;
   // Null if no WebSocket is served at this path.
   const WebSocketHandler* websocket(std::string_view path) const;
 

@@ -25,6 +25,7 @@ constexpr std::size_t kMessagePiecesLimit = 1024;
 constexpr std::size_t kReasonBytesLimit = 123;
 
 constexpr std::uint16_t kCloseBadMessage = 4400;
+constexpr std::uint16_t kCloseForbidden = 4403;
 constexpr std::uint16_t kCloseMessageTooBig = 4413;
 constexpr std::uint16_t kCloseQueueOverflow = 4429;
 
@@ -189,6 +190,16 @@ void serve_websocket(std::shared_ptr<HttpServer::State> server, tcp::socket sock
                      const HttpRequest& request, const WebSocketHandler& handler) {
   std::make_shared<WebSocketSession>(std::move(server), std::move(socket), std::move(slot), request)
       ->accept(upgrade, handler);
+}
+
+void refuse_websocket(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+                      const beast::http::request<beast::http::string_body>& upgrade,
+                      const HttpRequest& request) {
+  serve_websocket(std::move(server), std::move(socket), std::move(slot), upgrade, request,
+                  [](WebSocket& refused, const HttpRequest&) {
+                    refused.close(kCloseForbidden, "forbidden: origin not allowed");
+                    return WebSocketEvents{};
+                  });
 }
 
 }  // namespace offhook::io

@@ -34,6 +34,7 @@ class EpollPoller final : public Poller {
   bool modify(int fd, Interest interest, std::uint64_t tag) override {
     return control(EPOLL_CTL_MOD, fd, interest, tag);
   }
+  int fd() const override { return epoll_.get(); }
   void remove(int fd) override { (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
   std::span<const Ready> wait(Instant deadline, Instant now) override {

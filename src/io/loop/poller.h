@@ -35,6 +35,8 @@ class Poller {
   [[nodiscard]] virtual bool modify(int fd, Interest interest, std::uint64_t tag) = 0;
   // Needed only if the descriptor stays open: closing one removes it.
   virtual void remove(int fd) = 0;
+  // The poller's own descriptor, for a thread that keeps but some (io/net/fd_table.h).
+  virtual int fd() const = 0;
   // Waits until something is ready or until `deadline` (kNever: without end); `now` as read last. The span is
   // valid until the next wait().
   virtual std::span<const Ready> wait(Instant deadline, Instant now) = 0;

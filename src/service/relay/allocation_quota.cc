@@ -4,16 +4,16 @@
 
 namespace offhook::relay {
 
-bool AllocationQuota::try_take(std::string_view user) {
+turn::Quota::Taking AllocationQuota::try_take(std::string_view user) {
   const std::scoped_lock lock(mutex_);
-  if (total_limit_ != 0 && total_ >= total_limit_) return false;
+  if (total_limit_ != 0 && total_ >= total_limit_) return Taking::total_limit;
   auto entry = live_by_user_.find(user);
   if (entry == live_by_user_.end()) entry = live_by_user_.emplace(std::string(user), 0).first;
   // An entry that was just made passes: a limit is at least one.
-  if (user_limit_ != 0 && entry->second >= user_limit_) return false;
+  if (user_limit_ != 0 && entry->second >= user_limit_) return Taking::user_limit;
   entry->second += 1;
   total_ += 1;
-  return true;
+  return Taking::taken;
 }
 
 void AllocationQuota::give_back(std::string_view user) {

@@ -18,7 +18,7 @@ class AllocationQuota final : public turn::Quota {
   AllocationQuota(std::size_t user_limit, std::size_t total_limit)
       : user_limit_(user_limit), total_limit_(total_limit) {}
 
-  bool try_take(std::string_view user) override;
+  Taking try_take(std::string_view user) override;
   void give_back(std::string_view user) override;
   std::size_t users() const;
 

@@ -215,6 +215,17 @@ std::optional<turn::Client> ClientConnections::take_doomed() {
   return connection->client;
 }
 
+void ClientConnections::close_all() {
+  connections_.clear();
+  free_.clear();
+  to_flush_.clear();
+  doomed_.clear();
+  deadlines_ = {};
+  without_allocation_ = 0;
+  without_allocation_by_address_.clear();
+  counters_.set(Counter::connections_live, 0);
+}
+
 ClientConnections::Connection* ClientConnections::find(std::uint32_t handle) {
   const std::size_t index = index_of(handle);
   if (index >= connections_.size() || !connections_[index] || connections_[index]->doomed) return nullptr;

@@ -71,6 +71,8 @@ class ClientConnections {
 
   // Closes one doomed connection and returns its client; nothing when none is left.
   std::optional<turn::Client> take_doomed();
+  // All of them, in the thread that accepted them: nowhere else do the descriptors mean anything.
+  void close_all();
 
  private:
   struct Connection {

@@ -4,12 +4,16 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <functional>
+#include <latch>
 #include <thread>
 #include <utility>
 
 #include "io/loop/clock.h"
 #include "io/net/fd_limit.h"
+#include "io/net/fd_table.h"
 #include "io/net/interfaces.h"
 #include "service/relay/self_check.h"
 #include "service/relay/shard.h"
@@ -18,7 +22,7 @@
 namespace offhook::relay {
 namespace {
 
-// Descriptors besides relay sockets: listeners, TCP clients, HTTP, files.
+// Descriptors of one table besides relay sockets: listeners, TCP clients, HTTP, files.
 constexpr std::uint64_t kFdReserve = 20'000;
 
 void add_once(std::vector<Ip>& to, const Ip& ip) {
@@ -35,6 +39,10 @@ std::vector<Ip> own_addresses(const RelaySettings& settings, const std::vector<I
   return own;
 }
 
+const std::vector<Ip>& relay_ips(const RelaySettings& settings, const std::vector<Ip>& listen_ips) {
+  return settings.relay_addresses.empty() ? listen_ips : settings.relay_addresses;
+}
+
 turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip>& listen_ips) {
   turn::Settings core;
   core.realm = settings.realm;
@@ -48,6 +56,7 @@ turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip
   core.allow_peers = settings.allow_peers;
   core.deny_peers = settings.deny_peers;
   core.own_addresses = own_addresses(settings, listen_ips);
+  core.relay_ips = relay_ips(settings, listen_ips);
   core.external_addresses = settings.external_addresses;
   return core;
 }
@@ -61,23 +70,36 @@ unsigned shards_of(const RelaySettings& settings) {
 struct RelayService::Running {
   Running(const RelaySettings& settings, const std::vector<Ip>& listen_ips, unsigned shard_count,
           std::shared_ptr<const credentials::TurnCredentials> credentials)
-      : shared{
-            core_settings(settings, listen_ips),
-            settings.relay_addresses.empty() ? RelayAddressRule::by_listen_address : RelayAddressRule::fixed,
-            VouchedUsers(settings.realm, std::move(credentials)),
-            AllocationQuota(settings.user_quota, settings.total_quota),
-            RelayPorts(settings.relay_addresses.empty() ? listen_ips : settings.relay_addresses,
-                       settings.relay_port_first, settings.relay_port_last, shard_count),
-            {},
-            {}} {}
+      : shared{core_settings(settings, listen_ips),
+               settings.relay_addresses.empty() ? RelayAddressRule::by_listen_address
+                                                : RelayAddressRule::fixed,
+               VouchedUsers(settings.realm, std::move(credentials)),
+               AllocationQuota(settings.user_quota, settings.total_quota),
+               RelayPorts(relay_ips(settings, listen_ips), settings.relay_port_first,
+                          settings.relay_port_last, shard_count),
+               {},
+               {}},
+        tables_settled(shard_count) {}
   ~Running() {
     for (const auto& shard : shards) shard->stop();
     for (std::thread& thread : threads) thread.join();
   }
 
+  // The body of a shard's thread. What it opens is in its own table of descriptors, or in the process's where
+  // the system allows no other; either way it is closed before the thread ends.
+  void run(Shard& shard) {
+    const auto own = io::own_fd_table(shard.fds());
+    if (!own) shared_table_error = own.error().code;
+    tables_settled.count_down();
+    shard.run();
+    if (own) io::close_own_fd_table();
+  }
+
   Shared shared;
   std::vector<std::unique_ptr<Shard>> shards;
-  std::vector<std::thread> threads;  // as shards, once started
+  std::latch tables_settled;                // each shard has its table of descriptors
+  std::atomic<int> shared_table_error = 0;  // why a shard has none of its own: an errno
+  std::vector<std::thread> threads;         // as shards, once started
 };
 
 std::vector<Ip> local_addresses() { return io::interface_addresses(); }
@@ -107,8 +129,10 @@ Result<void, StartError> RelayService::start() {
   const auto listen_ips = expand_listen_addresses(settings_.listen_addresses);
   const unsigned shard_count = shards_of(settings_);
   auto running = std::make_unique<Running>(settings_, listen_ips, shard_count, credentials_);
-  const std::uint64_t ports = std::uint64_t{settings_.relay_port_last} - settings_.relay_port_first + 1;
-  (void)io::raise_fd_limit(ports * running->shared.ports.addresses().size() + kFdReserve);
+  const std::uint64_t relay_sockets =
+      (std::uint64_t{settings_.relay_port_last} - settings_.relay_port_first + 1) *
+      running->shared.ports.addresses().size();
+  (void)io::raise_fd_limit(relay_sockets / shard_count + kFdReserve);
   for (const Ip& ip : settings_.relay_addresses) {
     const auto probe = io::open_relay_socket({ip, 0});
     if (!probe) return fail(StartError{io::system_error("relay from " + ip.text(), probe.error()).text()});
@@ -125,9 +149,16 @@ Result<void, StartError> RelayService::start() {
     }
   }
   for (unsigned number = 0; number < shard_count; ++number) {
-    running->threads.emplace_back(&Shard::run, running->shards[number].get());
+    running->threads.emplace_back(&Running::run, running.get(), std::ref(*running->shards[number]));
     (void)pthread_setname_np(running->threads.back().native_handle(),
                              ("relay-" + std::to_string(number)).c_str());
+  }
+  // Until then, what the caller closes may live on in a copy of its table.
+  running->tables_settled.wait();
+  if (const int code = running->shared_table_error; code != 0) {
+    const auto limit = io::raise_fd_limit(relay_sockets + kFdReserve);
+    spdlog::warn("relay: {}; the limit of {} open files holds for all shards together",
+                 io::system_error("give each shard its own table of open files", code).text(), limit);
   }
   listening_addresses_ = std::move(listeners->addresses);
   running_ = std::move(running);

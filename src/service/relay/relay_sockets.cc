@@ -44,6 +44,11 @@ void RelaySockets::close(const turn::RelayId& relay) {
   size_ -= 1;
 }
 
+void RelaySockets::close_all() {
+  relays_.clear();
+  size_ = 0;
+}
+
 const io::Socket* RelaySockets::find(const turn::RelayId& relay) const {
   const std::size_t at = position(relay.allocation.index, relay.family);
   if (at >= relays_.size() || relays_[at].generation != relay.allocation.generation) return nullptr;

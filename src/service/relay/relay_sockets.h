@@ -32,6 +32,8 @@ class RelaySockets {
   Outcome open(const turn::OpenRelaySocket& effect);
   Outcome claim(const turn::ClaimReservation& effect);
   void close(const turn::RelayId& relay);
+  // All of them, in the thread that opened them: nowhere else do the descriptors mean anything.
+  void close_all();
 
   // Null if it is closed or was never open.
   const io::Socket* find(const turn::RelayId& relay) const;

@@ -55,6 +55,15 @@ bool Shard::watch() {
   return true;
 }
 
+std::vector<int> Shard::fds() const {
+  std::vector<int> fds = shared_.reservations.fds();
+  fds.push_back(mailbox_.fd());
+  fds.push_back(poller_->fd());
+  for (const Listener& listener : listeners_.udp) fds.push_back(listener.socket.get());
+  for (const Listener& listener : listeners_.tcp) fds.push_back(listener.socket.get());
+  return fds;
+}
+
 void Shard::run() {
   now_ = io::read_now();
   while (!stopping_) {
@@ -68,6 +77,9 @@ void Shard::run() {
     close_doomed();
     counters_.set(Counter::allocations_live, server_.allocation_count());
   }
+  connections_.close_all();
+  relays_.close_all();
+  counters_.set(Counter::allocations_live, 0);
 }
 
 void Shard::stop() {

@@ -45,7 +45,10 @@ class Shard {
 
   // Watches the listening sockets; false if the kernel refuses. Before run().
   [[nodiscard]] bool watch();
-  // The thread's body; returns after stop(). Allocations die with the shard.
+  // What the shard's thread needs of the descriptors that exist before run().
+  std::vector<int> fds() const;
+  // The thread's body; returns after stop(), with every relay socket and connection closed. Allocations die
+  // with the shard.
   void run();
 
   // From any thread.

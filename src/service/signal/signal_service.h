@@ -22,8 +22,10 @@ struct SignalSettings {
   Duration hello_timeout = std::chrono::seconds(10);
   // Frames of one connection. A call's start is about a hundred frames (candidates and acknowledgements) at
   // once; a client that sends more for longer is broken, or wants us to be busy. Beyond it: closed with 4429.
+  // The burst holds what a resume may bring at once: all messages that were not acknowledged (512 at most),
+  // acknowledgements for as many of ours, and the call that goes on.
   std::uint32_t frames_per_second = 200;
-  std::uint32_t frames_burst = 400;
+  std::uint32_t frames_burst = 1024;
 };
 
 struct SignalCounters {

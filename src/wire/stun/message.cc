@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
+#include <memory>
 
 #include "crypto/digest.h"
 
@@ -78,6 +80,15 @@ auto integrity(Bytes before, std::size_t attribute_bytes, Compute compute) {
 }  // namespace
 
 Result<Message, ParseError> Message::parse(Bytes datagram) {
+  Result<Message, ParseError> message;
+  const auto parsed = parse_into(*message, datagram);
+  if (!parsed) return fail(parsed.error());
+  return message;
+}
+
+Result<void, ParseError> Message::parse_into(Message& message, Bytes datagram) {
+  message.attribute_count_ = 0;
+  message.has_fingerprint_ = false;
   if (datagram.size() < kHeaderBytes) return fail(ParseError::too_short);
   if (!looks_like_stun(datagram)) return fail(ParseError::not_stun);
   Reader reader(datagram);
@@ -87,7 +98,6 @@ Result<Message, ParseError> Message::parse(Bytes datagram) {
   if (length % 4 != 0 || length < datagram.size() - kHeaderBytes) return fail(ParseError::bad_length);
   if (length > datagram.size() - kHeaderBytes) return fail(ParseError::too_short);
 
-  Message message;
   message.datagram_ = datagram;
   message.class_ = class_of(type);
   message.method_ = method_of(type);
@@ -109,9 +119,10 @@ Result<Message, ParseError> Message::parse(Bytes datagram) {
     if (!gate.admits(attribute_type)) continue;
     gate.passed(attribute_type);
     if (message.attribute_count_ == kAttributesLimit) return fail(ParseError::too_many_attributes);
-    message.attributes_[message.attribute_count_++] = {attribute_type, value};
+    std::construct_at(message.attributes_.data() + message.attribute_count_, attribute_type, value);
+    message.attribute_count_ += 1;
   }
-  return message;
+  return {};
 }
 
 const Attribute* Message::find(AttributeType type) const {

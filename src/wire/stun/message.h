@@ -20,8 +20,9 @@ namespace offhook::stun {
 
 inline constexpr std::size_t kHeaderBytes = 20;
 inline constexpr std::uint32_t kMagicCookie = 0x2112A442;
-// A real request has fewer than twenty attributes; the limit keeps the view a fixed size.
-inline constexpr std::size_t kAttributesLimit = 40;
+// CreatePermission may name every candidate of a peer, 100 of them; any other request has fewer than twenty
+// attributes. The limit keeps the view a fixed size.
+inline constexpr std::size_t kAttributesLimit = 128;
 // A STUN answer never comes near the least IPv6 MTU; one buffer size serves them all.
 inline constexpr std::size_t kMessageBytesLimit = 1500;
 
@@ -48,7 +49,13 @@ inline bool looks_like_stun(Bytes datagram) { return !datagram.empty() && (datag
 // A well-formed message. Borrows the datagram that it was parsed from.
 class Message {
  public:
+  // Holds nothing until parse_into() succeeds. Leaves its room for attributes as it is: three kilobytes, of
+  // which a Send indication uses 48 bytes.
+  Message() {}  // NOLINT(modernize-use-equals-default): `= default` would be deleted
+
   static Result<Message, ParseError> parse(Bytes datagram);
+  // The same without a copy, for the path of every packet. After an error `message` holds nothing.
+  static Result<void, ParseError> parse_into(Message& message, Bytes datagram);
 
   MessageClass message_class() const { return class_; }
   // The method's number; those of RFC 8489 and 8656 are named in types.h.
@@ -70,13 +77,14 @@ class Message {
       Bytes key) const;  // MESSAGE-INTEGRITY-SHA256, truncation to 16..32 bytes in steps of 4
 
  private:
-  Message() = default;
-
   Bytes datagram_;
   MessageClass class_ = MessageClass::request;
   Method method_{};
   TransactionId transaction_id_{};
-  std::array<Attribute, kAttributesLimit> attributes_{};
+  // In a union so that no constructor touches it; the first attribute_count_ of them live.
+  union {
+    std::array<Attribute, kAttributesLimit> attributes_;
+  };
   std::size_t attribute_count_ = 0;
   bool has_fingerprint_ = false;
 };

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,6 +65,19 @@ class RunningRelay {
  private:
   RelayService service_;
 };
+
+// The sockets of this process: each once, however many threads have it in their tables of descriptors.
+inline std::size_t open_sockets() {
+  std::set<std::string> sockets;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::error_code gone;
+    for (const auto& fd : std::filesystem::directory_iterator(task.path() / "fd", gone)) {
+      const std::string target = std::filesystem::read_symlink(fd.path(), gone);
+      if (target.starts_with("socket:")) sockets.insert(target);
+    }
+  }
+  return sockets.size();
+}
 
 inline Buffer bytes_of(std::string_view text) { return Buffer(text.begin(), text.end()); }
 

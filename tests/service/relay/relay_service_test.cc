@@ -1,6 +1,6 @@
 #include "service/relay/relay_service.h"
 
-#include <dirent.h>
+#include <deque>
 
 #include "relay_fixture.h"
 
@@ -158,13 +158,15 @@ TEST_P(EachPath, EvenPortReservesTheNextForWhoeverClaimsItInWhateverShard) {
   RelaySettings settings = loopback_settings();
   settings.shards = 4;
   RunningRelay relay(settings);
+  // Kept, for a client that gets the port of an earlier one has that one's allocation.
+  std::deque<TurnClient> clients;
   for (int i = 0; i < 12; ++i) {
-    TurnClient rtp = this->client(relay);
+    TurnClient& rtp = clients.emplace_back(this->client(relay));
     const auto even = rtp.allocate({.family = GetParam().family, .reserve_next = true});
     ASSERT_EQ(even.error, 0);
     EXPECT_EQ(even.relayed().port % 2, 0);
     ASSERT_TRUE(even.token.has_value());
-    TurnClient rtcp = this->client(relay);
+    TurnClient& rtcp = clients.emplace_back(this->client(relay));
     const auto next = rtcp.allocate({.token = even.token});
     ASSERT_EQ(next.error, 0);
     EXPECT_EQ(next.relayed(),
@@ -173,7 +175,7 @@ TEST_P(EachPath, EvenPortReservesTheNextForWhoeverClaimsItInWhateverShard) {
     ASSERT_EQ(rtcp.create_permission({peer.address()}), 0);
     peer.send(next.relayed(), bytes_of("rtcp"));
     ASSERT_TRUE(rtcp.receive().has_value());
-    TurnClient late = this->client(relay);
+    TurnClient& late = clients.emplace_back(this->client(relay));
     EXPECT_EQ(late.allocate({.token = even.token}).error, 508);
   }
 }
@@ -432,16 +434,8 @@ TEST(RelayService, ABadPortRangeStopsTheStart) {
   ASSERT_FALSE(service.start());
 }
 
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  DIR* directory = opendir("/proc/self/fd");
-  while (readdir(directory) != nullptr) count += 1;
-  closedir(directory);
-  return count;
-}
-
 TEST(RelayService, StopLeavesNoDescriptorAndNoPort) {
-  const std::size_t before = open_descriptors();
+  const std::size_t before = open_sockets();
   Address at;
   {
     RunningRelay relay;
@@ -454,8 +448,51 @@ TEST(RelayService, StopLeavesNoDescriptorAndNoPort) {
     EXPECT_TRUE(tcp.await_closed());
     relay.service().stop();
   }
-  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_EQ(open_sockets(), before);
   EXPECT_TRUE(io::open_udp_listener(at, io::PortSharing::exclusive));
+}
+
+TEST(RelayService, ASecondServiceHasTheSamePortsAtOnce) {
+  RelaySettings settings = loopback_settings();
+  settings.shards = 3;
+  settings.relay_addresses = {*Ip::parse("127.0.0.9")};
+  settings.relay_port_first = 50020;
+  settings.relay_port_last = 50031;
+  for (int round = 0; round < 10; ++round) {
+    {
+      RunningRelay relay(settings);
+      settings.port = relay.at().port;
+      // Two pairs a shard: enough, whatever shards they land in.
+      TurnClient udp(relay.at(), Transport::udp, minted("bob"));
+      TurnClient tcp(relay.at(), Transport::tcp, minted("bob"));
+      ASSERT_EQ(udp.allocate({.reserve_next = true}).error, 0) << round;
+      ASSERT_EQ(tcp.allocate({.reserve_next = true}).error, 0) << round;
+    }
+    for (std::uint16_t port = settings.relay_port_first; port <= settings.relay_port_last; ++port)
+      EXPECT_TRUE(io::open_relay_socket({settings.relay_addresses.front(), port})) << round << ' ' << port;
+  }
+}
+
+TEST(RelayService, ShardsKeepNoPortBoundThatTheProcessClosed) {
+  auto stranger = io::open_udp_listener({kLoopback4, 0}, io::PortSharing::exclusive);
+  ASSERT_TRUE(stranger);
+  const Address at = *io::bound_address(*stranger);
+  RunningRelay relay;
+  stranger->close();
+  EXPECT_TRUE(io::open_udp_listener(at, io::PortSharing::exclusive));
+}
+
+TEST(RelayService, RelayAddressesOfEveryShardArePeersToEach) {
+  RelaySettings settings = loopback_settings();
+  settings.allow_peers.clear();
+  settings.shards = 4;
+  for (std::uint8_t host = 2; host <= 5; ++host)
+    settings.relay_addresses.push_back(Ip::v4({127, 0, 0, host}));
+  RunningRelay relay(settings);
+  TurnClient client(relay.at(), Transport::udp, minted("bob"));
+  ASSERT_EQ(client.allocate().error, 0);
+  for (const Ip& ip : settings.relay_addresses) EXPECT_EQ(client.create_permission({{ip, 50000}}), 0);
+  EXPECT_EQ(client.create_permission({*Address::parse("127.0.0.6:50000")}), 403);
 }
 
 }  // namespace

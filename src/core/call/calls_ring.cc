@@ -1,0 +1,89 @@
+// How the callee's devices come to ring, and that ringing takes no more of them than it may.
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "core/call/calls.h"
+
+namespace offhook::call {
+
+using signal::EndReason;
+
+std::size_t Calls::waiting_calls(std::string_view caller, std::string_view callee) {
+  const auto waiting = waiting_by_callee_.find(callee);
+  if (waiting == waiting_by_callee_.end()) return 0;
+  const auto count =
+      std::count_if(waiting->second.begin(), waiting->second.end(),
+                    [&](CallKey key) { return calls_.find(key.slot)->caller_user == caller; });
+  return static_cast<std::size_t>(count);
+}
+
+void Calls::ring_devices(Call& call, const Step& step) {
+  const std::vector<SessionKey>& devices = sessions_.of_user(call.callee_user);
+  for (const SessionKey device : devices) add_leg_if_room(call, *sessions_.find(device), step);
+  if (!call.legs()->empty()) return;
+  if (devices.empty()) {
+    call.timeline.add(step.now, "no device of the callee is online");
+    deadlines_.set({Timer::unreachable, call.key.slot}, step.now + settings_.unreachable_timeout);
+    return;
+  }
+  // Every device rings for as many calls as it may.
+  end_call(call, {EndReason::busy, EndReason::busy, std::nullopt, EndReason::busy}, step);
+}
+
+void Calls::handle_attached(Session& session, const Step& step) {
+  const auto waiting = waiting_by_callee_.find(session.user);
+  if (waiting == waiting_by_callee_.end()) return;
+  for (const CallKey key : waiting->second) {
+    Call& call = *calls_.find(key.slot);
+    const auto next = decide({&call, Role::leg}, Event::device_attached);
+    if (next && *next) add_leg_if_room(call, session, step);
+  }
+}
+
+// Without room nothing is said: the device has never heard of the call.
+void Calls::add_leg_if_room(Call& call, Session& session, const Step& step) {
+  if (session.incoming.size() >= settings_.max_incoming_calls_per_session) return;
+  std::vector<signal::Body> bodies{signal::incoming(call.id, call.caller_user, call.media)};
+  if (call.negotiation) {
+    const std::uint32_t generation = call.negotiation->generation;
+    bodies.push_back(signal::offer(call.id, call.caller_user, generation, call.first_offer));
+    for (const signal::Candidate& candidate : call.caller_outflow.released()) {
+      bodies.push_back(signal::ice_candidate(call.id, call.caller_user, generation, candidate));
+    }
+  }
+  if (!sessions_.has_room_to_ring(session.key, bodies)) return;
+
+  call.legs()->push_back(Leg{session.key, false, {}});
+  session.incoming.push_back(call.key);
+  deadlines_.cancel({Timer::unreachable, call.key.slot});
+  call.timeline.add(step.now,
+                    session.connection ? "sent to a device" : "kept for a device that is reconnecting");
+  std::optional<Instant> began = call.timeline.began();
+  for (signal::Body& body : bodies) {
+    sessions_.send(session.key, std::move(body), std::exchange(began, std::nullopt), step);
+  }
+}
+
+bool Calls::keep_legs_with_room(Call& call, const std::vector<signal::Body>& bodies, const Step& step) {
+  std::vector<SessionKey> crowded;
+  for (const Leg& leg : *call.legs()) {
+    if (!sessions_.has_room_to_ring(leg.session, bodies)) crowded.push_back(leg.session);
+  }
+  for (const SessionKey session : crowded) {
+    const bool is_last = call.legs()->size() == 1;
+    const auto next = decide({&call, Role::leg}, is_last ? Event::leg_leave_last : Event::leg_leave);
+    assert(next && *next);
+    if (**next == State::ended) {
+      end_call(call, {EndReason::busy, EndReason::busy, std::nullopt, EndReason::busy}, step);
+      return false;
+    }
+    call.timeline.add(step.now, "a device has too much waiting for it");
+    take_out_leg(call, session);
+    end_for(call, session, EndReason::busy, Side::callee, Cause::other_end, step);
+  }
+  return true;
+}
+
+}  // namespace offhook::call
