@@ -67,11 +67,11 @@ class Users final : public CredentialSource {
 
 class FourEach final : public Quota {
  public:
-  bool try_take(std::string_view user) override {
+  Taking try_take(std::string_view user) override {
     std::size_t& taken = taken_[std::string(user)];
-    if (taken == 4) return false;
+    if (taken == 4) return Taking::user_limit;
     taken += 1;
-    return true;
+    return Taking::taken;
   }
   void give_back(std::string_view user) override {
     std::size_t& taken = taken_[std::string(user)];
@@ -310,7 +310,7 @@ class Session {
     Outbox effects;
     const std::uint8_t choice = input_.u8();
     if (choice % 4 == 0) {
-      server_.revoke(kUsers[choice / 4 % 2], now_, effects);
+      server_.revoke(kUsers[choice / 4 % 2], now_);
     } else {
       server_.handle_client_closed(any_client(), now_, effects);
     }

@@ -1,7 +1,7 @@
 // offhook: parses the command line and hands over to one subcommand.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cmd/credentials/credentials_command.h"
 #include "cmd/exit_status.h"

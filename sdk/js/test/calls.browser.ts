@@ -110,6 +110,7 @@ describe('both at once', () => {
     for (let round = 0; round < 10; round++) {
       await alice.getByTestId('callee-input').fill('bob');
       await bob.getByTestId('callee-input').fill('alice');
+      server.crossDials(2);
       await Promise.all([alice, bob].map((page) => page.getByTestId('dial-audio').click()));
       await Promise.all([until(alice, 'connected'), until(bob, 'connected')]);
       const ids = await Promise.all([alice, bob].map((page) => page.evaluate(() => window.offhook.client?.calls.map((one) => one.id))));
@@ -127,7 +128,7 @@ describe('both at once', () => {
     await carol.getByTestId('dial-audio').click();
     await bob.waitForFunction(() => window.offhook.client?.calls.length === 2);
     await bob.getByTestId('decline').click();
-    await bob.getByText('carol calls').waitFor();
+    await bob.getByRole('heading', { name: 'carol calls' }).waitFor();
     await bob.getByTestId('accept').click();
     await Promise.all([until(carol, 'connected'), until(bob, 'connected')]);
     await carol.context().close();

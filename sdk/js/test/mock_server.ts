@@ -23,6 +23,8 @@ interface MockCall {
   callee: string;
   media: unknown;
   winner: Session | null;
+  /** Whether the callee has been told. */
+  rung: boolean;
   held: Frame[];
 }
 
@@ -41,6 +43,8 @@ export class MockServer {
   readonly #calls = new Map<string, MockCall>();
   readonly #options: MockOptions;
   #ids = 0;
+  /** So many dials are waited for before any of them rings. */
+  #together = 0;
 
   constructor(options: MockOptions = {}) {
     this.#options = options;
@@ -62,6 +66,11 @@ export class MockServer {
   /** Cuts the user's socket as a broken network does. */
   cut(user: string): void {
     for (const session of this.#sessions.values()) if (session.user === user) session.socket?.terminate();
+  }
+
+  /** The next `count` dials cross each other on their way: none rings before all have come. */
+  crossDials(count: number): void {
+    this.#together = count;
   }
 
   get sessions(): number {
@@ -169,7 +178,7 @@ export class MockServer {
   #relay(call: MockCall, from: Session, other: Session | null, message: Frame): void {
     if (from === call.caller && !call.winner) {
       call.held.push(message);
-      for (const session of this.#sessionsOf(call.callee)) this.#send(session, message);
+      if (call.rung) for (const session of this.#sessionsOf(call.callee)) this.#send(session, message);
     } else if (other) this.#send(other, message);
   }
 
@@ -180,12 +189,19 @@ export class MockServer {
       callee: String(message['to']),
       media: message['media'],
       winner: null,
+      rung: false,
       held: [],
     };
     this.#calls.set(call.id, call);
     const sessions = this.#sessionsOf(call.callee);
     if (sessions.length === 0) return this.#end(call, 'unreachable');
-    for (const session of sessions) this.#ring(session, call);
+    if (this.#together > 0 && --this.#together > 0) return;
+    for (const waiting of this.#calls.values()) if (!waiting.rung) this.#ringAll(waiting);
+  }
+
+  #ringAll(call: MockCall): void {
+    call.rung = true;
+    for (const session of this.#sessionsOf(call.callee)) this.#ring(session, call);
   }
 
   #ring(session: Session, call: MockCall): void {

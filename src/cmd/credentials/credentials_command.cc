@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <memory>
 
@@ -22,11 +22,12 @@ struct Options {
   bool rotate = false;
 };
 
-
 int run(Options& options) {
   if (options.rotate) return print_minted(service::rotate_secrets(options.request.state_dir));
   if (options.request.user.empty()) {
-    fmt::print(stderr, "offhook: --user is missing: whose credential is it? For example: offhook credentials --user alice\n");
+    fmt::print(stderr,
+               "offhook: --user is missing: whose credential is it? For example: offhook credentials --user "
+               "alice\n");
     return kBadUsage;
   }
   for (const std::string& secret : options.secrets) options.request.shared_secrets.emplace_back(secret);
@@ -47,7 +48,8 @@ void add_credentials_command(CLI::App& app, int& status) {
   command->add_option("--state-dir", options->request.state_dir, "where the server keeps its secrets")
       ->envname("OFFHOOK_STATE_DIR");
   command->add_option("--secret", options->secrets, "use this shared secret instead")
-      ->envname("OFFHOOK_SECRET")->delimiter(',');
+      ->envname("OFFHOOK_SECRET")
+      ->delimiter(',');
   command->add_option("--host", options->request.host, "host in the URIs (127.0.0.1)");
   command->add_option("--port", options->request.port, "port in the URIs (3478)");
   command->add_flag("--json", options->request.as_json, "print the answer of GET /api/turn/credentials");

@@ -22,7 +22,8 @@ namespace {
 using settings::Settings;
 
 // Where two people who try the server out may be: this machine, and the networks of homes and offices.
-constexpr const char* kDevPeers[] = {"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
+constexpr const char* kDevPeers[] = {"127.0.0.0/8",   "::1/128",        "10.0.0.0/8",
+                                     "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
 
 int refuse(const std::string& message) {
   fmt::print(stderr, "offhook: {}\n", message);

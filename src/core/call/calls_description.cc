@@ -42,8 +42,7 @@ Handled Calls::handle(Session& from, const signal::Offer& message, const Step& s
   call.timeline.add(step.now, (role == Role::caller ? "offer of the caller, generation "
                                                     : "offer of the callee, generation ") +
                                   std::to_string(message.generation));
-  relay_description(call, role,
-                    signal::offer(call.id, user_of(call, role), message.generation, message.sdp),
+  relay_description(call, role, signal::offer(call.id, user_of(call, role), message.generation, message.sdp),
                     message.generation, message.sdp, outflow, step);
   return {};
 }
@@ -68,8 +67,7 @@ Handled Calls::handle(Session& from, const signal::Answer& message, const Step& 
   call.timeline.add(step.now, (role == Role::caller ? "answer of the caller, generation "
                                                     : "answer of the callee, generation ") +
                                   std::to_string(message.generation));
-  relay_description(call, role,
-                    signal::answer(call.id, user_of(call, role), message.generation, message.sdp),
+  relay_description(call, role, signal::answer(call.id, user_of(call, role), message.generation, message.sdp),
                     message.generation, message.sdp, outflow_of(call, role, from.key), step);
   return {};
 }

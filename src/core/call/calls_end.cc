@@ -17,8 +17,7 @@ constexpr std::size_t kMaxRecentlyEnded = 32;
 
 }  // namespace
 
-void Calls::end_for(Call& call, SessionKey key, EndReason reason, Side side, Cause cause,
-                    const Step& step) {
+void Calls::end_for(Call& call, SessionKey key, EndReason reason, Side side, Cause cause, const Step& step) {
   Session* session = sessions_.find(key);
   assert(session != nullptr);
   std::erase(session->dialled, call.key);

@@ -13,9 +13,8 @@ using signal::EndReason;
 std::size_t Calls::waiting_calls(std::string_view caller, std::string_view callee) {
   const auto waiting = waiting_by_callee_.find(callee);
   if (waiting == waiting_by_callee_.end()) return 0;
-  const auto count =
-      std::count_if(waiting->second.begin(), waiting->second.end(),
-                    [&](CallKey key) { return calls_.find(key.slot)->caller_user == caller; });
+  const auto count = std::count_if(waiting->second.begin(), waiting->second.end(),
+                                   [&](CallKey key) { return calls_.find(key.slot)->caller_user == caller; });
   return static_cast<std::size_t>(count);
 }
 

@@ -30,8 +30,8 @@ struct Settings {
   std::size_t max_waiting_calls_per_pair = 2;
   std::size_t max_candidates = 100;  // a party and generation
 
-  // Sent and not acknowledged, a session. Calls that it only rings for fill half of it at most: those who ring
-  // are strangers, and the other half is for the calls that its user has chosen.
+  // Sent and not acknowledged, a session. Calls that it only rings for fill half of it at most: those who
+  // ring are strangers, and the other half is for the calls that its user has chosen.
   std::size_t max_queued_messages = 512;
   std::size_t max_queued_bytes = std::size_t{1024} * 1024;
   // Received ahead of a gap, a session. A gap on one WebSocket is a fault of the client, so little is kept.

@@ -80,7 +80,7 @@ class Allocation {
   Owner owner;
   QuotaLease quota;
   Instant expires_at;
-  bool is_revoked = false;  // it ends by decision, not by age
+  bool is_revoked = false;    // it ends by decision, not by age
   Instant deadline = kNever;  // what the table's heap holds for it
   std::array<Relay, 2> relays;
   std::vector<Permission> permissions;

@@ -20,7 +20,9 @@ std::string_view broken_rule_of_channels(const Allocation& allocation) {
     if (!allocation.relays_family(peer_address.family())) return "a channel's family has an open relay";
     const Permission* permission = allocation.find_permission(peer_address.ip);
     const Instant permitted_until = permission == nullptr ? Instant{} : permission->expires_at;
-    const Instant until = std::min({channel.expires_at, permitted_until, allocation.expires_at});
+    // A revoked allocation's routes go when its turn comes.
+    const Instant allocated_until = allocation.is_revoked ? kNever : allocation.expires_at;
+    const Instant until = std::min({channel.expires_at, permitted_until, allocated_until});
     if (channel.route_expires_at > until) return "a route ends with its channel, permission and allocation";
   }
   return {};

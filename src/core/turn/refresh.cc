@@ -37,7 +37,8 @@ void delete_family(Request& request, Family family) {
   request.shard.allocations.schedule(*request.allocation);
 }
 
-// All of it, whatever family the request names: the allocation has one time-to-expiry (RFC 8656 section 6).
+// Both families, whichever the request names: relayed addresses share one time-to-expiry here. A client that
+// refreshes one of two (RFC 8656 section 8.1) keeps the other, too, and may delete it by name.
 void extend(Request& request, std::chrono::seconds lifetime) {
   Allocation& allocation = *request.allocation;
   allocation.expires_at = request.now.monotonic + lifetime;

@@ -29,7 +29,8 @@ class Replies {
  public:
   explicit Replies(const Authentication& authentication) : authentication_(authentication) {}
 
-  // `fill(MessageBuilder&)` adds the attributes. If they do not fit, the answer is 500 (Server Error) instead.
+  // `fill(MessageBuilder&)` adds the attributes. If they do not fit, the answer is 500 (Server Error)
+  // instead.
   template <typename Fill>
   Buffer success(const ReplyTo& to, Fill fill) const {
     std::array<std::uint8_t, stun::kMessageBytesLimit> storage{};

@@ -14,9 +14,9 @@ inline constexpr std::chrono::seconds kReservationLifetime{30};
 // A reserved port is outside its user's quota of allocations; a shard holds no more of them than this. Only
 // clients of RTP without multiplexing ask for any.
 inline constexpr std::size_t kReservationsLimit = 256;
-// Of one user. A call takes one for audio and one for video; four let two calls start within the lifetime of
-// a reservation, and leave the rest to others.
-inline constexpr std::size_t kUserReservationsLimit = 4;
+// Of one user: an eighth, so that many calls of a gateway can start within the lifetime of a reservation, and
+// nobody takes all of them.
+inline constexpr std::size_t kUserReservationsLimit = 32;
 
 struct Reservation {
   std::string user;  // whom kUserReservationsLimit counts

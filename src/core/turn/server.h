@@ -44,8 +44,8 @@ class Server {
   enum class RelayFailure : std::uint8_t { no_port_free, family_not_supported, reservation_unknown };
   void handle_relay_failed(const RelayId& relay, RelayFailure failure, const Now& now, Outbox& outbox);
 
-  // Every allocation made under this username, or counted for this user, expires at once: it carries nothing
-  // from here on, and handle_deadlines ends it.
+  // Every allocation made under this username, or counted for this user, expires at once: nothing passes here
+  // any more. handle_deadlines ends them, and only then come their RemoveRoute and CloseRelaySocket.
   void revoke(std::string_view username, const Now& now);
 
   // A bounded part of what is due: call it again while next_deadline() is not in the future.

@@ -63,17 +63,19 @@ struct WebSocketEvents {
   std::function<void(std::string_view text)> on_message;  // whole text messages only
   std::function<void()> on_closed;
 };
-// Called for an upgrade that passed the Origin check (others are closed with 4403); returns where the socket's events go. `socket` stays
-// valid until on_closed has returned. It may send and close at once.
+// Called for an upgrade that passed the Origin check (others are closed with 4403); returns where the
+// socket's events go. `socket` stays valid until on_closed has returned. It may send and close at once.
 using WebSocketHandler = std::function<WebSocketEvents(WebSocket& socket, const HttpRequest& request)>;
 
 struct HttpServerSettings {
   // Beside the server's own; "*" allows all. Their pages may open WebSockets and read answers (CORS).
   std::vector<std::string> allowed_origins;
-  std::size_t header_bytes_limit = 8 * 1024;       // and 64 headers; more is answered 431
-  std::size_t body_bytes_limit = 64 * 1024;        // more is answered 413
-  std::size_t message_bytes_limit = 64 * 1024;     // larger WebSocket messages close with 4413
-  std::size_t outbound_bytes_limit = 1024 * 1024;  // a WebSocket
+  std::size_t header_bytes_limit = 8 * 1024;    // and 64 headers; more is answered 431
+  std::size_t body_bytes_limit = 64 * 1024;     // more is answered 413
+  std::size_t message_bytes_limit = 64 * 1024;  // larger WebSocket messages close with 4413
+  // A WebSocket. A resumed session gets all that was not acknowledged at once, 1 MiB at most, and the rest is
+  // for what comes with it: else it would be closed as a slow reader each time it comes back.
+  std::size_t outbound_bytes_limit = (1024 + 64) * 1024;
   std::size_t connections_limit = 50000;
   std::size_t connections_per_address_limit = 4096;  // loopback (a proxy) is exempt
   // For a whole request, header and body; and for an idle kept-alive connection.

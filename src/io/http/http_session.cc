@@ -169,7 +169,8 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
       return respond_and_close(error_response(404, "not_found", "There is no WebSocket at this path."));
     }
     stream_.expires_never();
-    if (request_.count(http::field::origin) > 0 && !page_origin_) {
+    const bool from_page = !request.header("Origin").empty() || request_.count(http::field::origin) > 1;
+    if (from_page && !page_origin_) {
       return refuse_websocket(server_pointer(), stream_.release_socket(), std::move(slot_), request_,
                               request);
     }

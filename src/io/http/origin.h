@@ -1,6 +1,6 @@
 #pragma once
-// May this page open a WebSocket here (RFC 6455 section 10.2), and read our answers (CORS)? A browser sends Origin and a page cannot forge
-// it.
+// May this page open a WebSocket here (RFC 6455 section 10.2), and read our answers (CORS)? A browser sends
+// Origin and a page cannot forge it.
 
 #include <string>
 #include <string_view>

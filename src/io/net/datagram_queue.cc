@@ -17,6 +17,10 @@ bool worth_a_second_try(int code) {
   return is_of_an_earlier_datagram(code) || code == EMSGSIZE || code == EINTR;
 }
 
+// The socket's or the interface's queue is full; the next datagram of the same socket would fare no better.
+bool has_no_room(int code) { return code == EAGAIN || code == EWOULDBLOCK || code == ENOBUFS; }
+
+// On false errno says why.
 bool send_one(int fd, const msghdr& header) {
   const iovec& part = *header.msg_iov;
   const auto* to = static_cast<const sockaddr*>(header.msg_name);
@@ -61,7 +65,8 @@ std::size_t DatagramQueue::flush() {
   return lost;
 }
 
-// A datagram that fails is tried alone, then given up; those behind it go on.
+// A datagram that fails is tried alone, then given up; those behind it go on. Without room all that are left
+// are lost at once: when the machine is overloaded, a loss must not cost more than a send.
 std::size_t DatagramQueue::send_run(std::size_t first, std::size_t end) {
   std::size_t lost = 0;
   while (first < end) {
@@ -74,7 +79,11 @@ std::size_t DatagramQueue::send_run(std::size_t first, std::size_t end) {
       first += static_cast<std::size_t>(sent);
       continue;
     }
-    if (!send_one(fds_[first], headers_[first].msg_hdr)) lost += 1;
+    if (sent < 0 && has_no_room(errno)) return lost + (end - first);
+    if (!send_one(fds_[first], headers_[first].msg_hdr)) {
+      if (has_no_room(errno)) return lost + (end - first);
+      lost += 1;
+    }
     first += 1;
   }
   return lost;

@@ -65,6 +65,12 @@ bool set_path_mtu_discovery(int fd, Family family, int ipv4, int ipv6) {
   return set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, ipv6);
 }
 
+// How a relay socket sends without DF. On IPv4 OMIT, not DONT: both clear DF, but under DONT the kernel
+// throws "fragmentation needed" away before the error queue, and the client's DONT-FRAGMENT probe would hear
+// nothing. OMIT queues it, and believes no path MTU that anybody could forge.
+constexpr int kFragmentIpv4 = IP_PMTUDISC_OMIT;
+constexpr int kFragmentIpv6 = IPV6_PMTUDISC_DONT;
+
 }  // namespace
 
 Result<Socket, SystemError> open_udp_listener(const Address& address, PortSharing sharing) {
@@ -86,7 +92,7 @@ Result<Socket, int> open_relay_socket(const Address& address) {
   if (!socket) return socket;
   const int fd = socket->get();
   const bool ipv4 = address.family() == Family::ipv4;
-  (void)set_path_mtu_discovery(fd, address.family(), IP_PMTUDISC_DONT, IPV6_PMTUDISC_DONT);
+  (void)set_path_mtu_discovery(fd, address.family(), kFragmentIpv4, kFragmentIpv6);
   (void)(ipv4 ? set_option(fd, IPPROTO_IP, IP_RECVERR, 1) : set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1));
   set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, kRelayReceiveBufferBytes);
   const int code = bind_to(fd, address);
@@ -96,8 +102,8 @@ Result<Socket, int> open_relay_socket(const Address& address) {
 
 bool set_dont_fragment(const Socket& socket, Family family, bool on) {
   // PROBE sets DF and still sends what is larger than the path MTU known so far: the client probes, not we.
-  return set_path_mtu_discovery(socket.get(), family, on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT,
-                                on ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
+  return set_path_mtu_discovery(socket.get(), family, on ? IP_PMTUDISC_PROBE : kFragmentIpv4,
+                                on ? IPV6_PMTUDISC_PROBE : kFragmentIpv6);
 }
 
 Result<Accepted, int> accept_connection(const Socket& listener) {

@@ -29,7 +29,7 @@ enum class PortSharing : std::uint8_t { exclusive, between_shards };
 Result<Socket, SystemError> open_udp_listener(const Address& address, PortSharing sharing);
 Result<Socket, SystemError> open_tcp_listener(const Address& address, PortSharing sharing);
 // A relay socket: it fragments rather than obeys a path MTU (RFC 8656 section 14.8 without DF), and collects
-// ICMP errors (IP_RECVERR). EADDRINUSE is an everyday answer here.
+// ICMP errors (IP_RECVERR), "fragmentation needed" among them. EADDRINUSE is an everyday answer here.
 Result<Socket, int> open_relay_socket(const Address& address);
 // Sets or clears DF for what this socket sends next.
 bool set_dont_fragment(const Socket& socket, Family family, bool on);

@@ -44,7 +44,8 @@ class CredentialsService {
   TurnCredentials turn_credentials() const { return turn_credentials_; }
   const credentials::TokenVerifier& token_verifier() const { return token_keys_.verifier; }
 
-  // Both are called on the control thread. The service must outlive the server's last request, and the loop the service.
+  // Both are called on the control thread. The service must outlive the server's last request, and the loop
+  // the service.
   void add_routes(io::HttpServer& server);
   // Looks at the file of shared secrets once a second; after a rotation hands the new set to `on_change`.
   void watch(io::ControlLoop& loop, std::function<void(TurnCredentials)> on_change);

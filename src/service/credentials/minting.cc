@@ -38,8 +38,9 @@ Result<Minted, std::string> mint_turn_credential(const MintRequest& request) {
   const auto credential = turn_credentials.mint(request.user, request.ttl, io::read_now().wall);
   const auto uris = relay_uris(request.host, request.port);
   if (request.as_json) return Minted{ice_servers_json(credential, uris) + "\n", note};
-  std::string text = fmt::format("username   {}\ncredential {}\nttl        {} s\nuris       {}\n", credential.username,
-                     credential.password, credential.ttl.count(), fmt::join(uris, "\n           "));
+  std::string text =
+      fmt::format("username   {}\ncredential {}\nttl        {} s\nuris       {}\n", credential.username,
+                  credential.password, credential.ttl.count(), fmt::join(uris, "\n           "));
   return Minted{std::move(text), note};
 }
 
@@ -65,9 +66,11 @@ Result<Minted, std::string> mint_user_token(const MintRequest& request) {
 Result<Minted, std::string> rotate_secrets(const std::string& state_dir) {
   crypto::SecureRandom random;
   if (auto rotated = rotate_turn_secrets(state_dir, random); !rotated) return fail(rotated.error());
-  return Minted{fmt::format(
-      "New shared secret in {}. Credentials of the one before stay valid; of older ones no more.\n",
-      turn_secrets_path(state_dir)), ""};
+  return Minted{
+      fmt::format(
+          "New shared secret in {}. Credentials of the one before stay valid; of older ones no more.\n",
+          turn_secrets_path(state_dir)),
+      ""};
 }
 
 }  // namespace offhook::service

@@ -24,8 +24,8 @@ std::string explain(const std::string& path, KeyError error) {
   return path;
 }
 
-// A public key in a form that is not PEM must never become the secret that everybody knows: a secret is one line of
-// printable letters that does not look like a key.
+// A public key in a form that is not PEM must never become the secret that everybody knows: a secret is one
+// line of printable letters that does not look like a key.
 bool looks_like_a_secret(std::string_view body) {
   for (const char* foreign : {"{", "[", "ssh-", "ecdsa-", "sk-"}) {
     if (body.starts_with(foreign)) return false;
@@ -43,8 +43,10 @@ Result<VerificationKey, std::string> load_key(const std::string& path) {
   }
   while (body.ends_with('\n') || body.ends_with('\r')) body.remove_suffix(1);
   if (!is_pem && !looks_like_a_secret(body)) {
-    return fail(path + " is neither PEM nor a secret (one line of printable letters without spaces); a key set goes to "
-                       "--jwks, another form of key becomes PEM with openssl pkey -pubin -inform DER");
+    return fail(
+        path +
+        " is neither PEM nor a secret (one line of printable letters without spaces); a key set goes to "
+        "--jwks, another form of key becomes PEM with openssl pkey -pubin -inform DER");
   }
   auto key = is_pem ? VerificationKey::from_pem(body) : VerificationKey::symmetric(Secret(std::string(body)));
   if (!key) return fail(explain(path, key.error()));

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -11,12 +12,22 @@ namespace {
 
 // One read takes several media packets, and the framer behind it stays small.
 constexpr std::size_t kReadBytes = 16 * 1024;
+// One read takes a request or two, and the framer behind it holds no more than its limit and one read.
+constexpr std::size_t kReadBytesWithoutAllocation = kFrameBytesLimitWithoutAllocation;
 // Framers and buffers kept for the next connection that needs one: about as many as one wake-up touches.
 constexpr std::size_t kSparesLimit = 64;
 // A buffer that grew beyond this is not kept.
 constexpr std::size_t kSpareBufferBytesLimit = 64 * 1024;
 
 std::size_t index_of(std::uint32_t handle) { return handle & ~ClientConnections::kHandleBit; }
+
+// What counts as one address: of IPv6 the /64, which is what one host is given.
+Ip limited_as(const Ip& ip) {
+  if (ip.is_v4()) return ip;
+  std::array<std::uint8_t, 16> octets{};
+  std::ranges::copy(ip.octets().first(8), octets.begin());
+  return Ip::v6(octets);
+}
 
 }  // namespace
 
@@ -57,12 +68,13 @@ std::optional<turn::Client> ClientConnections::find(const EventTag& tag) const {
 ClientConnections::Read ClientConnections::read(std::uint32_t handle) {
   Connection* connection = find(handle);
   if (connection == nullptr) return {};
-  if (!connection->framer && !spare_framers_.empty()) {
+  if (!connection->framer && connection->has_allocation && !spare_framers_.empty()) {
     connection->framer = std::move(spare_framers_.back());
     spare_framers_.pop_back();
   }
   if (!connection->framer) connection->framer = std::make_unique<turn::StreamFramer>();
-  const MutableBytes space = connection->framer->space(kReadBytes);
+  const MutableBytes space =
+      connection->framer->space(connection->has_allocation ? kReadBytes : kReadBytesWithoutAllocation);
   const ssize_t count = recv(connection->socket.get(), space.data(), space.size(), MSG_DONTWAIT);
   if (count > 0) {
     connection->framer->filled(static_cast<std::size_t>(count));
@@ -76,7 +88,9 @@ ClientConnections::Read ClientConnections::read(std::uint32_t handle) {
 void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Instant now) {
   Connection* connection = find(handle);
   if (connection == nullptr) return;
-  if (connection->framer->state() == turn::StreamFramer::State::not_turn) {
+  const bool frame_too_long =
+      !connection->has_allocation && connection->framer->pending() > kFrameBytesLimitWithoutAllocation;
+  if (frame_too_long || connection->framer->state() == turn::StreamFramer::State::not_turn) {
     doom(*connection);
     return;
   }
@@ -93,7 +107,7 @@ void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Ins
 void ClientConnections::send_media(const turn::Client& client, Bytes bytes) {
   Connection* connection = find(client);
   if (connection == nullptr) return;
-  if (connection->out.size() - connection->out_sent + bytes.size() > kStreamQueueBytesLimit) {
+  if (waiting_bytes(*connection) + bytes.size() > kStreamQueueBytesLimit) {
     counters_.add(Counter::dropped_by_stream_queue);
     return;
   }
@@ -103,16 +117,25 @@ void ClientConnections::send_media(const turn::Client& client, Bytes bytes) {
 void ClientConnections::send_control(const turn::Client& client, Bytes bytes) {
   Connection* connection = find(client);
   if (connection == nullptr) return;
-  const std::size_t waiting = connection->out.size() - connection->out_sent;
-  if (waiting + bytes.size() > kStreamQueueBytesLimit + kStreamControlReserveBytes) {
+  if (!has_room_for_control(*connection, bytes.size())) {
     doom(*connection);
     return;
   }
   queue(*connection, bytes);
 }
 
+bool ClientConnections::has_room_for_control(Connection& connection, std::size_t bytes) {
+  if (connection.has_allocation) {
+    return waiting_bytes(connection) + bytes <= kStreamQueueBytesLimit + kStreamControlReserveBytes;
+  }
+  // What waits only for the end of this wake-up is not held against a client that reads.
+  const bool full = waiting_bytes(connection) + bytes > kStreamQueueBytesLimitWithoutAllocation;
+  if (full && !connection.waits_for_room) send_waiting(connection);
+  return waiting_bytes(connection) + bytes <= kStreamQueueBytesLimitWithoutAllocation;
+}
+
 void ClientConnections::queue(Connection& connection, Bytes bytes) {
-  if (connection.out.capacity() == 0 && !spare_buffers_.empty()) {
+  if (connection.out.capacity() == 0 && connection.has_allocation && !spare_buffers_.empty()) {
     connection.out = std::move(spare_buffers_.back());
     spare_buffers_.pop_back();
   }
@@ -260,12 +283,12 @@ Instant ClientConnections::deadline_of(const Connection& connection) const {
 
 bool ClientConnections::within_limits(const Ip& ip) const {
   if (without_allocation_ >= kWithoutAllocationLimit) return false;
-  const auto entry = without_allocation_by_address_.find(ip);
+  const auto entry = without_allocation_by_address_.find(limited_as(ip));
   return entry == without_allocation_by_address_.end() || entry->second < kWithoutAllocationLimitAnAddress;
 }
 
 void ClientConnections::count_without_allocation(const Ip& ip, int change) {
-  const auto entry = without_allocation_by_address_.try_emplace(ip, 0).first;
+  const auto entry = without_allocation_by_address_.try_emplace(limited_as(ip), 0).first;
   if (change > 0) {
     entry->second += 1;
     without_allocation_ += 1;

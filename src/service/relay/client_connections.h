@@ -31,9 +31,16 @@ inline constexpr std::chrono::seconds kFrameTimeout{10};
 // A connection must make an allocation within this time, and after its last one ended.
 inline constexpr std::chrono::seconds kConnectionWithoutAllocationTimeout{60};
 // Connections without an allocation: a shard holds this many in all, and this many from one address (a whole
-// office may sit behind one address, but its clients allocate within a round trip or two).
+// office may sit behind one address, but its clients allocate within a round trip or two). An IPv6 host may
+// call itself anything within its /64, so there the /64 counts as one address.
 inline constexpr std::size_t kWithoutAllocationLimit = 8192;
 inline constexpr std::size_t kWithoutAllocationLimitAnAddress = 256;
+// Whoever has no allocation has proved nothing yet, and gets little memory. Output: a client asks, reads, and
+// asks again; this is some twenty replies that it has not read.
+inline constexpr std::size_t kStreamQueueBytesLimitWithoutAllocation = 4 * 1024;
+// An unfinished frame: the longest USERNAME (RFC 8489 section 14.3) and SOFTWARE (section 14.14), 508 and 763
+// bytes, with everything else that an Allocate request carries.
+inline constexpr std::size_t kFrameBytesLimitWithoutAllocation = 2 * 1024;
 
 class ClientConnections {
  public:
@@ -58,7 +65,7 @@ class ClientConnections {
   Read read(std::uint32_t handle);
   void finish_read(std::uint32_t handle, bool frames_taken, Instant now);
 
-  // Queues whole packets; flush() sends. A client that is gone is none.
+  // Queues whole packets; flush() sends. A client that is gone is none. Media belongs to an allocation.
   void send_media(const turn::Client& client, Bytes bytes);
   void send_control(const turn::Client& client, Bytes bytes);
   void flush();
@@ -95,6 +102,10 @@ class ClientConnections {
   Connection* find(const turn::Client& client);
   void doom(Connection& connection);
   void queue(Connection& connection, Bytes bytes);
+  static std::size_t waiting_bytes(const Connection& connection) {
+    return connection.out.size() - connection.out_sent;
+  }
+  bool has_room_for_control(Connection& connection, std::size_t bytes);
   void send_waiting(Connection& connection);
   void watch(Connection& connection, bool for_room);
   void arm(Connection& connection, Instant deadline);
@@ -110,9 +121,10 @@ class ClientConnections {
   std::vector<std::uint32_t> doomed_;
   std::uint32_t next_serial_ = 1;
   std::size_t without_allocation_ = 0;
-  std::unordered_map<Ip, std::size_t> without_allocation_by_address_;
+  std::unordered_map<Ip, std::size_t> without_allocation_by_address_;  // IPv6 by /64
   DeadlineHeap<std::uint32_t> deadlines_;
-  // Lent to connections while they need one, so that an idle connection owns neither.
+  // Lent to connections while they need one, so that an idle connection owns neither. Those without an
+  // allocation get new ones, which are as small as their limits.
   std::vector<std::unique_ptr<turn::StreamFramer>> spare_framers_;
   std::vector<Buffer> spare_buffers_;
 };

@@ -63,7 +63,7 @@ RelayPorts::RelayPorts(std::vector<Ip> addresses, std::uint16_t first, std::uint
 
 // Pairs are numbered from the one that holds first_; the first and the last may be in range by half.
 std::size_t RelayPorts::pairs_of(unsigned shard) const {
-  const std::uint32_t pairs = last_ / 2 - first_ / 2 + 1;
+  const std::uint32_t pairs = pairs_in(first_, last_);
   return shard < pairs ? (pairs - shard - 1) / shards_ + 1 : 0;
 }
 

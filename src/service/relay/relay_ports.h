@@ -55,6 +55,8 @@ class RelayPorts final : public turn::LiveRelays {
   RelayPorts(std::vector<Ip> addresses, std::uint16_t first, std::uint16_t last, unsigned shards);
 
   const std::vector<Ip>& addresses() const { return addresses_; }
+  // The pairs that such a range touches: more shards than this leave some without a port.
+  static unsigned pairs_in(std::uint32_t first, std::uint32_t last) { return last / 2 - first / 2 + 1; }
 
   enum class Parity : std::uint8_t { any, even };
   // A free port of this shard on addresses()[address_index], drawn at random; nothing if there is none.

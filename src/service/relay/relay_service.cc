@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/turn/peer_policy.h"
 #include "io/loop/clock.h"
 #include "io/net/fd_limit.h"
 #include "io/net/fd_table.h"
@@ -24,6 +25,8 @@ namespace {
 
 // Descriptors of one table besides relay sockets: listeners, TCP clients, HTTP, files.
 constexpr std::uint64_t kFdReserve = 20'000;
+// Peers on lower ports are refused, so that two clients of this relay could not reach each other there.
+constexpr std::uint16_t kRelayPortLeast = turn::kPeerPortFirst;
 
 void add_once(std::vector<Ip>& to, const Ip& ip) {
   if (std::find(to.begin(), to.end(), ip) == to.end()) to.push_back(ip);
@@ -61,8 +64,12 @@ turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip
   return core;
 }
 
+// Each with at least one port: the kernel gives clients to shards unasked, and one without ports could serve
+// none of its clients.
 unsigned shards_of(const RelaySettings& settings) {
-  return settings.shards != 0 ? settings.shards : std::max(1U, std::thread::hardware_concurrency());
+  const unsigned wanted =
+      settings.shards != 0 ? settings.shards : std::max(1U, std::thread::hardware_concurrency());
+  return std::min(wanted, RelayPorts::pairs_in(settings.relay_port_first, settings.relay_port_last));
 }
 
 }  // namespace
@@ -111,10 +118,11 @@ RelayService::RelayService(RelaySettings settings,
 RelayService::~RelayService() { stop(); }
 
 Result<void, StartError> RelayService::check_settings() const {
-  if (settings_.relay_port_first == 0 || settings_.relay_port_first > settings_.relay_port_last) {
+  if (settings_.relay_port_first < kRelayPortLeast ||
+      settings_.relay_port_first > settings_.relay_port_last) {
     return fail(StartError{"relay ports " + std::to_string(settings_.relay_port_first) + "-" +
-                           std::to_string(settings_.relay_port_last) +
-                           ": the first must be at least 1 and not above the last, such as 49152-65535"});
+                           std::to_string(settings_.relay_port_last) + ": the first must be at least " +
+                           std::to_string(kRelayPortLeast) + " and not above the last, such as 49152-65535"});
   }
   for (const Ip& ip : settings_.relay_addresses) {
     if (!ip.is_unspecified()) continue;
@@ -139,6 +147,7 @@ Result<void, StartError> RelayService::start() {
   }
   auto listeners = open_listeners(listen_ips, settings_.port, shard_count);
   if (!listeners) return fail(StartError{listeners.error()});
+  running->shared.settings.listen_addresses = listeners->addresses;  // a free port is known only now
   for (unsigned number = 0; number < shard_count; ++number) {
     auto poller = io::make_epoll_poller();
     if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});

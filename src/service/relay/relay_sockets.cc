@@ -23,7 +23,11 @@ RelaySockets::Outcome RelaySockets::open(const turn::OpenRelaySocket& effect) {
   turn_ += 1;
   for (std::size_t i = 0; i < indices.size(); ++i) {
     auto leased = open_at(indices[(turn_ + i) % indices.size()], effect);
-    if (leased) return watch(effect.relay, std::move(*leased));
+    if (!leased) continue;
+    auto outcome = watch(effect.relay, std::move(*leased));
+    // The core keeps no reservation of an allocation that failed, so nobody else would release it.
+    if (!outcome && effect.reserve_next) borrowed_.reservations.release(effect.token);
+    return outcome;
   }
   return fail(Server::RelayFailure::no_port_free);
 }
@@ -75,6 +79,7 @@ std::vector<std::size_t> RelaySockets::choices(const Ip& listen_ip, Family famil
   for (const std::size_t i : of_family) {
     if (addresses[i].is_loopback() == listen_ip.is_loopback()) return {i};
   }
+  if (!listen_ip.is_loopback()) return {};
   return {of_family.front()};
 }
 

@@ -115,8 +115,7 @@ void Shard::serve_mailbox() {
   for (Command& command : mailbox_.take()) {
     const auto* revoke = std::get_if<Revoke>(&command);
     if (revoke == nullptr) continue;
-    server_.revoke(revoke->username, now_, outbox_);
-    execute_effects();
+    server_.revoke(revoke->username, now_);
   }
 }
 

@@ -189,7 +189,7 @@ constexpr SettingRow kRows[] = {
     {"ring_timeout", "S", false, false, "a call that nobody answers ends after so many seconds (45)",
      apply_seconds<&Settings::ring_timeout>},
     {"allowed_origin", "ORIGIN", true, false,
-     "pages from here may open the WebSocket (the server's own page)", apply_origin},
+     "pages from here may open the WebSocket and use the API (the server's own page)", apply_origin},
     {"log_format", "text|json", false, false, "form of the log lines (text)", apply_log_format},
 };
 

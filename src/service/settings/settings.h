@@ -45,7 +45,7 @@ struct Settings {
   std::chrono::seconds lifetime_default{600};
   std::chrono::seconds lifetime_limit{3600};
   std::size_t user_quota = 100;  // live allocations a user; 0: no limit
-  std::size_t total_quota = 0;  // live allocations in all; 0: no limit
+  std::size_t total_quota = 0;   // live allocations in all; 0: no limit
   bool rfc5766_channels = false;
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;

@@ -119,7 +119,8 @@ Result<void, ParseError> Message::parse_into(Message& message, Bytes datagram) {
     if (!gate.admits(attribute_type)) continue;
     gate.passed(attribute_type);
     if (message.attribute_count_ == kAttributesLimit) return fail(ParseError::too_many_attributes);
-    std::construct_at(message.attributes_.data() + message.attribute_count_, attribute_type, value);
+    std::construct_at(message.attributes_.data() + message.attribute_count_,
+                      Attribute{attribute_type, value});
     message.attribute_count_ += 1;
   }
   return {};

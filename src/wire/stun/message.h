@@ -54,7 +54,7 @@ class Message {
   Message() {}  // NOLINT(modernize-use-equals-default): `= default` would be deleted
 
   static Result<Message, ParseError> parse(Bytes datagram);
-  // The same without a copy, for the path of every packet. After an error `message` holds nothing.
+  // The same without a copy, for the path of every packet. After an error nothing may be read from `message`.
   static Result<void, ParseError> parse_into(Message& message, Bytes datagram);
 
   MessageClass message_class() const { return class_; }

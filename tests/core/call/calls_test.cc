@@ -317,12 +317,33 @@ TEST(Calls, ADeviceRingsForSoManyCalls) {
   Exchange exchange(settings);
   Device& bob = exchange.add("bob");
   Device& alice = exchange.add("alice");
-  for (const std::string name : {"1", "2", "3"}) exchange.send(alice, dial(name, "bob"));
+  Device& dave = exchange.add("dave");
+  for (const std::string name : {"1", "2"}) exchange.send(alice, dial(name, "bob"));
+  exchange.send(dave, dial("3", "bob"));
   EXPECT_EQ(bob.inbox.size(), 2U);
-  EXPECT_EQ(alice.inbox, Inbox{"ended busy"});
+  EXPECT_EQ(dave.inbox, Inbox{"ended busy"});
   exchange.send(bob, dial("4", "carol"));  // nobody keeps bob from dialling by ringing
   EXPECT_EQ(bob.inbox.size(), 2U);
   EXPECT_EQ(exchange.add("bob").inbox.size(), 2U);
+  exchange.check();
+}
+
+TEST(Calls, TwoCallsOfOneUserToAnotherWaitAndNoMore) {
+  Exchange exchange;
+  Device& bob = exchange.add("bob");
+  Device& phone = exchange.add("alice");
+  Device& laptop = exchange.add("alice");
+  exchange.send(phone, dial("1", "bob"));
+  exchange.send(laptop, dial("2", "bob"));
+  exchange.send(phone, dial("3", "bob"));
+  EXPECT_EQ(phone.inbox, Inbox{"error too_many_calls"}) << "the user counts, not the device";
+  exchange.send(phone, dial("4", "carol"));
+  EXPECT_EQ(phone.inbox.size(), 1U) << "another callee";
+  exchange.send(exchange.add("dave"), dial("5", "bob"));
+  EXPECT_EQ(bob.take(), (Inbox{"incoming alice", "incoming alice", "incoming dave"}));
+  exchange.send(bob, accept("1"));
+  exchange.send(phone, dial("6", "bob"));
+  EXPECT_EQ(bob.take(), Inbox{"incoming alice"}) << "an accepted call waits no more";
   exchange.check();
 }
 

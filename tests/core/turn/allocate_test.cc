@@ -203,6 +203,19 @@ TEST(Allocate, beyond_the_quota_is_486) {
   EXPECT_EQ(world.allocate(three).error, 0);
 }
 
+TEST(Allocate, beyond_the_quota_of_all_users_is_508) {
+  World world;
+  world.quota.total_limit = 1;
+  TestClient alice = world.client("198.41.0.4:40001");
+  world.allocate(alice);
+  TestClient bob = world.client("198.41.0.4:40002");
+  bob.username = "bob";
+  bob.password = "hunter2";
+  EXPECT_EQ(described(world.ask(bob, Method::allocate, udp()).effects, world.now.monotonic),
+            (Lines{"SendToClient Allocate 508", "Audit capacity_refused bob"}));
+  EXPECT_EQ(world.server.allocation_count(), 1U);
+}
+
 TEST(Allocate, quota_counts_the_user_behind_ephemeral_names) {
   World world;
   world.credentials.users["1700003600:carol"] = {{"a"}, "carol"};
@@ -277,12 +290,48 @@ TEST(DualAllocate, one_failing_family_is_named_and_the_other_works) {
   }
 }
 
-TEST(DualAllocate, both_failing_is_an_error) {
+TEST(DualAllocate, both_failing_is_508_whatever_for) {
+  for (const auto failure :
+       {Server::RelayFailure::no_port_free, Server::RelayFailure::family_not_supported}) {
+    World world;
+    world.next_failure = failure;
+    TestClient client = world.client();
+    EXPECT_EQ(world.allocate(client, additional(2)).error, 508);
+    EXPECT_EQ(world.quota.total(), 0U);
+  }
+}
+
+TEST(ServerError, is_the_answer_where_the_service_opens_another_family) {
   World world;
-  world.next_failure = Server::RelayFailure::no_port_free;
+  world.relays_stay_opening = true;
   TestClient client = world.client();
-  EXPECT_EQ(world.allocate(client, additional(2)).error, 508);
+  const Outcome opening = world.ask(client, Method::allocate, all({udp(), even_port(true)}));
+  Outbox effects;
+  world.server.handle_relay_opened(std::get<OpenRelaySocket>(opening.effects.at(0)).relay,
+                                   address("[2a01:4f8::1]:50000"), world.now, effects);
+  EXPECT_EQ(described(effects, world.now.monotonic),
+            (Lines{"CloseRelaySocket ipv4", "ReleaseReservation", "SendToClient Allocate 500"}));
+  EXPECT_EQ(world.server.allocation_count(), 0U);
   EXPECT_EQ(world.quota.total(), 0U);
+}
+
+TEST(ServerError, of_one_family_leaves_the_other) {
+  World world;
+  world.relays_stay_opening = true;
+  TestClient client = world.client();
+  const Outcome opening = world.ask(client, Method::allocate, all({udp(), additional(2)}));
+  Outbox effects;
+  world.server.handle_relay_opened(std::get<OpenRelaySocket>(opening.effects.at(0)).relay,
+                                   address("5.9.0.1:50000"), world.now, effects);
+  world.server.handle_relay_opened(std::get<OpenRelaySocket>(opening.effects.at(1)).relay,
+                                   address("5.9.0.1:50001"), world.now, effects);
+  const Answer answer = answer_in(effects).value();
+  EXPECT_EQ(answer.error, 0);
+  const Message message = answer.message();
+  const auto error = parse_address_error_code(message.find(AttributeType::address_error_code)->value).value();
+  EXPECT_EQ(error.family, Family::ipv6);
+  EXPECT_EQ(error.number, 508);
+  EXPECT_EQ(world.server.broken_invariant(), "");
 }
 
 ReservationToken token_in(const Answer& answer) {
@@ -360,14 +409,41 @@ TEST(Reservation, is_limited_in_number) {
   TestClient client = world.client();
   client.nonce = world.fetch_nonce(client);
   for (std::size_t i = 0; i < kReservationsLimit; ++i) {
+    client.username = "user" + std::to_string(i / kUserReservationsLimit);
+    world.credentials.users[client.username] = {{"secret"}, client.username};
     ASSERT_EQ(world.allocate(client, even_port(true)).error, 0);
     ASSERT_EQ(world.refresh(client, 0s), 0);
   }
+  client.username = "alice";
   EXPECT_EQ(world.code(client, Method::allocate, all({udp(), even_port(true)})), 508);
   EXPECT_EQ(world.quota.total(), 0U);
   EXPECT_EQ(world.allocate(client, even_port(false)).error, 0);
   world.wait(30s);
   EXPECT_TRUE(world.reserved.empty());
+}
+
+TEST(Reservation, of_one_user_is_limited_in_number) {
+  World world;
+  TestClient client = world.client();
+  std::vector<ReservationToken> held;
+  for (std::size_t i = 0; i < kUserReservationsLimit; ++i) {
+    const Answer answer = world.allocate(client, even_port(true));
+    ASSERT_EQ(answer.error, 0);
+    held.push_back(token_in(answer));
+    ASSERT_EQ(world.refresh(client, 0s), 0);
+  }
+  EXPECT_EQ(described(world.ask(client, Method::allocate, all({udp(), even_port(true)})).effects,
+                      world.now.monotonic),
+            (Lines{"SendToClient Allocate 508", "Audit capacity_refused alice"}));
+  EXPECT_EQ(world.quota.total(), 0U);
+  TestClient bob = world.client("198.41.0.4:40001");
+  bob.username = "bob";
+  bob.password = "hunter2";
+  EXPECT_EQ(world.allocate(bob, even_port(true)).error, 0) << "others have their own";
+  TestClient claimer = world.client("198.41.0.4:40002");
+  EXPECT_EQ(world.allocate(claimer, token(held[0])).error, 0);
+  EXPECT_EQ(world.server.broken_invariant(), "");
+  EXPECT_EQ(world.allocate(client, even_port(true)).error, 0) << "what is claimed is no reservation any more";
 }
 
 }  // namespace

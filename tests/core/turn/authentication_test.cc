@@ -84,6 +84,17 @@ TEST(Challenge, offers_username_anonymity_only_if_every_user_can_be_found_by_has
   EXPECT_TRUE(features.username_anonymity);
 }
 
+TEST(Challenge, asks_for_its_features_once_a_second) {
+  World world;
+  const TestClient client = world.client();
+  for (int i = 0; i < 100; ++i) (void)world.fetch_nonce(client);
+  EXPECT_EQ(world.credentials.userhash_questions, 1U);
+  world.credentials.userhash_is_offered = true;
+  world.wait(1s);
+  EXPECT_TRUE(stun::parse_nonce_cookie(world.fetch_nonce(client)).value().username_anonymity);
+  EXPECT_EQ(world.credentials.userhash_questions, 2U);
+}
+
 TEST(Credentials, missing_attributes_draw_400_without_challenge) {
   World world;
   TestClient client = world.client();
@@ -139,7 +150,8 @@ TEST(Credentials, wrong_user_password_or_realm_draw_an_unprotected_401_and_an_au
   EXPECT_EQ(world.quota.total(), 0U);
 }
 
-TEST(Credentials, answers_are_protected_as_the_request_was) {
+// RFC 8489 section 9.2.4, last paragraph.
+TEST(Credentials, answers_are_protected_as_the_password_attributes_say) {
   for (const KeyOf algorithm_of_key : {KeyOf::md5, KeyOf::sha256}) {
     for (const Protect protect : {Protect::sha1, Protect::sha256, Protect::both}) {
       World world;
@@ -149,8 +161,11 @@ TEST(Credentials, answers_are_protected_as_the_request_was) {
       const Answer answer = world.allocate(client);
       EXPECT_EQ(answer.error, 0);
       const Message message = answer.message();
-      EXPECT_EQ(message.verify_integrity(client.key()), protect == Protect::sha1);
-      EXPECT_EQ(message.verify_integrity_sha256(client.key()), protect != Protect::sha1);
+      const bool of_rfc_5389 = algorithm_of_key == KeyOf::md5;  // no password attributes
+      EXPECT_EQ(message.verify_integrity(client.key()), of_rfc_5389);
+      EXPECT_EQ(message.verify_integrity_sha256(client.key()), !of_rfc_5389);
+      EXPECT_NE(message.has(AttributeType::message_integrity),
+                message.has(AttributeType::message_integrity_sha256));
       EXPECT_EQ(world.refresh(client, 600s), 0);
     }
   }

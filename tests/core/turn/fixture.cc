@@ -50,11 +50,12 @@ std::optional<CredentialSource::Candidate> PlainCredentials::find_by_userhash(By
   return std::nullopt;
 }
 
-bool PlainQuota::try_take(std::string_view user) {
+Quota::Taking PlainQuota::try_take(std::string_view user) {
+  if (total() >= total_limit) return Taking::total_limit;
   std::size_t& count = taken[std::string(user)];
-  if (count >= limit) return false;
+  if (count >= limit) return Taking::user_limit;
   count += 1;
-  return true;
+  return Taking::taken;
 }
 
 void PlainQuota::give_back(std::string_view user) {
@@ -285,7 +286,9 @@ Outbox World::wait(std::chrono::milliseconds span) {
   now.monotonic += span;
   now.wall = now.wall + std::chrono::duration_cast<std::chrono::seconds>(span);
   Outbox effects;
-  server.handle_deadlines(now, effects);
+  do {
+    server.handle_deadlines(now, effects);
+  } while (server.next_deadline() <= now.monotonic);
   obey(effects);
   return effects;
 }

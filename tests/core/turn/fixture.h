@@ -46,15 +46,20 @@ class PlainCredentials final : public CredentialSource {
 
   std::optional<Candidate> find(std::string_view username, UnixTime now) const override;
   std::optional<Candidate> find_by_userhash(Bytes userhash, UnixTime now) const override;
-  bool offers_userhash() const override { return userhash_is_offered; }
+  mutable std::size_t userhash_questions = 0;
+  bool offers_userhash() const override {
+    userhash_questions += 1;
+    return userhash_is_offered;
+  }
 };
 
 class PlainQuota final : public Quota {
  public:
   std::size_t limit = 1000;
+  std::size_t total_limit = 100'000;
   std::map<std::string, std::size_t, std::less<>> taken;
 
-  bool try_take(std::string_view user) override;
+  Taking try_take(std::string_view user) override;
   void give_back(std::string_view user) override;
   std::size_t total() const;
 };

@@ -64,9 +64,7 @@ TEST(Memory, of_an_idle_allocation_with_a_permission_and_a_channel) {
   const std::size_t each = (live_bytes - before) / kAllocations;
   RecordProperty("bytes_an_allocation", static_cast<int>(each));
   EXPECT_LE(each, kBytesLimit);
-  world.now.monotonic += 601s;
-  Outbox effects;
-  world.server.handle_deadlines(world.now, effects);
+  world.wait(601s);
   EXPECT_EQ(world.server.allocation_count(), 0U);
 }
 

@@ -285,6 +285,51 @@ TEST(OwnRelay, is_a_peer_wherever_any_shard_binds_relays) {
   EXPECT_EQ(world.bind(client, 0x4000, elsewhere.text()), 0);
 }
 
+TEST(OwnAddress, is_opened_by_an_entry_for_it_alone) {
+  Settings settings;
+  settings.own_addresses = {ip("10.0.0.5"), ip("2a01:4f8::7")};
+  settings.relay_ips = {ip("10.0.0.5")};
+  settings.allow_peers = {Prefix::parse("10.0.0.0/8").value(), Prefix::parse("127.0.0.0/8").value(),
+                          Prefix::parse("2a01:4f8::/32").value()};
+  PlainRelays relays;
+  relays.live.insert(address("10.0.0.5:50000"));
+  const PeerPolicy broad(settings, relays);
+  EXPECT_TRUE(broad.allow(address("10.0.0.6:6379"))) << "the network was meant";
+  for (const std::string_view own :
+       {"10.0.0.5:6379", "127.0.0.1:6379", "127.0.0.2:6379", "[2a01:4f8::7]:6379"}) {
+    EXPECT_FALSE(broad.allow(address(own))) << own;
+  }
+  EXPECT_TRUE(broad.allow(address("10.0.0.5:50000"))) << "a live relay";
+  settings.allow_peers.push_back(Prefix::parse("10.0.0.5/32").value());
+  settings.allow_peers.push_back(Prefix::parse("2a01:4f8::7/128").value());
+  settings.allow_peers.push_back(Prefix::parse("127.0.0.1").value());
+  const PeerPolicy exact(settings, relays);
+  for (const std::string_view own : {"10.0.0.5:6379", "127.0.0.1:6379", "[2a01:4f8::7]:6379"}) {
+    EXPECT_TRUE(exact.allow(address(own))) << own;
+  }
+  EXPECT_FALSE(exact.allow(address("127.0.0.2:6379")));
+}
+
+TEST(OwnAddress, where_the_server_listens_is_never_a_peer) {
+  Settings settings;
+  settings.own_addresses = {ip("10.0.0.5")};
+  settings.external_addresses = {{ip("10.0.0.5"), ip("9.9.9.9")}};
+  settings.listen_addresses = {address("10.0.0.5:3478"), address("10.0.0.6:3478")};
+  for (const std::string_view entry : {"10.0.0.0/8", "10.0.0.5", "9.9.9.9"}) {
+    settings.allow_peers.push_back(Prefix::parse(entry).value());
+  }
+  PlainRelays relays;
+  const PeerPolicy policy(settings, relays);
+  for (const std::string_view host : {"10.0.0.5", "10.0.0.6", "9.9.9.9"}) {
+    const auto allowed = policy.allow(ip(host)).value();
+    EXPECT_FALSE(policy.allow(Address{ip(host), 3478})) << host;
+    EXPECT_FALSE(policy.allow_port(allowed, 3478)) << host;
+    EXPECT_FALSE(policy.admits(allowed, {allowed.on_wire(), 3478})) << host;
+    EXPECT_TRUE(policy.allow_port(allowed, 3479)) << host;
+    EXPECT_TRUE(policy.admits(allowed, {allowed.on_wire(), 3479})) << host;
+  }
+}
+
 TEST(OwnRelay, behind_nat_is_named_by_its_external_address) {
   Settings settings;
   settings.external_addresses = {{ip("10.0.0.5"), ip("9.9.9.9")}};

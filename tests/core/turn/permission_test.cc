@@ -89,6 +89,16 @@ TEST(CreatePermission, of_several_peers_is_all_or_nothing) {
   EXPECT_EQ(live.world.server.broken_invariant(), "");
 }
 
+TEST(CreatePermission, of_a_hundred_peers_is_answered) {
+  World world;
+  TestClient client = world.client();
+  world.allocate(client);
+  std::vector<World::Fill> peers;
+  for (int i = 0; i < 100; ++i) peers.push_back(peer("8.8.8." + std::to_string(i) + ":5000"));
+  EXPECT_EQ(world.code(client, Method::create_permission, all(peers)), 0);
+  EXPECT_EQ(world.send(client, "8.8.8.99:5000", "x").forward.via, Forward::Via::peer);
+}
+
 TEST(CreatePermission, without_peer_is_400) {
   Live live;
   EXPECT_EQ(live.world.code(live.client, Method::create_permission), 400);

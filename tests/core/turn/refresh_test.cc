@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "core/turn/allocations.h"
 #include "core/turn/deletion.h"
 #include "core/turn/fixture.h"
 #include "wire/turn/attr_lifetime.h"
@@ -144,6 +145,9 @@ TEST(Refresh, one_family_to_zero_keeps_the_other) {
   EXPECT_EQ(world.channel_data(client, 0x4000, "x").forward.via, Forward::Via::peer);
   EXPECT_EQ(world.channel_data(client, 0x4001, "x").forward.via, Forward::Via::nobody);
   EXPECT_EQ(world.permit(client, "[2a00:1450::5]:5000"), 443);
+  EXPECT_EQ(world.code(client, Method::refresh, family(2)), 443) << "what is gone cannot be extended";
+  EXPECT_EQ(world.code(client, Method::refresh, all({family(2), lifetime(600s)})), 443);
+  EXPECT_EQ(world.code(client, Method::refresh, family(1)), 0);
   EXPECT_EQ(world.code(client, Method::refresh, all({family(1), lifetime(0s)})), 0);
   EXPECT_EQ(world.server.allocation_count(), 0U) << "the last one";
 }
@@ -229,15 +233,86 @@ TEST(Revoke, ends_all_allocations_of_a_name_or_user) {
   TestClient alice = world.client();
   TestClient alice_again = world.client("198.41.0.4:40002");
   for (TestClient* client : {&carol, &alice, &alice_again}) world.allocate(*client);
-  Outbox effects;
-  world.server.revoke("alice", world.now, effects);
-  EXPECT_EQ(world.server.allocation_count(), 1U);
-  EXPECT_EQ(described(effects, world.now.monotonic),
+  world.server.revoke("alice", world.now);
+  EXPECT_EQ(described(world.wait(0s), world.now.monotonic),
             (Lines{"CloseRelaySocket ipv4", "Audit allocation_deleted alice 5.9.0.1:50001",
                    "CloseRelaySocket ipv4", "Audit allocation_deleted alice 5.9.0.1:50002"}));
-  world.server.revoke("carol", world.now, effects);
+  EXPECT_EQ(world.server.allocation_count(), 1U);
+  world.server.revoke("carol", world.now);
+  world.wait(0s);
   EXPECT_EQ(world.server.allocation_count(), 0U);
   EXPECT_EQ(world.quota.total(), 0U);
+}
+
+TEST(Revoke, stops_what_passes_before_anything_is_closed) {
+  World world;
+  TestClient client = world.client();
+  const Answer answer = world.allocate(client);
+  const RelayId relay = world.relay_of(answer.address_in(AttributeType::xor_relayed_address));
+  world.bind(client, 0x4000, "8.8.8.8:5000");
+  world.server.revoke("alice", world.now);
+  EXPECT_LE(world.server.next_deadline(), world.now.monotonic);
+  EXPECT_EQ(world.channel_data(client, 0x4000, "x").forward.via, Forward::Via::nobody);
+  EXPECT_EQ(world.send(client, "8.8.8.8:5000", "x").forward.via, Forward::Via::nobody);
+  EXPECT_EQ(world.from_peer(relay, "8.8.8.8:5000", "x").forward.via, Forward::Via::nobody);
+  EXPECT_EQ(described(world.ask(client, Method::refresh).effects, world.now.monotonic),
+            (Lines{"RemoveRoute 16384", "CloseRelaySocket ipv4",
+                   "Audit allocation_deleted alice 5.9.0.1:50000", "SendToClient Refresh 437"}));
+}
+
+TEST(Revoke, reaches_an_allocation_whose_relay_opens_later) {
+  World world;
+  world.relays_stay_opening = true;
+  TestClient client = world.client();
+  const Outcome opening = world.ask(client, Method::allocate, udp());
+  world.server.revoke("alice", world.now);
+  Outbox late;
+  world.server.handle_relay_opened(std::get<OpenRelaySocket>(opening.effects.at(0)).relay,
+                                   address("5.9.0.1:50000"), world.now, late);
+  EXPECT_EQ(described(late, world.now.monotonic),
+            (Lines{"Audit allocation_deleted alice", "CloseRelaySocket ipv4"}));
+  EXPECT_EQ(world.server.allocation_count(), 0U);
+}
+
+// A thousand allocations with the same deadline, ended by `end`.
+void expect_bounded_turns(const std::function<void(World&)>& end) {
+  World world;
+  world.next_port = 20'000;
+  for (int i = 0; i < 1000; ++i) {
+    TestClient client = world.client("198.41.0.4:" + std::to_string(10'000 + i));
+    ASSERT_EQ(world.allocate(client).error, 0);
+  }
+  end(world);
+  std::size_t left = 1000;
+  while (left > 0) {
+    ASSERT_LE(world.server.next_deadline(), world.now.monotonic) << "the loop comes back at once";
+    Outbox effects;
+    world.server.handle_deadlines(world.now, effects);
+    left -= std::min(left, kDeadlinesLimit);
+    ASSERT_EQ(world.server.allocation_count(), left);
+    ASSERT_EQ(world.server.broken_invariant(), "");
+  }
+  EXPECT_EQ(world.server.next_deadline(), kNever);
+}
+
+TEST(Turn, ends_a_bounded_number_of_allocations) {
+  expect_bounded_turns([](World& world) { world.now.monotonic += 600s; });
+  expect_bounded_turns([](World& world) { world.server.revoke("alice", world.now); });
+}
+
+TEST(Turn, forgets_a_bounded_number_of_deletions) {
+  World world;
+  for (std::size_t i = 0; i < kDeadlinesLimit + 1; ++i) {
+    TestClient client = world.client("198.41.0.4:" + std::to_string(10'000 + i));
+    world.allocate(client);
+    ASSERT_EQ(world.refresh(client, 0s), 0);
+  }
+  world.now.monotonic += 40s;
+  Outbox effects;
+  world.server.handle_deadlines(world.now, effects);
+  EXPECT_LE(world.server.next_deadline(), world.now.monotonic);
+  world.server.handle_deadlines(world.now, effects);
+  EXPECT_EQ(world.server.next_deadline(), kNever);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "core/turn/fixture.h"
+#include "core/turn/reply.h"
 #include "wire/turn/attr_lifetime.h"
 
 namespace offhook::turn::test {
@@ -22,6 +23,7 @@ struct Golden {
   bool has_allocation;
   int code;
   std::size_t bytes;
+  KeyOf algorithm = KeyOf::md5;
 };
 
 TEST(ReplySize, is_what_the_table_says) {
@@ -30,7 +32,8 @@ TEST(ReplySize, is_what_the_table_says) {
       {"challenge", Method::allocate, udp(), Protect::nothing, false, 401, 84},
       {"challenge to a bare header", Method::refresh, nothing(), Protect::nothing, false, 401, 84},
       {"Allocate", Method::allocate, udp(), Protect::sha1, false, 0, 20 + 12 + 8 + 12 + 24},
-      {"Allocate SHA-256", Method::allocate, udp(), Protect::sha256, false, 0, 20 + 12 + 8 + 12 + 36},
+      {"Allocate with password algorithm", Method::allocate, udp(), Protect::sha256, false, 0,
+       20 + 12 + 8 + 12 + 36, KeyOf::sha256},
       {"Refresh", Method::refresh, nothing(), Protect::sha1, true, 0, 20 + 8 + 24},
       {"CreatePermission", Method::create_permission, peer("8.8.8.8:5000"), Protect::sha1, true, 0, 44},
       {"ChannelBind", Method::channel_bind, channel(0x4000, "8.8.8.8:5000"), Protect::sha1, true, 0, 44},
@@ -42,6 +45,7 @@ TEST(ReplySize, is_what_the_table_says) {
     TestClient client = world.client();
     if (row.has_allocation) world.allocate(client);
     client.protect = row.protect;
+    client.algorithm = row.algorithm;
     const Buffer request = world.build(client, row.method, row.fill);
     Outcome outcome = world.deliver(client.client, request);
     world.obey(outcome.effects);
@@ -63,6 +67,20 @@ TEST(ReplySize, of_420_to_strangers_is_below_the_request) {
   const auto answer = answer_in(world.deliver(client.client, request).effects).value();
   EXPECT_EQ(answer.error, 420);
   EXPECT_LE(answer.bytes.size(), request.size());
+}
+
+TEST(Reply, that_does_not_fit_is_500) {
+  const PlainCredentials credentials;
+  const Authentication authentication({}, credentials);
+  const Replies replies(authentication);
+  for (const Integrity integrity : {Integrity::none, Integrity::message_integrity_sha256}) {
+    ReplyTo to;
+    to.method = Method::allocate;
+    to.integrity = integrity;
+    to.has_fingerprint = true;
+    const Buffer answer = replies.success(to, raw(0x8022, std::string(1490, 'x')));
+    EXPECT_EQ(answer_in({SendToClient{{}, answer}}).value().error, 500);
+  }
 }
 
 TEST(Reply, carries_fingerprint_where_the_request_did) {

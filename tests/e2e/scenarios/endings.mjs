@@ -188,4 +188,22 @@ const pageClosed = {
   },
 };
 
-export const endings = [callerGivesUp, calleeDeclines, unreachable, noAnswer, mediaDenied, audioOnly, severalTabs, lateDevice, pageClosed];
+const bothDial = {
+  name: 'both-dial-at-once',
+  title: 'two people dial each other in the same moment: one call, connected, on the first attempt',
+  repeat: 10,
+  async run(stage, tools) {
+    const [alice, bob] = await aliceAndBob(stage);
+    await repeatedly(tools, stage, async () => {
+      await Promise.all([alice.answerInstantly(false), bob.answerInstantly(false)]);
+      await Promise.all([alice.dial('bob'), bob.dial('alice')]);
+      // Where one dial was over before the other began, it is an ordinary incoming call for its callee: both want it.
+      await Promise.all([untilDecoding(alice), untilDecoding(bob)]);
+      await Promise.all([alice.untilShown('connected'), bob.untilShown('connected')]);
+      await hangUp(alice, bob);
+      await checkBothReleased(alice, bob);
+    });
+  },
+};
+
+export const endings = [bothDial, callerGivesUp, calleeDeclines, unreachable, noAnswer, mediaDenied, audioOnly, severalTabs, lateDevice, pageClosed];

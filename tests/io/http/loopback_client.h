@@ -26,7 +26,8 @@ inline constexpr int kGuardSeconds = 20;
 
 struct HttpAnswer {
   int status = 0;                              // 0: the connection ended before an answer
-  std::map<std::string, std::string> headers;  // lower-case names
+  std::map<std::string, std::string> headers;  // lower-case names; the last of each
+  int repeated_headers = 0;
   std::string body;
 };
 
@@ -114,6 +115,7 @@ class LoopbackClient {
       if (colon == std::string::npos) break;
       std::string name = line.substr(0, colon);
       for (char& letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+      answer.repeated_headers += static_cast<int>(answer.headers.count(name));
       answer.headers[name] = line.substr(colon + 2);
     }
     if (without_body || answer.headers.count("content-length") == 0) return answer;

@@ -23,6 +23,7 @@ class WebSockets : public ::testing::Test {
   }
   void SetUp() override {
     running_.server().websocket("/ws", [this](WebSocket& socket, const HttpRequest&) {
+      served_ += 1;
       return WebSocketEvents{[this, &socket](std::string_view text) { handle(socket, text); },
                              [this] { closed_.set(true); }};
     });
@@ -48,6 +49,7 @@ class WebSockets : public ::testing::Test {
     return client;
   }
   Settled<bool> closed_;
+  int served_ = 0;  // of the loop's thread
   RunningServer running_{settings()};
 };
 
@@ -71,18 +73,38 @@ TEST_F(WebSockets, OffersNoCompression) {
   EXPECT_EQ(answer.headers.count("sec-websocket-extensions"), 0U);
 }
 
-TEST_F(WebSockets, ChecksOrigin) {
-  const auto status = [this](const std::string& origin) {
-    LoopbackClient client(running_.address());
-    return client.upgrade("/ws", origin.empty() ? "" : "Origin: " + origin + "\r\n").status;
-  };
+TEST_F(WebSockets, ClosesAForeignOriginWith4403AndServesItNothing) {
   const std::string own = "http://127.0.0.1:" + std::to_string(running_.address().port);
-  EXPECT_EQ(status("https://evil.example"), 403);
-  EXPECT_EQ(status("null"), 403);
-  EXPECT_EQ(status(own + "\r\nOrigin: https://evil.example"), 403);
-  EXPECT_EQ(status(own + "1"), 403);
+  for (const std::string& origin :
+       {std::string("https://evil.example"), std::string("null"), own + "\r\nOrigin: https://evil.example",
+        own + "\r\nOrigin: " + own, own + "1"}) {
+    LoopbackClient client(running_.address());
+    ASSERT_EQ(client.upgrade("/ws", "Origin: " + origin + "\r\n").status, 101) << origin;
+    client.send_text("not heard");
+    const Frame first = client.read_frame();
+    ASSERT_EQ(first.opcode, kClose) << origin;
+    EXPECT_EQ(first.payload,
+              "\x11\x33"
+              "forbidden: origin not allowed");
+    client.send(LoopbackClient::frame(kClose, first.payload));
+    EXPECT_TRUE(client.ended());
+  }
+  EXPECT_EQ(running_.on_loop([this] { return served_; }), 0);
+}
+
+TEST_F(WebSockets, AForeignOriginThatDoesNotCloseIsDropped) {
   LoopbackClient client(running_.address());
-  EXPECT_EQ(client.upgrade("/ws", "Origin: " + own + "\r\n").status, 101);
+  ASSERT_EQ(client.upgrade("/ws", "Origin: https://evil.example\r\n").status, 101);
+  ASSERT_EQ(client.read_frame().opcode, kClose);
+  while (!client.has_input_within(20) && client.send_text("I stay")) {
+  }
+  EXPECT_TRUE(client.ended());
+  while (running_.on_loop([this] { return running_.server().connection_count(); }) > 0) {
+  }
+}
+
+TEST_F(WebSockets, TakesTheServersOwnOrigin) {
+  open("Origin: http://127.0.0.1:" + std::to_string(running_.address().port) + "\r\n");
 }
 
 TEST_F(WebSockets, TakesAListedOrigin) { open("Origin: https://app.example\r\n"); }

@@ -174,13 +174,22 @@ TEST_P(EachFamily, DontFragmentCanBeSetAndTakenBack) {
   const auto relay = *open_relay_socket(loopback(GetParam()));
   const int level = GetParam() == Family::ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
   const int name = GetParam() == Family::ipv4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER;
-  for (const bool on : {true, false}) {
-    EXPECT_TRUE(set_dont_fragment(relay, GetParam(), on));
+  const auto discovery = [&] {
     int value = -1;
     socklen_t length = sizeof value;
-    ASSERT_EQ(getsockopt(relay.get(), level, name, &value, &length), 0);
-    EXPECT_EQ(value, on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
-  }
+    EXPECT_EQ(getsockopt(relay.get(), level, name, &value, &length), 0);
+    return value;
+  };
+  // Neither sets DF; on IPv4 only OMIT lets "fragmentation needed" through to the error queue.
+  const int without = GetParam() == Family::ipv4 ? IP_PMTUDISC_OMIT : IPV6_PMTUDISC_DONT;
+  EXPECT_EQ(discovery(), without);
+  EXPECT_TRUE(set_dont_fragment(relay, GetParam(), true));
+  EXPECT_EQ(discovery(), GetParam() == Family::ipv4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE);
+  EXPECT_TRUE(set_dont_fragment(relay, GetParam(), false));
+  EXPECT_EQ(discovery(), without);
+  auto receiver = *open_udp_listener(loopback(GetParam()), PortSharing::exclusive);
+  EXPECT_TRUE(send_datagram(relay.get(), *bound_address(receiver), Buffer(60000)));
+  EXPECT_TRUE(await(receiver.get(), POLLIN));
 }
 
 TEST(Sockets, AnAddressThatIsNotOursIsRefused) {

@@ -108,8 +108,10 @@ TEST_F(Secrets, BadKeyFilesSayWhatIsWrongAndWhatToDo) {
   } kCases[] = {
       {{.key_file = folder_ + "/nothing"}, "check the path"},
       {{.key_file = write("short", "tooshort\n")}, "a secret 32 bytes"},
-      {{.key_file = write("set", R"({"keys":[{"kty":"OKP","crv":"Ed25519","x":"0123456789012345678901"}]})")}, "goes to --jwks"},
-      {{.key_file = write("ssh", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBvTQ4zqVt2o bob\n")}, "neither PEM nor a secret"},
+      {{.key_file = write("set", R"({"keys":[{"kty":"OKP","crv":"Ed25519","x":"0123456789012345678901"}]})")},
+       "goes to --jwks"},
+      {{.key_file = write("ssh", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBvTQ4zqVt2o bob\n")},
+       "neither PEM nor a secret"},
       {{.key_file = write("binary", std::string(40, '\x82'))}, "-inform DER"},
       {{.key_file = write("private", "-----BEGIN PRIVATE KEY-----\n")},
        "holds a private key; give the public one"},

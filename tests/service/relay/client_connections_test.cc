@@ -144,6 +144,7 @@ TEST_F(Connections, AnEventOfAClosedOneDoesNotTouchItsSuccessor) {
 TEST_F(Connections, MediaIsDroppedWholeWhenTheClientReadsTooSlowlyAndControlIsNot) {
   const io::Socket client = connect();
   const turn::Client to = client_of(client);
+  connections_.set_has_allocation(to, true, now_);
   Buffer packet(1004, 7);
   packet[0] = 0x40;
   packet[1] = 1;
@@ -189,6 +190,7 @@ TEST_F(Connections, MediaIsDroppedWholeWhenTheClientReadsTooSlowlyAndControlIsNo
 TEST_F(Connections, ControlThatDoesNotFitEndsThem) {
   const io::Socket client = connect();
   const turn::Client to = client_of(client);
+  connections_.set_has_allocation(to, true, now_);
   const Buffer packet(1000);
   std::size_t closed = 0;
   for (int i = 0; i < 100'000 && closed == 0; ++i) {
@@ -197,6 +199,68 @@ TEST_F(Connections, ControlThatDoesNotFitEndsThem) {
     closed = close_doomed();
   }
   EXPECT_EQ(closed, 1U);
+}
+
+TEST_F(Connections, FewRepliesWaitForAClientWithoutAllocation) {
+  const io::Socket client = connect();
+  const turn::Client to = client_of(client);
+  const Buffer reply(100);
+  std::size_t replied = 0;
+  // Without flush(): all of it might be of one wake-up.
+  while (close_doomed() == 0) {
+    connections_.send_control(to, reply);
+    replied += reply.size();
+    ASSERT_LT(replied, 100'000'000U);
+  }
+  std::size_t arrived = 0;
+  Buffer space(65536);
+  ssize_t count = 0;
+  while ((count = recv(client.get(), space.data(), space.size(), 0)) > 0)
+    arrived += static_cast<std::size_t>(count);
+  EXPECT_GT(arrived, 2 * kStreamQueueBytesLimitWithoutAllocation) << "what the kernel takes does not wait";
+  EXPECT_LE(replied - arrived, kStreamQueueBytesLimitWithoutAllocation + reply.size());
+}
+
+TEST_F(Connections, AFrameMayBeLongOnlyWithAnAllocation) {
+  Buffer media(60000);
+  media[0] = 0x40;
+  media[1] = 1;
+  media[2] = 59996 >> 8U;
+  media[3] = 59996 & 0xFFU;
+  for (const bool has_allocation : {true, false}) {
+    const io::Socket client = connect();
+    connections_.set_has_allocation(client_of(client), has_allocation, now_);
+    for (const std::size_t part : {kFrameBytesLimitWithoutAllocation, std::size_t{1}}) {
+      EXPECT_EQ(close_doomed(), 0U);
+      ASSERT_EQ(send(client.get(), media.data(), part, 0), static_cast<ssize_t>(part));
+      EXPECT_TRUE(read_frames().empty());
+    }
+    EXPECT_EQ(close_doomed(), has_allocation ? 0U : 1U);
+    connections_.close_all();
+  }
+}
+
+TEST_F(Connections, AnIpv6NetworkOf64BitsCountsAsOneAddress) {
+  std::vector<io::Socket> clients;
+  const auto adopt_from = [&](Ip ip) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+    clients.emplace_back(ends[0]);
+    connections_.adopt({io::Socket(ends[1]), {ip, 50000}}, {kLoopback6, 3478}, now_);
+  };
+  std::array<std::uint8_t, 16> octets{0x20, 0x01, 0x0D, 0xB8};
+  for (std::size_t i = 0; i <= kWithoutAllocationLimitAnAddress; ++i) {
+    octets[8] = static_cast<std::uint8_t>(i % 256);
+    octets[15] = static_cast<std::uint8_t>(i / 256);
+    adopt_from(Ip::v6(octets));
+  }
+  EXPECT_TRUE(is_closed(clients.back()));
+  octets[7] = 1;
+  adopt_from(Ip::v6(octets));
+  RelayCounters counted;
+  counters_.add_to(counted);
+  EXPECT_EQ(counted[Counter::connections_refused], 1U);
+  EXPECT_EQ(counted[Counter::connections_live], kWithoutAllocationLimitAnAddress + 1);
 }
 
 TEST_F(Connections, AnAddressHoldsOnlySoManyWithoutAllocation) {

@@ -105,8 +105,9 @@ TEST(CoturnTools, LoseNoPacket) {
   for (const ToolRun& run : kRuns) {
     const Address server = relay.at(run.server);
     std::ostringstream command;
+    // A user each: all of them together reserve more ports than one user may.
     command << "timeout 60 turnutils_uclient " << run.flags << " -m 4 -n 50 -W " << kSharedSecret
-            << " -u tools -p " << server.port;
+            << " -u tool" << running.size() << " -p " << server.port;
     if (std::string_view(run.flags).find("-y") == std::string_view::npos) {
       const Address& peer = run.peer == Family::ipv4 ? ipv4_peer.address() : ipv6_peer.address();
       command << " -e " << peer.ip.text() << " -r " << peer.port;

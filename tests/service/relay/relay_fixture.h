@@ -41,7 +41,7 @@ inline RelaySettings loopback_settings() {
   settings.listen_addresses = {kLoopback4, kLoopback6};
   settings.port = 0;
   settings.shards = 2;
-  settings.allow_peers = {*Prefix::parse("127.0.0.0/8"), *Prefix::parse("::1")};
+  settings.allow_peers = {*Prefix::parse("127.0.0.1"), *Prefix::parse("::1")};
   return settings;
 }
 

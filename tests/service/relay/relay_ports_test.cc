@@ -95,14 +95,15 @@ TEST(RelayPorts, DrawsAreSpread) {
 
 TEST(AllocationQuota, CountsAUserAndAllAndForgetsThoseWithNone) {
   AllocationQuota quota(2, 3);
-  EXPECT_TRUE(quota.try_take("a"));
-  EXPECT_TRUE(quota.try_take("a"));
-  EXPECT_FALSE(quota.try_take("a"));
-  EXPECT_TRUE(quota.try_take("b"));
-  EXPECT_FALSE(quota.try_take("c"));
+  using Taking = turn::Quota::Taking;
+  EXPECT_EQ(quota.try_take("a"), Taking::taken);
+  EXPECT_EQ(quota.try_take("a"), Taking::taken);
+  EXPECT_EQ(quota.try_take("a"), Taking::user_limit);
+  EXPECT_EQ(quota.try_take("b"), Taking::taken);
+  EXPECT_EQ(quota.try_take("c"), Taking::total_limit);
   EXPECT_EQ(quota.users(), 2U);
   quota.give_back("a");
-  EXPECT_TRUE(quota.try_take("c"));
+  EXPECT_EQ(quota.try_take("c"), Taking::taken);
   quota.give_back("a");
   quota.give_back("b");
   quota.give_back("c");
@@ -111,7 +112,7 @@ TEST(AllocationQuota, CountsAUserAndAllAndForgetsThoseWithNone) {
 
 TEST(AllocationQuota, ZeroIsUnlimited) {
   AllocationQuota quota(0, 0);
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(quota.try_take("a"));
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(quota.try_take("a"), turn::Quota::Taking::taken);
 }
 
 TEST(EventTag, SurvivesPacking) {

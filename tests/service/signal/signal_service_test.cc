@@ -274,6 +274,17 @@ TEST_F(Signalling, ClosesOnTooManyFrames) {
   EXPECT_EQ(counters().connections_rate_limited, 1U);
 }
 
+// A resume sends all that was not acknowledged, and acknowledges as much as comes, at once.
+TEST_F(Signalling, TakesTheFramesOfAFullResumeAtOnce) {
+  start();
+  SignalClient alice = sign_in("alice");
+  const std::size_t frames = 2 * call::Settings{}.max_queued_messages - 1;
+  std::string burst;
+  for (std::size_t i = 0; i < frames; ++i) burst += LoopbackClient::frame(kText, R"({"type":"ping"})");
+  alice.socket().send(burst);
+  for (std::size_t i = 0; i < frames; ++i) ASSERT_EQ(alice.socket().read_text(), R"({"type":"pong"})") << i;
+}
+
 TEST_F(Signalling, ShutdownEndsCallsAndClosesEverybody) {
   start();
   SignalClient alice = sign_in("alice");

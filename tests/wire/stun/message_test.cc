@@ -237,7 +237,25 @@ TEST(Message, FingerprintMustBeLastAndRightAndOfFourBytes) {
   EXPECT_EQ(error_of(short_one.bytes), ParseError::bad_fingerprint);
 }
 
-TEST(Message, FortyAttributesParseAndFortyOneDoNot) {
+TEST(Message, ParsesInPlaceAndKeepsNothingOfTheLastOne) {
+  RawMessage first;
+  first.add(AttributeType::software, as_bytes("one"));
+  first.add(AttributeType::realm, as_bytes("two"));
+  RawMessage second;
+  second.add(AttributeType::nonce, as_bytes("three"));
+  Message message;
+  EXPECT_TRUE(message.attributes().empty());
+  ASSERT_TRUE(Message::parse_into(message, first.bytes));
+  EXPECT_EQ(message.attributes().size(), 2U);
+  ASSERT_TRUE(Message::parse_into(message, second.bytes));
+  ASSERT_EQ(message.attributes().size(), 1U);
+  EXPECT_TRUE(message.has(AttributeType::nonce));
+  EXPECT_FALSE(message.has(AttributeType::software));
+  const Message copy = message;
+  EXPECT_EQ(as_text(copy.find(AttributeType::nonce)->value), "three");
+}
+
+TEST(Message, AttributesUpToTheLimitParseAndNoMoreDo) {
   RawMessage raw;
   for (std::size_t i = 0; i < kAttributesLimit; ++i) raw.add(AttributeType::software, {});
   EXPECT_TRUE(Message::parse(raw.bytes).has_value());

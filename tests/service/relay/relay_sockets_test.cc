@@ -1,0 +1,78 @@
+#include "service/relay/relay_sockets.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "crypto/secure_random.h"
+
+namespace offhook::relay {
+namespace {
+
+const Ip kLoopback4 = *Ip::parse("127.0.0.9");
+const Ip kLoopback6 = *Ip::parse("::1");
+const Ip kOutside4 = *Ip::parse("192.0.2.1");
+
+// Takes descriptors in, or is at the limit of those that it may watch.
+class FakePoller final : public io::Poller {
+ public:
+  bool at_limit = false;
+
+  bool add(int, io::Interest, std::uint64_t) override {
+    errno = at_limit ? ENOSPC : 0;
+    return !at_limit;
+  }
+  bool modify(int, io::Interest, std::uint64_t) override { return true; }
+  void remove(int) override {}
+  int fd() const override { return -1; }
+  std::span<const io::Ready> wait(Instant, Instant) override { return {}; }
+};
+
+struct Sockets {
+  explicit Sockets(std::vector<Ip> relay_ips, RelayAddressRule rule = RelayAddressRule::by_listen_address)
+      : ports(std::move(relay_ips), 32000, 32001, 1), relays({ports, table, random, poller}, rule, 0) {}
+
+  RelayPorts ports;
+  ReservationTable table;
+  crypto::SecureRandom random;
+  FakePoller poller;
+  RelaySockets relays;
+};
+
+turn::OpenRelaySocket wanted(const Ip& listen_ip, Family family) {
+  return {.relay = {{0, 1}, family}, .listen_address = {listen_ip, 3478}};
+}
+
+TEST(RelaySockets, ARelayThatCannotBeWatchedKeepsNoReservation) {
+  Sockets sockets({kLoopback4});
+  auto pair = wanted(kLoopback4, Family::ipv4);
+  pair.even_port = true;
+  pair.reserve_next = true;
+  pair.token = {1, 2, 3, 4, 5, 6, 7, 8};
+  sockets.poller.at_limit = true;
+  const auto refused = sockets.relays.open(pair);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), turn::Server::RelayFailure::no_port_free);
+  EXPECT_EQ(sockets.relays.last_error(), ENOSPC);
+  EXPECT_FALSE(sockets.table.claim(pair.token));
+  sockets.poller.at_limit = false;
+  EXPECT_TRUE(sockets.relays.open(pair)) << "the only pair is free again";
+  EXPECT_TRUE(sockets.table.claim(pair.token));
+}
+
+TEST(RelaySockets, AClientFromOutsideIsNeverRelayedOnLoopback) {
+  Sockets sockets({kOutside4, kLoopback6});
+  const auto refused = sockets.relays.open(wanted(kOutside4, Family::ipv6));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), turn::Server::RelayFailure::family_not_supported);
+}
+
+TEST(RelaySockets, AClientOnLoopbackIsRelayedOnLoopback) {
+  Sockets sockets({kOutside4, kLoopback4, kLoopback6});
+  const auto relayed_address = sockets.relays.open(wanted(kLoopback6, Family::ipv4));
+  ASSERT_TRUE(relayed_address);
+  EXPECT_EQ(relayed_address->ip, kLoopback4);
+}
+
+}  // namespace
+}  // namespace offhook::relay
