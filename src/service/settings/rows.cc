@@ -1,5 +1,6 @@
 // The table of settings: one row each, in the order in which --help prints them.
 
+#include <algorithm>
 #include <charconv>
 
 #include "service/settings/settings.h"
@@ -103,10 +104,17 @@ Applied apply_secret(Settings& settings, std::string_view text) {
   return {};
 }
 
+// RFC 8489 section 9.2.2 has both ends bring names, realm and passwords into one form (OpaqueString, RFC
+// 8265). For printable ASCII that form is the text itself, so nothing else is accepted and no two ends can
+// differ.
+bool is_printable_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char letter) { return letter >= 0x20 && letter < 0x7F; });
+}
+
 Applied apply_user(Settings& settings, std::string_view text) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size())
-    return fail(std::string("NAME:PASSWORD"));
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size() || !is_printable_ascii(text))
+    return fail(std::string("NAME:PASSWORD, both printable ASCII"));
   settings.static_users.insert_or_assign(std::string(text.substr(0, colon)),
                                          Secret(std::string(text.substr(colon + 1))));
   return {};
@@ -114,8 +122,9 @@ Applied apply_user(Settings& settings, std::string_view text) {
 
 Applied apply_realm(Settings& settings, std::string_view text) {
   constexpr std::size_t kRealmLimit = 127;  // RFC 8489 section 14.9: fewer than 128 characters
-  if (text.empty() || text.size() > kRealmLimit || text.find('"') != std::string_view::npos) {
-    return fail(std::string("1 to 127 characters without quotes"));
+  if (text.empty() || !is_printable_ascii(text) || text.size() > kRealmLimit ||
+      text.find('"') != std::string_view::npos) {
+    return fail(std::string("1 to 127 printable ASCII characters without quotes"));
   }
   settings.realm = std::string(text);
   return {};

@@ -94,6 +94,8 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"external_address = \"203.0.113.7/::1\"", "PUBLIC/PRIVATE"},
       {"allowed_origin = \"app.example.org\"", "an origin such as"},
       {"user = \"alice\"", "NAME:PASSWORD"},
+      {"user = \"alice:caf\\u00e9\"", "both printable ASCII"},
+      {"realm = \"caf\\u00e9\"", "printable ASCII characters"},
       {"log_format = \"xml\"", "text or json"},
       {"lifetime_default = 1000\nlifetime_limit = 900", "it must not be above lifetime_limit (900)"},
       {"port = 8080", "it must differ from port"},
@@ -112,7 +114,8 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
 }
 
 TEST(Settings, LettersBeyondAsciiAreFineInCommentsAndAsEscapes) {
-  EXPECT_EQ(from_toml("realm = \"\\\\caf\\u00e9 #\"  # r\xC3\xA9gl\xC3\xA9\n")->realm, "\\caf\xC3\xA9 #");
+  EXPECT_EQ(from_toml("state_dir = \"\\\\caf\\u00e9 #\"  # r\xC3\xA9gl\xC3\xA9\n")->state_dir,
+            "\\caf\xC3\xA9 #");
   EXPECT_EQ(from_toml("\xEF\xBB\xBFport = 3480")->port, 3480);
 }
 
