@@ -234,10 +234,11 @@ offhook. \`node tests/interop/coturn.mjs\` runs all of them, \`./test interop\` 
 The servers and \`turnutils_peer\` stand on loopback (\`turnutils_peer -L 127.0.0.1 -L ::1\`), ports are the default ones here
 and free ones in the test. offhook is started with
 
-    offhook serve --dev --secret SECRET --listen-address 127.0.0.1 --listen-address ::1 \\
+    offhook serve --dev --rfc5766-channels --secret SECRET --listen-address 127.0.0.1 --listen-address ::1 \\
       --relay-address 127.0.0.1 --relay-address ::1
 
 and coturn with \`turnserver -n --use-auth-secret --static-auth-secret=SECRET --allow-loopback-peers --realm=coturn.test\`.
+Debian's tool is older than RFC 8656 and draws channel numbers up to 0x7FFF: hence \`--rfc5766-channels\`.
 The tool's \`-Z\` (both address families) is not among them: it asks with the attribute number of a draft (0x8032), not with
 ADDITIONAL-ADDRESS-FAMILY of RFC 8656 (0x8000).
 
