@@ -58,10 +58,10 @@ TEST_F(Secrets, RotationKeepsTheOneBefore) {
 }
 
 TEST_F(Secrets, ARunningServiceTakesUpARotation) {
+  io::ControlLoop loop;  // outlives the service, whose timer hangs on it
   auto service = create();
   ASSERT_TRUE(service) << service.error();
   const auto before = (*service)->turn_credentials()->mint("alice", std::chrono::seconds(60), {1000});
-  io::ControlLoop loop;
   CredentialsService::TurnCredentials changed;
   (*service)->watch(loop, [&](CredentialsService::TurnCredentials fresh) {
     changed = std::move(fresh);
