@@ -17,9 +17,11 @@ namespace {
 
 const Address kAnyLoopbackPort{*Ip::parse("127.0.0.1"), 0};
 
-bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
+[[maybe_unused]] bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
-Socket open_socket() { return std::move(*open_udp_listener(kAnyLoopbackPort, PortSharing::exclusive)); }
+[[maybe_unused]] Socket open_socket() {
+  return std::move(*open_udp_listener(kAnyLoopbackPort, PortSharing::exclusive));
+}
 
 #if defined(__SANITIZE_THREAD__)
 
