@@ -47,6 +47,15 @@ export class Person {
     await this.get(`dial-${kind}`).click();
   }
 
+  /** Fills in whom to call, and dials when this machine's clock shows `at_ms`, whatever the page shows by then. */
+  async dialAt(callee, at_ms, kind = 'video') {
+    await this.page.evaluate(() => window.__witness.reset());
+    if (await this.get('done').isVisible()) await this.get('done').click();
+    await this.get('callee-input').fill(callee);
+    const due = (button, at) => new Promise((resolve) => setTimeout(() => resolve(button.click()), at - Date.now()));
+    await this.get(`dial-${kind}`).evaluate(due, at_ms);
+  }
+
   /** From now on every incoming call is answered the moment it shows, or none is. */
   async answerInstantly(on = true) {
     await this.page.evaluate((value) => {

@@ -188,6 +188,9 @@ const pageClosed = {
   },
 };
 
+/** By then both pages have filled in whom to call. */
+const both_ready_ms = 400;
+
 const bothDial = {
   name: 'both-dial-at-once',
   title: 'two people dial each other in the same moment: one call, connected, on the first attempt',
@@ -196,8 +199,8 @@ const bothDial = {
     const [alice, bob] = await aliceAndBob(stage);
     await repeatedly(tools, stage, async () => {
       await Promise.all([alice.answerInstantly(false), bob.answerInstantly(false)]);
-      await Promise.all([alice.dial('bob'), bob.dial('alice')]);
-      // Where one dial was over before the other began, it is an ordinary incoming call for its callee: both want it.
+      const at_ms = Date.now() + both_ready_ms;
+      await Promise.all([alice.dialAt('bob', at_ms), bob.dialAt('alice', at_ms)]);
       await Promise.all([untilDecoding(alice), untilDecoding(bob)]);
       await Promise.all([alice.untilShown('connected'), bob.untilShown('connected')]);
       await hangUp(alice, bob);
