@@ -62,7 +62,7 @@ Result<std::uint16_t, SystemError> free_port(const Ip& ip) {
 }  // namespace
 
 std::vector<Ip> expand_listen_addresses(const std::vector<Ip>& wanted) {
-  const auto up = io::interface_addresses();
+  auto up = io::interface_addresses();
   if (wanted.empty()) return up;
   std::vector<Ip> expanded;
   const auto add = [&](const Ip& ip) {

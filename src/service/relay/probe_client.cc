@@ -147,7 +147,7 @@ ProbeClient::Answer ProbeClient::ask(stun::Method method, AddAttributes add) {
     const Instant again = std::min(deadline_, io::read_now().monotonic + kRetransmission);
     for (Bytes datagram = receive(again); !datagram.empty(); datagram = receive(again)) {
       auto message = stun::Message::parse(datagram);
-      if (message && equal(message->transaction_id(), transaction_id)) return std::move(*message);
+      if (message && equal(message->transaction_id(), transaction_id)) return *message;
     }
   }
   return fail(std::string("no answer"));
