@@ -112,8 +112,10 @@ class Writer {
   }
   void number(std::uint64_t value, std::size_t width) {
     MutableBytes target = reserve(width);
-    for (std::size_t i = 0; i < target.size(); ++i) {
-      target[i] = static_cast<std::uint8_t>((value >> (8U * (width - 1 - i))) & 0xFFU);
+    if (target.empty()) return;
+    for (std::size_t i = width; i > 0; --i) {
+      target[i - 1] = static_cast<std::uint8_t>(value & 0xFFU);
+      value >>= 8U;
     }
   }
 

@@ -72,9 +72,10 @@ void add_serve_command(CLI::App& app, int& status) {
       continue;
     }
     CLI::Option* option = command->add_option(settings::flag_name(row), options->values[row.key], help);
-    option->type_name(row.repeatable ? std::string(row.placeholder) + " ..." : std::string(row.placeholder));
+    option->type_name(row.repeatable() ? std::string(row.placeholder) + " ..."
+                                       : std::string(row.placeholder));
     option->expected(1)->allow_extra_args(false)->multi_option_policy(
-        row.repeatable ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::Throw);
+        row.repeatable() ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::Throw);
   }
   command->footer(
       "Every setting is also a TOML key (relay_ports = \"50000-50999\") and an environment variable\n"

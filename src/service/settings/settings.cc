@@ -72,18 +72,6 @@ std::optional<std::vector<std::string>> values_of(const toml::node& node, bool r
   return values;
 }
 
-// A later source replaces what an earlier one put into a list.
-void clear_list(Settings& settings, std::string_view key) {
-  if (key == "listen_address") settings.listen_addresses.clear();
-  if (key == "relay_address") settings.relay_addresses.clear();
-  if (key == "external_address") settings.external_addresses.clear();
-  if (key == "secret") settings.shared_secrets.clear();
-  if (key == "user") settings.static_users.clear();
-  if (key == "allow_peer") settings.allow_peers.clear();
-  if (key == "deny_peer") settings.deny_peers.clear();
-  if (key == "allowed_origin") settings.allowed_origins.clear();
-}
-
 std::vector<std::string> split_commas(std::string_view text) {
   std::vector<std::string> parts;
   while (true) {
@@ -116,8 +104,8 @@ std::string environment_name(const SettingRow& row) {
 
 Result<void, SettingError> SettingsBuilder::apply(const SettingRow& row, std::span<const std::string> values,
                                                   std::string key) {
-  if (row.repeatable) clear_list(settings_, row.key);
-  if (!row.repeatable && values.size() != 1) return fail(SettingError{std::move(key), "", "one value"});
+  if (row.repeatable()) row.clear(settings_);  // a later source replaces the list of an earlier one
+  if (!row.repeatable() && values.size() != 1) return fail(SettingError{std::move(key), "", "one value"});
   for (const std::string& value : values) {
     if (auto applied = row.apply(settings_, value); !applied) {
       return fail(SettingError{std::move(key), row.secret ? "" : value, "it must be " + applied.error()});
@@ -146,11 +134,11 @@ Result<void, SettingError> SettingsBuilder::apply_toml(std::string_view text, st
       return fail(
           SettingError{where, "", "there is no such setting; did you mean " + nearest_key(key) + "?"});
     }
-    const auto values = values_of(node, row->repeatable);
+    const auto values = values_of(node, row->repeatable());
     if (!values) {
       return fail(SettingError{where, "",
-                               row->repeatable ? "it must be a text or a list of texts"
-                                               : "it must be a text, a number, true or false"});
+                               row->repeatable() ? "it must be a text or a list of texts"
+                                                 : "it must be a text, a number, true or false"});
     }
     if (auto applied = apply(*row, *values, where); !applied) return applied;
   }
@@ -162,7 +150,7 @@ Result<void, SettingError> SettingsBuilder::apply_environment(const char* (*read
     const std::string name = environment_name(row);
     const char* value = read(name.c_str());
     if (value == nullptr) continue;
-    const auto values = row.repeatable ? split_commas(value) : std::vector<std::string>{value};
+    const auto values = row.repeatable() ? split_commas(value) : std::vector<std::string>{value};
     if (auto applied = apply(row, values, name); !applied) return applied;
   }
   return {};

@@ -68,11 +68,13 @@ struct SettingError {
 struct SettingRow {
   std::string_view key;          // "relay_ports": the TOML key; flag and environment name follow from it
   std::string_view placeholder;  // "LO-HI"; empty for a switch
-  bool repeatable = false;
+  // Empties the list that the setting fills; nullptr for a setting that is given once.
+  void (*clear)(Settings&) = nullptr;
   bool secret = false;    // its value is never printed
   std::string_view help;  // one line, with the default
   // Applies one value; on failure says what is allowed.
   Result<void, std::string> (*apply)(Settings&, std::string_view value) = nullptr;
+  bool repeatable() const { return clear != nullptr; }
 };
 std::span<const SettingRow> setting_rows();
 std::string flag_name(const SettingRow& row);         // "--relay-ports"
