@@ -1,6 +1,7 @@
 // The input drives a TURN server on a virtual clock: requests with right credentials and any attributes,
 // whole or with bytes changed; raw packets; Send indications and ChannelData; packets and ICMP errors at
-// relay sockets; relay sockets that open, fail, or take their time; closed streams, revoked users, the clock.
+// relay sockets; relay sockets that open, fail, or take their time; closed streams, revoked users, the clock;
+// calls that introduce peers and end; clients that bind channels to each other.
 // After each step the server's tables agree with themselves and with the quota, nothing is sent to a peer
 // that is none, and only requests are answered.
 
@@ -91,20 +92,34 @@ class FourEach final : public Quota {
 class Live final : public LiveRelays {
  public:
   std::set<Address> addresses;
+  std::map<Address, std::uint32_t> openings;
+
+  void open(const Address& relayed_address) {
+    addresses.insert(relayed_address);
+    openings[relayed_address] += 1;
+  }
   bool contains(const Address& relayed_address) const override { return addresses.contains(relayed_address); }
+  std::uint32_t incarnation(const Address& relayed_address) const override {
+    return contains(relayed_address) ? openings.at(relayed_address) : 0;
+  }
 };
 
-Settings fuzzed_settings() {
+Settings fuzzed_settings(bool by_call) {
   Settings settings;
   settings.permissions_limit = 4;
   settings.channels_limit = 3;
+  settings.peer_rule = by_call ? PeerRule::call : PeerRule::open;
   settings.own_addresses = {*Ip::parse("5.9.0.1"), *Ip::parse("2a01:4f8::1"), *Ip::parse("127.0.0.1")};
   return settings;
 }
 
+// The last byte may ask for the rule of calls.
+bool ends_with_rule(Bytes input) { return !input.empty() && input.back() == 0xCA; }
+
 class Session {
  public:
-  explicit Session(Bytes input) : input_(input) {}
+  explicit Session(Bytes input)
+      : input_(input), server_(fuzzed_settings(ends_with_rule(input)), {random_, users_, quota_, live_}) {}
 
   void run() {
     for (std::size_t step = 0; step < kStepsLimit && !input_.at_end(); ++step) {
@@ -118,7 +133,7 @@ class Session {
 
  private:
   void take_step() {
-    switch (input_.u8() % 13) {
+    switch (input_.u8() % 15) {
       case 0:
       case 1:
       case 2:
@@ -151,6 +166,12 @@ class Session {
         break;
       case 12:
         end_something();
+        break;
+      case 13:
+        introduce();
+        break;
+      case 14:
+        channels_between_clients();
         break;
     }
   }
@@ -195,20 +216,25 @@ class Session {
       builder.add(stun::AttributeType::requested_transport, std::array<std::uint8_t, 4>{17, 0, 0, 0});
     add_attributes(builder);
     const std::string_view user = kUsers[(how >> 3U) & 1U];
+    sign(builder, client, user, (how & 16U) != 0);
+    const Bytes built = builder.finish();
+    Buffer request(built.begin(), built.end());
+    if ((how & 0xE0U) == 0xE0U && !request.empty()) request[input_.u16() % request.size()] ^= input_.u8();
+    deliver(client, request);
+  }
+
+  void sign(stun::MessageBuilder& builder, const Client& client, std::string_view user, bool sha256) const {
     stun::add_username(builder, user);
     stun::add_realm(builder, "offhook");
     const Nonces nonces({}, std::chrono::seconds(3600));
     stun::add_nonce(builder, nonces.make({.password_algorithms = true}, client.five_tuple.client_address,
                                          now_.monotonic));
     const auto key = stun::long_term_key_md5(user, "offhook", kPassword);
-    if ((how & 16U) != 0)
+    if (sha256) {
       builder.add_message_integrity_sha256(key);
-    else
+    } else {
       builder.add_message_integrity(key);
-    const Bytes built = builder.finish();
-    Buffer request(built.begin(), built.end());
-    if ((how & 0xE0U) == 0xE0U && !request.empty()) request[input_.u16() % request.size()] ^= input_.u8();
-    deliver(client, request);
+    }
   }
 
   void raw_packet() {
@@ -240,9 +266,15 @@ class Session {
     const Forward forward =
         server_.handle_client_packet(client, {storage, kHeadroomBytes, datagram.size()}, now_, effects);
     if (forward.via != Forward::Via::nobody) {
-      require(forward.via == Forward::Via::peer && effects.empty());
-      require_peer(forward.peer_address);
-      require(open_.contains(forward.relay));
+      require(effects.empty());
+      if (forward.via == Forward::Via::hop) {
+        require(parse_channel_data(forward.bytes).has_value());
+        require(client_of_relay_.contains(forward.client.five_tuple));
+      } else {
+        require(forward.via == Forward::Via::peer);
+        require_peer(forward.peer_address);
+        require(open_.contains(forward.relay));
+      }
     }
     const auto request = stun::Message::parse(datagram);
     const bool is_request = request && request->message_class() == stun::MessageClass::request;
@@ -317,6 +349,39 @@ class Session {
     obey(effects);
   }
 
+  void introduce() {
+    const std::uint8_t choice = input_.u8();
+    const std::string call = "call " + std::to_string(choice % 4);
+    Outbox effects;
+    if (choice >= 0xC0) {
+      server_.handle_call_over(call, now_, effects);
+    } else {
+      (void)server_.handle_peer_introduced(kUsers[choice / 4 % 2], call, any_peer(), now_, effects);
+    }
+    obey(effects);
+  }
+
+  // The same channel number in two sessions, towards each other's first live relayed addresses.
+  void channels_between_clients() {
+    const std::uint8_t choice = input_.u8();
+    const auto pick = [&](unsigned number) {
+      return *std::next(live_.addresses.begin(),
+                        static_cast<std::ptrdiff_t>(number % live_.addresses.size()));
+    };
+    for (const unsigned side : {choice & 3U, (choice >> 2U) & 3U}) {
+      if (live_.addresses.empty()) return;  // also where the first request found the last one expired
+      const Client client = any_client();
+      const std::string_view user = kUsers[(choice >> 4U) & 1U];
+      std::array<std::uint8_t, stun::kMessageBytesLimit> storage{};
+      stun::MessageBuilder builder(storage, stun::MessageClass::request, stun::Method::channel_bind, {});
+      builder.add(stun::AttributeType::channel_number, std::array<std::uint8_t, 4>{0x40, 0, 0, 0});
+      stun::add_xor_address(builder, stun::AttributeType::xor_peer_address, pick(side));
+      sign(builder, client, user, false);
+      const Bytes built = builder.finish();
+      deliver(client, Buffer(built.begin(), built.end()));
+    }
+  }
+
   void finish_openings() {
     for (const OpenRelaySocket& wanted : std::exchange(slow_, {})) {
       Outbox effects;
@@ -335,7 +400,7 @@ class Session {
     next_port_ = next_port_ == 65535 ? 50000 : static_cast<std::uint16_t>(next_port_ + 1);
     if (wanted.reserve_next) reserved_.insert(wanted.token);
     require(open_.emplace(wanted.relay, bound).second);
-    live_.addresses.insert(bound);
+    live_.open(bound);
     server_.handle_relay_opened(wanted.relay, bound, now_, effects);
   }
 
@@ -372,6 +437,18 @@ class Session {
         routes_.insert({install->relay, install->channel_number});
       } else if (const auto* remove = std::get_if<RemoveRoute>(&effect)) {
         require(routes_.erase({remove->relay, remove->channel_number}) == 1);
+      } else if (const auto* hop = std::get_if<InstallHop>(&effect)) {
+        client_of_relay_.insert(hop->hop.client.five_tuple);
+        for (const auto& [relay, bound] : open_) {
+          if (bound == hop->from) server_.handle_hop_installed(relay, hop->hop);
+        }
+      } else if (const auto* gone = std::get_if<RemoveHop>(&effect)) {
+        if (input_.u8() % 2 == 0) continue;  // lost on the way
+        for (const auto& [relay, bound] : open_) {
+          if (bound == gone->from) {
+            server_.handle_hop_removed(relay, gone->relayed_address, gone->incarnation);
+          }
+        }
       }
     }
   }
@@ -393,10 +470,11 @@ class Session {
   FourEach quota_;
   Live live_;
   Now now_{Instant{} + std::chrono::seconds(10'000), UnixTime{1000}};
-  Server server_{fuzzed_settings(), Dependencies{random_, users_, quota_, live_}};
+  Server server_;
   std::map<RelayId, Address> open_;
   std::set<ReservationToken> reserved_;
   std::set<std::pair<RelayId, std::uint16_t>> routes_;
+  std::set<FiveTuple> client_of_relay_;  // of those that hops lead to
   std::vector<OpenRelaySocket> slow_;
   std::uint16_t next_port_ = 50000;
   unsigned failing_ = 0;  // 0: relay sockets open, 1: they fail, 2: they take their time

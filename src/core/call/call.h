@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/address.h"
+#include "base/warm_path.h"
 #include "core/call/causality.h"
 #include "core/call/keys.h"
 #include "core/call/timeline.h"
@@ -20,8 +22,9 @@ enum class Role : std::uint8_t { caller, leg, winner };
 // A session of the callee that takes part.
 struct Leg {
   SessionKey session;
-  bool rings = false;  // it has reported so
-  Outflow outflow;     // held until its answer, which it may send once its accept has won
+  WarmPath warm_path = WarmPath::relay;  // of this call on this device
+  bool rings = false;                    // it has reported so
+  Outflow outflow;                       // held until its answer has passed
 };
 
 struct Dialing {
@@ -42,18 +45,36 @@ struct Connected {
 // The newest offer of a call.
 struct Negotiation {
   std::uint32_t generation = 0;
-  Role offerer = Role::caller;
+  bool by_caller = true;
   bool answered = false;
+};
+
+// The caller's newest offer, as it came.
+struct KeptOffer {
+  std::uint32_t generation = 0;
+  std::string sdp;
+  bool fresh = false;
+};
+
+// Whose answer the caller has. One device's at most has passed before accept: the warm leg's, and until
+// accept the caller's messages go to it alone.
+struct WarmLeg {
+  bool answer_passed = false;
+  std::optional<SessionKey> session;  // nothing if it is gone, or before
+  // Another device won: the caller's next fresh offer is the beginning for it, and what belongs to an older
+  // one goes nowhere.
+  bool awaits_fresh_offer = false;
 };
 
 struct Call {
   Call(signal::CallId call_id, std::string caller, std::string callee, signal::Media call_media,
-       SessionKey session, Instant now)
+       SessionKey session, WarmPath wanted, Instant now)
       : id(std::move(call_id)),
         caller_user(std::move(caller)),
         callee_user(std::move(callee)),
         media(call_media),
         caller_session(session),
+        caller_warm_path(wanted),
         timeline(now) {}
 
   State state() const {
@@ -87,9 +108,15 @@ struct Call {
   std::string callee_user;
   signal::Media media;
   SessionKey caller_session;
+  WarmPath caller_warm_path;
   Outflow caller_outflow;
-  std::string first_offer;  // kept for devices that attach later; empty before it came and after accept
+  std::optional<KeptOffer>
+      newest_offer;  // for devices that attach later; nothing before it came and after accept
   std::optional<Negotiation> negotiation;
+  WarmLeg warm;
+  // Addresses that each has been told of the other.
+  std::vector<Ip> introduced_to_caller;
+  std::vector<Ip> introduced_to_callee;
   std::variant<Dialing, Ringing, Accepted, Connected> phase;
   Timeline timeline;
 };

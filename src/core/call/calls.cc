@@ -117,7 +117,8 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
     return fail(Refusal{ErrorCode::too_many_calls, "calls of yours to this user wait already"});
   }
 
-  const CallKey key{calls_.emplace(message.call, from.user, message.to, message.media, from.key, step.now)};
+  const CallKey key{
+      calls_.emplace(message.call, from.user, message.to, message.media, from.key, from.warm_path, step.now)};
   Call& call = *calls_.find(key.slot);
   call.key = key;
   call.timeline.add(step.now, "dialled, " + media_text(message.media));
@@ -125,6 +126,7 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   waiting_by_callee_[call.callee_user].push_back(key);
   from.dialled.push_back(key);
   deadlines_.set({Timer::ring, key.slot}, step.now + settings_.ring_timeout);
+  sessions_.push_credentials(from.key, step);
   ring_devices(call, step);
   return {};
 }
@@ -162,15 +164,20 @@ Handled Calls::handle(Session& from, const signal::Ringing& message, const Step&
 Handled Calls::handle(Session& from, const signal::Accept& message, const Step& step) {
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
+  const bool fresh = located->role == Role::leg && located->call->warm.answer_passed &&
+                     located->call->warm.session != from.key;
   const auto next =
-      decide(*located, by_role(located->role, Event::caller_accept, Event::leg_accept, Event::winner_accept));
+      decide(*located, by_role(located->role, Event::caller_accept,
+                               fresh ? Event::leg_accept_fresh : Event::leg_accept, Event::winner_accept));
   if (!next) return fail(next.error());
   if (!*next) return {};
   Call& call = *located->call;
   std::vector<Leg> legs = std::move(*call.legs());
   stop_waiting(call);
-  call.first_offer.clear();
-  call.timeline.add(step.now, "accepted, " + media_text(message.media));
+  call.newest_offer.reset();
+  call.warm.awaits_fresh_offer = fresh;
+  call.timeline.add(step.now, "accepted, " + media_text(message.media) +
+                                  (fresh ? ", on another device than the warm one" : ""));
   for (Leg& leg : legs) {
     if (leg.session == from.key) {
       call.phase = Accepted{std::move(leg), false, false};
@@ -179,7 +186,10 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
     }
   }
   assert(call.state() == **next);
-  sessions_.send(call.caller_session, signal::accepted(call.id, message.media), std::nullopt, step);
+  sessions_.push_credentials(call.caller_session, step);
+  sessions_.push_credentials(from.key, step);
+  sessions_.send(call.caller_session, signal::accepted(call.id, message.media, fresh), std::nullopt, step);
+  if (!fresh) release_withheld(call, step);
   return {};
 }
 

@@ -2,6 +2,7 @@
 // Calls: who is in which call, what each message does to it (transitions.h), and what the others are told.
 // Messages go out by way of Sessions, which numbers and keeps them.
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "core/call/settings.h"
 #include "core/call/transitions.h"
 #include "core/call/verdict.h"
+#include "core/call/withholding.h"
 
 namespace offhook::call {
 
@@ -62,6 +64,21 @@ class Calls {
     std::optional<SessionKey> by;  // whose doing it is; nullopt: nobody's, or the server's
     signal::EndReason by_reason;   // what that leg is told; for others unused
   };
+  // Messages that go to one receiver together, and where they say that their sender is.
+  struct Parcel {
+    std::vector<signal::Body> bodies;
+    std::vector<Address> introduced;
+  };
+  struct Receiver {
+    SessionKey session;
+    Passage passage = Passage::whole;
+  };
+  struct Description {
+    bool is_offer = true;
+    std::uint32_t generation = 0;
+    std::string_view sdp;
+    bool fresh = false;
+  };
   struct Located {
     Call* call = nullptr;  // nullptr: it is over for this session
     Role role = Role::caller;
@@ -78,9 +95,9 @@ class Calls {
   std::size_t waiting_calls(std::string_view caller, std::string_view callee);
   void ring_devices(Call& call, const Step& step);
   void add_leg_if_room(Call& call, Session& session, const Step& step);
-  // Takes out the legs whose queues have no room for these messages. False if the call ended with the last of
-  // them: `call` is gone then.
-  bool keep_legs_with_room(Call& call, const std::vector<signal::Body>& bodies, const Step& step);
+  // Takes out a leg whose queue has no room. False if the call ended with it, as the last one: `call` is gone
+  // then.
+  bool leave_crowded(Call& call, SessionKey session, const Step& step);
   void enter(Call& call, State next);
   void stop_waiting(Call& call);
   Handled leave(Session& from, const Located& located, signal::EndReason reason, const Step& step);
@@ -91,15 +108,32 @@ class Calls {
                const Step& step);
 
   // Everybody whom this role's descriptions and candidates go to.
-  std::vector<SessionKey> receivers(Call& call, Role role);
+  static std::vector<Receiver> receivers(Call& call, Role role);
+  static Leg* find_leg(Call& call, SessionKey session);
   static Outflow& outflow_of(Call& call, Role role, SessionKey session);
   static const std::string& user_of(const Call& call, Role role);
-  // Sends the messages to all receivers of this role. A leg without room for them leaves the call; `call` is
-  // gone afterwards if that was the last one.
-  void relay(Call& call, Role role, const std::vector<signal::Body>& bodies, const Step& step);
-  // The description, and the candidates that were held for it.
-  void relay_description(Call& call, Role role, signal::Body description, std::uint32_t generation,
-                         std::string_view sdp, Outflow& outflow, const Step& step);
+  // Whether what is withheld has to be taken out of this role's descriptions.
+  static bool is_guarded(Call& call, Role role, SessionKey session);
+
+  // The description as it passes, and the candidates that follow it.
+  static Parcel parcel_of(const Call& call, Role role, Passage passage, const Description& description,
+                          const std::vector<Kept>& following);
+  // What was withheld of this role's newest description.
+  static Parcel withheld_parcel(const Call& call, Role role, const Outflow& outflow);
+  static void add_candidate(Parcel& parcel, const Call& call, Role role, Passage passage,
+                            std::uint32_t generation, const signal::Candidate& candidate);
+  // Sends what `wrap` gives to all receivers of this role. A leg without room for it leaves the call; `call`
+  // is gone afterwards if that was the last one.
+  void relay(Call& call, Role role, const std::function<Parcel(Passage)>& wrap, const Step& step);
+  void pass(Call& call, SessionKey to, const Parcel& parcel, const Step& step);
+  // Releases the description, relays it and the candidates that were held for it.
+  void relay_description(Call& call, Role role, const Description& description,
+                         std::vector<signal::Candidate> withheld, Outflow& outflow, const Step& step);
+  static void begin_afresh(Call& call);
+  static void forget_held_before(Call& call, std::uint32_t generation);
+  void release_withheld(Call& call, const Step& step);
+  // An address of the other party has been passed to the caller, or to the callee.
+  static void introduce(Call& call, bool to_caller, const std::vector<Address>& addresses, const Step& step);
 
   std::optional<std::string> broken_call(Call& call);
 

@@ -1,4 +1,5 @@
-// Offers, answers and candidates of a call: numbered by generation, released by the rule of causality.
+// Offers, answers and candidates of a call: numbered by generation, in the order that the rule of causality
+// asks.
 
 #include <cassert>
 #include <utility>
@@ -12,6 +13,10 @@ using signal::ErrorCode;
 namespace {
 
 constexpr Refusal kStale = {ErrorCode::stale_generation, "the call is at another generation"};
+constexpr Refusal kTooMany = {ErrorCode::too_many_candidates,
+                              "the generation has as many candidates as it may"};
+
+Refusal wrong_state(std::string_view why) { return {ErrorCode::wrong_state, why}; }
 
 }  // namespace
 
@@ -19,31 +24,41 @@ Handled Calls::handle(Session& from, const signal::Offer& message, const Step& s
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
   const Role role = located->role;
-  const auto next = decide(*located, role == Role::caller ? Event::caller_offer
-                                     : role == Role::leg  ? Event::leg_offer
-                                                          : Event::winner_offer);
+  const bool is_warm_leg = role == Role::leg && located->call->warm.session == from.key;
+  const auto next = decide(*located, role == Role::caller   ? Event::caller_offer
+                                     : role == Role::winner ? Event::winner_offer
+                                     : is_warm_leg          ? Event::warm_leg_offer
+                                                            : Event::leg_offer);
   if (!next) return fail(next.error());
   if (!*next) return {};
   Call& call = *located->call;
   Outflow& outflow = outflow_of(call, role, from.key);
+  const bool by_caller = role == Role::caller;
   const std::uint32_t due = call.negotiation ? call.negotiation->generation + 1 : 0;
   if (message.generation != due) {
     outflow.forget_held(message.generation);
     return fail(kStale);
   }
-  const bool waiting = call.winner() == nullptr;
-  if (due == 0 && role != Role::caller)
-    return fail(Refusal{ErrorCode::wrong_state, "the first offer is the caller's"});
-  if (due > 0 && waiting)
-    return fail(Refusal{ErrorCode::wrong_state, "the next offer has to wait for an accept"});
+  if (due == 0 && !by_caller) return fail(wrong_state("the first offer is the caller's"));
+  if (message.fresh && is_warm_leg) return fail(wrong_state("a device that rings starts nothing afresh"));
+  if (call.warm.awaits_fresh_offer && !by_caller)
+    return fail(wrong_state("the caller's fresh offer comes first"));
+  std::vector<signal::Candidate> withheld;
+  if (is_guarded(call, role, from.key)) withheld = withheld_candidates(message.sdp);
+  if (!outflow.has_room(message.generation, withheld, settings_.max_candidates)) return fail(kTooMany);
 
-  call.negotiation = Negotiation{message.generation, role, false};
-  if (waiting) call.first_offer = message.sdp;
-  call.timeline.add(step.now, (role == Role::caller ? "offer of the caller, generation "
-                                                    : "offer of the callee, generation ") +
+  call.negotiation = Negotiation{message.generation, by_caller, false};
+  forget_held_before(call, message.generation);
+  call.timeline.add(step.now, std::string(message.fresh ? "fresh offer" : "offer") +
+                                  (by_caller ? " of the caller" : " of the callee") + ", generation " +
                                   std::to_string(message.generation));
-  relay_description(call, role, signal::offer(call.id, user_of(call, role), message.generation, message.sdp),
-                    message.generation, message.sdp, outflow, step);
+  if (by_caller && message.fresh) begin_afresh(call);
+  // It was on its way when a device won for which it means nothing. The fresh one follows.
+  if (call.warm.awaits_fresh_offer) return {};
+  if (by_caller && call.winner() == nullptr)
+    call.newest_offer = KeptOffer{message.generation, message.sdp, message.fresh};
+  relay_description(call, role, {true, message.generation, message.sdp, message.fresh}, std::move(withheld),
+                    outflow, step);
   return {};
 }
 
@@ -51,24 +66,36 @@ Handled Calls::handle(Session& from, const signal::Answer& message, const Step& 
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
   const Role role = located->role;
-  const auto next = decide(*located, role == Role::caller ? Event::caller_answer
-                                     : role == Role::leg  ? Event::leg_answer
-                                                          : Event::winner_answer);
+  const bool is_cold = role == Role::leg && find_leg(*located->call, from.key)->warm_path == WarmPath::off;
+  const auto next = decide(*located, role == Role::caller   ? Event::caller_answer
+                                     : role == Role::winner ? Event::winner_answer
+                                     : is_cold              ? Event::cold_leg_answer
+                                                            : Event::leg_answer);
   if (!next) return fail(next.error());
   if (!*next) return {};
   Call& call = *located->call;
-  if (!call.negotiation || call.negotiation->generation != message.generation) return fail(kStale);
-  if (call.negotiation->offerer == role) {
-    return fail(Refusal{ErrorCode::wrong_state, "an offer is answered by the other side"});
-  }
-  if (call.negotiation->answered) return fail(Refusal{ErrorCode::wrong_state, "the offer has been answered"});
+  // The caller has the answer of another device; this one starts afresh if it wins.
+  if (role == Role::leg && call.warm.answer_passed && call.warm.session != from.key) return {};
+  if (!call.negotiation) return fail(kStale);
+  // It answers what has been given up by both.
+  if (call.warm.awaits_fresh_offer && message.generation <= call.negotiation->generation) return {};
+  if (call.negotiation->generation != message.generation) return fail(kStale);
+  if (call.negotiation->by_caller == (role == Role::caller))
+    return fail(wrong_state("an offer is answered by the other side"));
+  if (call.negotiation->answered) return fail(wrong_state("the offer has been answered"));
+  std::vector<signal::Candidate> withheld;
+  if (is_guarded(call, role, from.key)) withheld = withheld_candidates(message.sdp);
+  Outflow& outflow = outflow_of(call, role, from.key);
+  if (!outflow.has_room(message.generation, withheld, settings_.max_candidates)) return fail(kTooMany);
 
   call.negotiation->answered = true;
+  if (role == Role::leg) call.warm = WarmLeg{true, from.key, false};
   call.timeline.add(step.now, (role == Role::caller ? "answer of the caller, generation "
+                               : role == Role::leg  ? "answer of a ringing device, generation "
                                                     : "answer of the callee, generation ") +
                                   std::to_string(message.generation));
-  relay_description(call, role, signal::answer(call.id, user_of(call, role), message.generation, message.sdp),
-                    message.generation, message.sdp, outflow_of(call, role, from.key), step);
+  relay_description(call, role, {false, message.generation, message.sdp, false}, std::move(withheld), outflow,
+                    step);
   return {};
 }
 
@@ -85,57 +112,75 @@ Handled Calls::handle(Session& from, const signal::IceCandidate& message, const 
   // A candidate may come before its offer, but only before the next one: what is held is bounded by that.
   const std::uint32_t due = call.negotiation ? call.negotiation->generation + 1 : 0;
   if (message.generation > due) return fail(kStale);
+  // Of a peer connection that has been given up.
+  if (call.warm.awaits_fresh_offer && message.generation < due) return {};
   Outflow& outflow = outflow_of(call, role, from.key);
+  // Of an offer that has been replaced, and that this party has never described: it never will.
+  if (message.generation + 1 < due && outflow.newest() != message.generation) return {};
   switch (outflow.take(message.generation, message.candidate, settings_.max_candidates)) {
     case Outflow::Ruling::pass:
-      relay(call, role,
-            {signal::ice_candidate(call.id, user_of(call, role), message.generation, message.candidate)},
-            step);
+      relay(
+          call, role,
+          [&](Passage passage) {
+            Parcel parcel;
+            add_candidate(parcel, call, role, passage, message.generation, message.candidate);
+            return parcel;
+          },
+          step);
       return {};
     case Outflow::Ruling::hold:
     case Outflow::Ruling::drop:
       return {};
     case Outflow::Ruling::full:
-      return fail(Refusal{ErrorCode::too_many_candidates, "the generation has as many candidates as it may"});
+      return fail(kTooMany);
   }
   return {};
 }
 
-void Calls::relay_description(Call& call, Role role, signal::Body description, std::uint32_t generation,
-                              std::string_view sdp, Outflow& outflow, const Step& step) {
-  std::vector<signal::Body> bodies;
-  bodies.push_back(std::move(description));
-  for (const signal::Candidate& candidate : outflow.release(generation, sdp)) {
-    bodies.push_back(signal::ice_candidate(call.id, user_of(call, role), generation, candidate));
-  }
-  relay(call, role, bodies, step);
-}
-
-void Calls::relay(Call& call, Role role, const std::vector<signal::Body>& bodies, const Step& step) {
-  const bool to_legs = role == Role::caller && call.legs() != nullptr;
-  if (to_legs && !keep_legs_with_room(call, bodies, step)) return;
-  for (const SessionKey session : receivers(call, role)) {
-    for (const signal::Body& body : bodies) sessions_.send(session, body, std::nullopt, step);
+// Nobody's answer counts any more, nor what belonged to it.
+void Calls::begin_afresh(Call& call) {
+  call.warm = WarmLeg{};
+  if (std::vector<Leg>* legs = call.legs()) {
+    for (Leg& leg : *legs) leg.outflow = Outflow();
   }
 }
 
-std::vector<SessionKey> Calls::receivers(Call& call, Role role) {
-  if (role == Role::winner) return {call.caller_session};
-  if (role == Role::leg) return {};
-  if (const Leg* winner = call.winner()) return {winner->session};
-  std::vector<SessionKey> sessions;
-  for (const Leg& leg : *call.legs()) sessions.push_back(leg.session);
-  return sessions;
+// What is held for an offer before this one can follow no description any more.
+void Calls::forget_held_before(Call& call, std::uint32_t generation) {
+  call.caller_outflow.forget_held_before(generation);
+  if (Leg* winner = call.winner()) winner->outflow.forget_held_before(generation);
+  if (std::vector<Leg>* legs = call.legs()) {
+    for (Leg& leg : *legs) leg.outflow.forget_held_before(generation);
+  }
+}
+
+bool Calls::is_guarded(Call& call, Role role, SessionKey session) {
+  switch (role) {
+    case Role::caller:
+      return call.winner() == nullptr;  // each leg has a warm path of its own
+    case Role::leg:
+      return passage(find_leg(call, session)->warm_path, false) == Passage::guarded;
+    case Role::winner:
+      return false;
+  }
+  return true;
+}
+
+Leg* Calls::find_leg(Call& call, SessionKey session) {
+  if (std::vector<Leg>* legs = call.legs()) {
+    for (Leg& leg : *legs) {
+      if (leg.session == session) return &leg;
+    }
+  }
+  return nullptr;
 }
 
 Outflow& Calls::outflow_of(Call& call, Role role, SessionKey session) {
   if (role == Role::caller) return call.caller_outflow;
   if (Leg* winner = call.winner()) return winner->outflow;
-  for (Leg& leg : *call.legs()) {
-    if (leg.session == session) return leg.outflow;
-  }
-  assert(false);
-  return call.caller_outflow;
+  Leg* leg = find_leg(call, session);
+  assert(leg != nullptr);
+  return leg->outflow;
 }
 
 const std::string& Calls::user_of(const Call& call, Role role) {

@@ -15,6 +15,9 @@ namespace {
 // Longer than what crosses on a slow network when a session ends its calls one after the other.
 constexpr std::size_t kMaxRecentlyEnded = 32;
 
+// The newest description that went out, an offer that was not answered, and the next one.
+constexpr std::size_t kMaxGenerationsKept = 3;
+
 }  // namespace
 
 void Calls::end_for(Call& call, SessionKey key, EndReason reason, Side side, Cause cause, const Step& step) {
@@ -105,6 +108,7 @@ void Calls::lose_leg(Call& call, SessionKey session, const Step& step) {
 
 void Calls::take_out_leg(Call& call, SessionKey session) {
   std::erase_if(*call.legs(), [session](const Leg& leg) { return leg.session == session; });
+  if (call.warm.session == session) call.warm.session.reset();
 }
 
 void Calls::handle_ring_timeout(CallKey key, const Step& step) {
@@ -147,17 +151,21 @@ std::optional<std::string> Calls::broken_call(Call& call) {
   const auto waiting = waiting_by_callee_.find(call.callee_user);
   const bool waits = waiting != waiting_by_callee_.end() &&
                      std::count(waiting->second.begin(), waiting->second.end(), call.key) == 1;
-  if (call.caller_outflow.stored() > 2 * settings_.max_candidates)
+  if (call.caller_outflow.stored() > kMaxGenerationsKept * settings_.max_candidates)
     return "holds too many candidates of its caller";
   if (call.timeline.size() > Timeline::kMaxEntries) return "has too long a timeline";
   if (const Leg* winner = call.winner()) {
     if (waits) return "waits though it was accepted";
-    if (winner->outflow.stored() > 2 * settings_.max_candidates)
+    if (winner->outflow.stored() > kMaxGenerationsKept * settings_.max_candidates)
       return "holds too many candidates of its callee";
     return lists(winner->session, false) ? std::optional<std::string>() : "is not in its winner's list";
   }
   if (!waits) return "does not wait though nobody accepted";
+  if (call.warm.awaits_fresh_offer) return "awaits a fresh offer though nobody accepted";
+  if (call.warm.session && find_leg(call, *call.warm.session) == nullptr) return "has a warm leg that left";
   for (const Leg& leg : *call.legs()) {
+    if (leg.outflow.stored() > kMaxGenerationsKept * settings_.max_candidates)
+      return "holds too many candidates of a leg";
     if (!lists(leg.session, false)) return "is not in the list of a leg";
   }
   return std::nullopt;

@@ -44,44 +44,43 @@ void Calls::handle_attached(Session& session, const Step& step) {
 // Without room nothing is said: the device has never heard of the call.
 void Calls::add_leg_if_room(Call& call, Session& session, const Step& step) {
   if (session.incoming.size() >= settings_.max_incoming_calls_per_session) return;
-  std::vector<signal::Body> bodies{signal::incoming(call.id, call.caller_user, call.media)};
-  if (call.negotiation) {
-    const std::uint32_t generation = call.negotiation->generation;
-    bodies.push_back(signal::offer(call.id, call.caller_user, generation, call.first_offer));
-    for (const signal::Candidate& candidate : call.caller_outflow.released()) {
-      bodies.push_back(signal::ice_candidate(call.id, call.caller_user, generation, candidate));
-    }
+  const WarmPath warm_path = std::max(call.caller_warm_path, session.warm_path);
+  Parcel parcel;
+  // Once an answer has passed, the caller's messages are for that device alone; this one starts afresh if it
+  // wins.
+  if (call.newest_offer && !call.warm.answer_passed) {
+    const KeptOffer& kept = *call.newest_offer;
+    parcel = parcel_of(call, Role::caller, passage(warm_path, false),
+                       {true, kept.generation, kept.sdp, kept.fresh}, call.caller_outflow.released());
   }
-  if (!sessions_.has_room_to_ring(session.key, bodies)) return;
+  parcel.bodies.insert(parcel.bodies.begin(),
+                       signal::incoming(call.id, call.caller_user, call.media, warm_path));
+  if (!sessions_.has_room_to_ring(session.key, parcel.bodies)) return;
 
-  call.legs()->push_back(Leg{session.key, false, {}});
+  call.legs()->push_back(Leg{session.key, warm_path, false, {}});
   session.incoming.push_back(call.key);
   deadlines_.cancel({Timer::unreachable, call.key.slot});
   call.timeline.add(step.now,
                     session.connection ? "sent to a device" : "kept for a device that is reconnecting");
+  sessions_.push_credentials_if_old(session.key, step);
+  introduce(call, false, parcel.introduced, step);
   std::optional<Instant> began = call.timeline.began();
-  for (signal::Body& body : bodies) {
+  for (signal::Body& body : parcel.bodies) {
     sessions_.send(session.key, std::move(body), std::exchange(began, std::nullopt), step);
   }
 }
 
-bool Calls::keep_legs_with_room(Call& call, const std::vector<signal::Body>& bodies, const Step& step) {
-  std::vector<SessionKey> crowded;
-  for (const Leg& leg : *call.legs()) {
-    if (!sessions_.has_room_to_ring(leg.session, bodies)) crowded.push_back(leg.session);
+bool Calls::leave_crowded(Call& call, SessionKey session, const Step& step) {
+  const bool is_last = call.legs()->size() == 1;
+  const auto next = decide({&call, Role::leg}, is_last ? Event::leg_leave_last : Event::leg_leave);
+  assert(next && *next);
+  if (**next == State::ended) {
+    end_call(call, {EndReason::busy, EndReason::busy, std::nullopt, EndReason::busy}, step);
+    return false;
   }
-  for (const SessionKey session : crowded) {
-    const bool is_last = call.legs()->size() == 1;
-    const auto next = decide({&call, Role::leg}, is_last ? Event::leg_leave_last : Event::leg_leave);
-    assert(next && *next);
-    if (**next == State::ended) {
-      end_call(call, {EndReason::busy, EndReason::busy, std::nullopt, EndReason::busy}, step);
-      return false;
-    }
-    call.timeline.add(step.now, "a device has too much waiting for it");
-    take_out_leg(call, session);
-    end_for(call, session, EndReason::busy, Side::callee, Cause::other_end, step);
-  }
+  call.timeline.add(step.now, "a device has too much waiting for it");
+  take_out_leg(call, session);
+  end_for(call, session, EndReason::busy, Side::callee, Cause::other_end, step);
   return true;
 }
 

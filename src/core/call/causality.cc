@@ -1,6 +1,8 @@
 #include "core/call/causality.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace offhook::call {
 namespace {
@@ -10,6 +12,11 @@ bool is_same(const signal::Candidate& a, const signal::Candidate& b) {
   return a.candidate == b.candidate && a.sdp_mid == b.sdp_mid && a.username_fragment == b.username_fragment;
 }
 
+bool holds(const std::vector<Kept>& candidates, const signal::Candidate& candidate) {
+  return std::any_of(candidates.begin(), candidates.end(),
+                     [&candidate](const Kept& kept) { return is_same(kept.candidate, candidate); });
+}
+
 }  // namespace
 
 Outflow::Ruling Outflow::take(std::uint32_t generation, const signal::Candidate& candidate,
@@ -17,27 +24,40 @@ Outflow::Ruling Outflow::take(std::uint32_t generation, const signal::Candidate&
   if (newest_ && generation < *newest_) return Ruling::drop;
   const bool out = newest_ && generation == *newest_;
   if (out && !belongs_to_newest(candidate)) return Ruling::drop;
-  std::vector<signal::Candidate>& candidates = candidates_by_generation_[generation];
-  for (const signal::Candidate& known : candidates) {
-    if (is_same(known, candidate)) return Ruling::drop;
-  }
+  std::vector<Kept>& candidates = candidates_by_generation_[generation];
+  if (holds(candidates, candidate)) return Ruling::drop;
   if (candidates.size() >= limit) return Ruling::full;
-  candidates.push_back(candidate);
+  candidates.push_back({candidate, false});
   return out ? Ruling::pass : Ruling::hold;
 }
 
-const std::vector<signal::Candidate>& Outflow::release(std::uint32_t generation, std::string_view sdp) {
+bool Outflow::has_room(std::uint32_t generation, const std::vector<signal::Candidate>& withheld,
+                       std::size_t limit) const {
+  const auto found = candidates_by_generation_.find(generation);
+  const std::size_t held = found == candidates_by_generation_.end() ? 0 : found->second.size();
+  return held + withheld.size() <= limit;
+}
+
+const std::vector<Kept>& Outflow::release(std::uint32_t generation, std::string_view sdp,
+                                          std::vector<signal::Candidate> withheld) {
   newest_ = generation;
   ufrags_ = ice_ufrags(sdp);
   candidates_by_generation_.erase(candidates_by_generation_.begin(),
                                   candidates_by_generation_.lower_bound(generation));
-  std::vector<signal::Candidate>& candidates = candidates_by_generation_[generation];
-  std::erase_if(candidates, [this](const signal::Candidate& held) { return !belongs_to_newest(held); });
+  std::vector<Kept>& candidates = candidates_by_generation_[generation];
+  std::erase_if(candidates, [this](const Kept& held) { return !belongs_to_newest(held.candidate); });
+  std::vector<Kept> all;
+  for (signal::Candidate& candidate : withheld) {
+    if (!holds(candidates, candidate) && !holds(all, candidate)) all.push_back({std::move(candidate), true});
+  }
+  all.insert(all.end(), std::make_move_iterator(candidates.begin()),
+             std::make_move_iterator(candidates.end()));
+  candidates = std::move(all);
   return candidates;
 }
 
-const std::vector<signal::Candidate>& Outflow::released() const {
-  static const std::vector<signal::Candidate> kNone;
+const std::vector<Kept>& Outflow::released() const {
+  static const std::vector<Kept> kNone;
   if (!newest_) return kNone;
   const auto found = candidates_by_generation_.find(*newest_);
   return found == candidates_by_generation_.end() ? kNone : found->second;
@@ -45,6 +65,11 @@ const std::vector<signal::Candidate>& Outflow::released() const {
 
 void Outflow::forget_held(std::uint32_t generation) {
   if (!newest_ || generation > *newest_) candidates_by_generation_.erase(generation);
+}
+
+void Outflow::forget_held_before(std::uint32_t generation) {
+  std::erase_if(candidates_by_generation_,
+                [&](const auto& entry) { return entry.first < generation && entry.first != newest_; });
 }
 
 std::size_t Outflow::stored() const {

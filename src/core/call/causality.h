@@ -15,6 +15,12 @@
 
 namespace offhook::call {
 
+// A candidate that is kept, to be sent or to be compared with.
+struct Kept {
+  signal::Candidate candidate;
+  bool in_description = false;  // it came in its description; whoever gets that whole has it
+};
+
 class Outflow {
  public:
   enum class Ruling : std::uint8_t {
@@ -26,17 +32,25 @@ class Outflow {
 
   Ruling take(std::uint32_t generation, const signal::Candidate& candidate, std::size_t limit);
 
-  // The description of `generation` goes out now (generations only rise). Returns the candidates that follow
-  // it. The result is valid until the next call.
-  const std::vector<signal::Candidate>& release(std::uint32_t generation, std::string_view sdp);
+  // Whether a description of `generation` may bring these candidates beside those that are held for it.
+  bool has_room(std::uint32_t generation, const std::vector<signal::Candidate>& withheld,
+                std::size_t limit) const;
 
-  // The candidates that have gone out with the newest description, for a device that attaches later.
-  const std::vector<signal::Candidate>& released() const;
+  // The description of `generation` goes out now (generations only rise), without the candidates that are
+  // `withheld` of it. Returns the candidates that follow it, those first. The result is valid until the next
+  // call.
+  const std::vector<Kept>& release(std::uint32_t generation, std::string_view sdp,
+                                   std::vector<signal::Candidate> withheld);
+
+  // The candidates of the newest description that has gone out.
+  const std::vector<Kept>& released() const;
   // The generation of the newest description that went out.
   std::optional<std::uint32_t> newest() const { return newest_; }
 
   // An offer of this generation was refused: what was held for it belongs to nothing.
   void forget_held(std::uint32_t generation);
+  // An offer of this generation has come: nothing that is held for one before it goes out any more.
+  void forget_held_before(std::uint32_t generation);
   std::size_t stored() const;
 
  private:
@@ -45,7 +59,7 @@ class Outflow {
 
   std::optional<std::uint32_t> newest_;
   std::vector<std::string> ufrags_;  // of the newest description
-  std::map<std::uint32_t, std::vector<signal::Candidate>> candidates_by_generation_;
+  std::map<std::uint32_t, std::vector<Kept>> candidates_by_generation_;
 };
 
 // The values of a=ice-ufrag lines (RFC 8839 section 5.4), without repetition; none where there are very many.

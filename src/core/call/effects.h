@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/address.h"
 #include "base/time.h"
 #include "wire/signal/types.h"
 
@@ -44,7 +45,22 @@ struct CallEnded {
   std::vector<TimelineEntry> timeline;
 };
 
-using Effect = std::variant<SendFrame, CloseConnection, CallEnded>;
+// `user` has been told that the other party of the call is at this address; once for each address, for the
+// first kMaxIntroduced of a call and user. The call is over with its CallEnded.
+struct PeerIntroduced {
+  signal::CallId call;
+  std::string user;
+  Address peer_address;
+};
+inline constexpr std::size_t kMaxIntroduced = 32;
+
+// This connection is to be sent fresh TURN credentials for its user.
+struct CredentialsDue {
+  ConnectionId connection{};
+  std::string user;
+};
+
+using Effect = std::variant<SendFrame, CloseConnection, CallEnded, PeerIntroduced, CredentialsDue>;
 using Outbox = std::vector<Effect>;
 
 }  // namespace offhook::call

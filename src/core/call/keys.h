@@ -24,6 +24,7 @@ struct CallKey {
 enum class Timer : std::uint8_t {
   silence,      // session with a connection: nothing heard for so long
   grace,        // session without a connection: how long it is kept
+  credentials,  // session with a connection: when its TURN credentials are half used up
   ack,          // session: the acknowledgement that waits for a frame to travel on
   ring,         // call: how long it may go without an accept
   unreachable,  // call: how long the callee may be without a session

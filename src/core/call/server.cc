@@ -31,18 +31,18 @@ class Server::Impl {
         sessions_(settings_, random, deadlines_),
         calls_(settings_, sessions_, deadlines_) {}
 
-  void hello(ConnectionId connection, std::string_view user, const std::optional<signal::Resume>& resume,
-             const Step& step) {
+  void hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
+             const std::optional<signal::Resume>& resume, const Step& step) {
     Session* session = resume ? sessions_.find(*resume, user) : nullptr;
     if (session != nullptr && Sessions::can_replay(*session, resume->ack)) {
-      resume_session(*session, connection, resume->ack, step);
+      resume_session(*session, connection, warm_path, resume->ack, step);
       return;
     }
     // Its numbers do not fit, so both sides start again; the client knows its calls to be lost.
     if (session != nullptr) end_session(session->key, kCloseReplaced, "replaced", step);
     if (make_room(user, step)) {
       Session& opened = sessions_.open(user);
-      sessions_.attach(opened, connection, false, step);
+      sessions_.attach(opened, connection, warm_path, false, step);
       calls_.handle_attached(opened, step);
     } else {
       step.outbox.push_back(CloseConnection{connection, kCloseOverload, "too_many_sessions"});
@@ -99,11 +99,12 @@ class Server::Impl {
   }
 
  private:
-  void resume_session(Session& session, ConnectionId connection, std::uint64_t ack, const Step& step) {
+  void resume_session(Session& session, ConnectionId connection, WarmPath warm_path, std::uint64_t ack,
+                      const Step& step) {
     const bool acknowledged = sessions_.acknowledge(session, ack);
     assert(acknowledged);
     (void)acknowledged;
-    sessions_.attach(session, connection, true, step);
+    sessions_.attach(session, connection, warm_path, true, step);
     sessions_.replay(session, step);
   }
 
@@ -202,6 +203,9 @@ class Server::Impl {
       case Timer::grace:
         end_session(key, kCloseTimeout, "timeout", step);
         return;
+      case Timer::credentials:
+        sessions_.push_credentials(key, step);
+        return;
       case Timer::ack:
         sessions_.send_ack(*sessions_.find(key), step);
         return;
@@ -238,10 +242,10 @@ class Server::Impl {
 Server::Server(const Settings& settings, Random& random) : impl_(std::make_unique<Impl>(settings, random)) {}
 Server::~Server() = default;
 
-void Server::handle_hello(ConnectionId connection, std::string_view user,
+void Server::handle_hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
                           const std::optional<signal::Resume>& resume, Instant now, Outbox& outbox) {
   assert(signal::is_user(user));
-  impl_->hello(connection, user, resume, Step{now, outbox});
+  impl_->hello(connection, user, warm_path, resume, Step{now, outbox});
 }
 
 void Server::handle_frame(ConnectionId connection, Result<signal::ClientFrame, signal::ParseError> frame,

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "base/warm_path.h"
 #include "core/call/effects.h"
 #include "core/call/settings.h"
 #include "wire/signal/client_frame.h"
@@ -42,7 +43,8 @@ class Server {
 
   // A connection whose token was verified. Preconditions: `connection` is new, signal::is_user(user). Answers
   // with welcome (and what a resumed session has missed), or closes the connection with 4429.
-  void handle_hello(ConnectionId connection, std::string_view user,
+  // `warm_path` is this session's, until its next hello.
+  void handle_hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
                     const std::optional<signal::Resume>& resume, Instant now, Outbox& outbox);
 
   // Any frame after hello. A connection that the server does not know (any more) is ignored.

@@ -18,6 +18,9 @@ constexpr std::size_t kQueuedOverhead = 64;
 // A call id and a sentence of ours: 300 bytes.
 constexpr std::size_t kMaxEndOfRingBytes = 512;
 
+// They are minted for a second, so those of the same second are the same.
+constexpr Duration kSameCredentials = std::chrono::seconds(1);
+
 std::size_t weight(const signal::Body& body) { return body.object.size() + kQueuedOverhead; }
 
 DeadlineKey deadline(Timer timer, const Session& session) { return {timer, session.key.slot}; }
@@ -70,12 +73,14 @@ Session& Sessions::open(std::string_view user) {
   return session;
 }
 
-void Sessions::attach(Session& session, ConnectionId connection, bool resumed, const Step& step) {
+void Sessions::attach(Session& session, ConnectionId connection, WarmPath warm_path, bool resumed,
+                      const Step& step) {
   if (session.connection) {
     step.outbox.push_back(CloseConnection{*session.connection, kCloseReplaced, "replaced"});
     key_by_connection_.erase(*session.connection);
   }
   session.connection = connection;
+  session.warm_path = warm_path;
   const bool added = key_by_connection_.emplace(connection, session.key).second;
   assert(added);
   (void)added;
@@ -90,8 +95,10 @@ void Sessions::attach(Session& session, ConnectionId connection, bool resumed, c
   welcome.ack = session.processed;
   welcome.ping_interval_ms = whole_milliseconds(settings_.ping_interval);
   welcome.ring_timeout_ms = whole_milliseconds(settings_.ring_timeout);
+  welcome.warm_path = session.warm_path;
   step.outbox.push_back(SendFrame{connection, signal::welcome_frame(welcome)});
   acknowledged_now(session);
+  push_credentials(session.key, step);
 }
 
 void Sessions::replay(Session& session, const Step& step) {
@@ -104,6 +111,7 @@ void Sessions::detach(Session& session, Instant now) {
   session.connection.reset();
   session.detached_at = now;
   deadlines_.cancel(deadline(Timer::silence, session));
+  deadlines_.cancel(deadline(Timer::credentials, session));
   acknowledged_now(session);  // the welcome of the next connection acknowledges
   deadlines_.set(deadline(Timer::grace, session), now + settings_.session_grace);
 }
@@ -115,7 +123,7 @@ void Sessions::close(SessionKey key, std::uint16_t code, std::string_view reason
     step.outbox.push_back(CloseConnection{*session->connection, code, std::string(reason)});
     key_by_connection_.erase(*session->connection);
   }
-  for (const Timer timer : {Timer::silence, Timer::grace, Timer::ack}) {
+  for (const Timer timer : {Timer::silence, Timer::grace, Timer::credentials, Timer::ack}) {
     deadlines_.cancel(deadline(timer, *session));
   }
   key_by_id_.erase(session->id);
@@ -159,6 +167,20 @@ void Sessions::enqueue(Session& session, signal::Body body, std::optional<Instan
   session.queued_bytes += weight(body);
   session.queue.push_back({session.last_sent, std::move(body), began});
   if (session.connection) send_queued(session, session.queue.back(), step);
+}
+
+void Sessions::push_credentials(SessionKey key, const Step& step) {
+  Session* session = find(key);
+  if (session == nullptr || session->closing || !session->connection) return;
+  session->credentials_at = step.now;
+  deadlines_.set(deadline(Timer::credentials, *session), step.now + settings_.credentials_interval);
+  step.outbox.push_back(CredentialsDue{*session->connection, session->user});
+}
+
+void Sessions::push_credentials_if_old(SessionKey key, const Step& step) {
+  const Session* session = find(key);
+  if (session == nullptr || step.now - session->credentials_at < kSameCredentials) return;
+  push_credentials(key, step);
 }
 
 std::vector<SessionKey> Sessions::take_overflowed() { return std::exchange(overflowed_, {}); }
@@ -241,7 +263,11 @@ std::string Sessions::random_text() {
 
 std::size_t Sessions::deadlines_due() {
   std::size_t count = 0;
-  for_each([&count](const Session& session) { count += session.unacknowledged > 0 ? 2U : 1U; });
+  for_each([&count](const Session& session) {
+    // Silence and credentials while there is a connection, grace while there is none.
+    count += session.connection ? 2U : 1U;
+    count += session.unacknowledged > 0 ? 1U : 0U;
+  });
   return count;
 }
 

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/redact.h"
 #include "base/slab.h"
+#include "base/warm_path.h"
 #include "core/call/effects.h"
 #include "core/call/keys.h"
 #include "core/call/settings.h"
@@ -34,8 +35,10 @@ struct Session {
   std::string id;  // "s_…", the client knows it
   Secret resume_token;
   std::string user;
+  WarmPath warm_path = WarmPath::relay;  // as of the last hello
   std::optional<ConnectionId> connection;
-  Instant detached_at;  // while there is no connection
+  Instant detached_at;     // while there is no connection
+  Instant credentials_at;  // when credentials were last pushed on this connection
 
   std::uint64_t processed = 0;                      // the last number of the client that was processed
   std::map<std::uint64_t, signal::Numbered> early;  // by number
@@ -78,8 +81,9 @@ class Sessions {
   static bool can_replay(const Session& session, std::uint64_t ack);
 
   Session& open(std::string_view user);
-  // Gives the session this connection and sends welcome. A connection that it has is closed with 4409.
-  void attach(Session& session, ConnectionId connection, bool resumed, const Step& step);
+  // Gives the session this connection and sends welcome, then credentials. A connection that it has is closed
+  // with 4409.
+  void attach(Session& session, ConnectionId connection, WarmPath warm_path, bool resumed, const Step& step);
   // Sends again what the client has not acknowledged.
   void replay(Session& session, const Step& step);
   // The connection is gone; the session waits for the next one.
@@ -98,6 +102,11 @@ class Sessions {
   // a full queue grows by max_incoming_calls_per_session of them at most.
   void send_end_of_ring(SessionKey key, signal::Body body, const Step& step);
   std::vector<SessionKey> take_overflowed();
+
+  // Fresh TURN credentials, if the session has a connection; the next one brings them else.
+  void push_credentials(SessionKey key, const Step& step);
+  // The same where others decide how often: not again for those of the same second.
+  void push_credentials_if_old(SessionKey key, const Step& step);
 
   // Something was heard from the client.
   void heard(const Session& session, Instant now);

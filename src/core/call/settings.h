@@ -18,6 +18,8 @@ struct Settings {
   Duration unreachable_timeout = std::chrono::seconds(5);
   Duration ack_delay = std::chrono::milliseconds(50);
   std::size_t ack_after_messages = 16;
+  // Half of the life of TURN credentials, which are an hour.
+  Duration credentials_interval = std::chrono::minutes(30);
 
   std::size_t max_sessions = 100'000;
   std::size_t max_sessions_per_user = 16;

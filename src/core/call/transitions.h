@@ -10,8 +10,8 @@
 //   nothing else does.
 //
 // Roles: `caller` is the session that dialled; a `leg` is a session of the callee in a call that nobody has
-// accepted; the `winner` is the leg whose accept came first. Other legs leave the call at that moment, so for
-// them it is ended.
+// accepted, and the warm leg the one whose answer the caller has; the `winner` is the leg whose accept came
+// first. Other legs leave the call at that moment, so for them it is ended.
 
 #include <cstdint>
 
@@ -36,11 +36,14 @@ enum class Event : std::uint8_t {
   leg_dial,  // a dial that names the call of somebody else
   leg_ringing,
   leg_accept,
-  leg_decline,     // the user does not want the call: reject(declined), or hangup(hangup) while it rings
-  leg_leave,       // this device cannot take it (busy, media_denied, ...), and other legs are left
-  leg_leave_last,  // the same, and no other leg is left
+  leg_accept_fresh,  // the caller has the answer of another device
+  leg_decline,       // the user does not want the call: reject(declined), or hangup(hangup) while it rings
+  leg_leave,         // this device cannot take it (busy, media_denied, ...), and other legs are left
+  leg_leave_last,    // the same, and no other leg is left
   leg_offer,
+  warm_leg_offer,  // of the device whose answer the caller has
   leg_answer,
+  cold_leg_answer,  // where the warm path is off
   leg_candidate,
   leg_connected,
   // from the winner

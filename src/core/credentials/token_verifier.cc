@@ -51,6 +51,8 @@ std::string_view sentence(TokenError error) {
       return "the audience (aud) does not name this server";
     case TokenError::bad_subject:
       return "the claim sub must be 1 to 128 bytes of printable text";
+    case TokenError::bad_warm_path:
+      return "the claim warm_path must be direct, relay or off";
   }
   return "";
 }
@@ -138,7 +140,11 @@ Result<VerifiedToken, TokenError> TokenVerifier::judge(Bytes payload, UnixTime n
     return fail(TokenError::wrong_audience);
   }
   if (!claims->sub || !valid_user(*claims->sub)) return fail(TokenError::bad_subject);
-  return VerifiedToken{*claims->sub, claims->name.value_or(""), UnixTime{*claims->exp}};
+  VerifiedToken token{*claims->sub, claims->name.value_or(""), UnixTime{*claims->exp}, std::nullopt};
+  if (!claims->warm_path) return token;
+  token.warm_path = parse_warm_path(*claims->warm_path);
+  if (!token.warm_path) return fail(TokenError::bad_warm_path);
+  return token;
 }
 
 std::string mint_token(const Secret& secret, std::string_view user, std::chrono::seconds ttl, UnixTime now) {

@@ -12,6 +12,7 @@
 #include "base/redact.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "base/warm_path.h"
 #include "crypto/signature.h"
 
 namespace offhook::credentials {
@@ -33,7 +34,8 @@ enum class TokenError {
   not_yet_valid,  // nbf
   wrong_issuer,
   wrong_audience,
-  bad_subject,  // sub is required: 1 to 128 bytes, no control characters
+  bad_subject,    // sub is required: 1 to 128 bytes, no control characters
+  bad_warm_path,  // warm_path is a word that means nothing here
 };
 // "token_expired" or "token_invalid": the codes of docs/protocol.md.
 std::string_view code(TokenError error);
@@ -56,6 +58,7 @@ struct VerifiedToken {
   std::string user;  // sub
   std::string name;  // name, or empty
   UnixTime expiry;
+  std::optional<WarmPath> warm_path;  // in place of the server's
 };
 
 // 1 to 128 bytes of UTF-8 without control characters and line separators.

@@ -11,6 +11,7 @@
 #include "service/signal/call_log.h"
 #include "service/signal/frame_rate.h"
 #include "wire/signal/client_frame.h"
+#include "wire/signal/server_frame.h"
 
 namespace offhook::service {
 namespace {
@@ -23,13 +24,14 @@ constexpr std::uint16_t kCloseToken = 4401;
 class SignalService::Impl : public std::enable_shared_from_this<SignalService::Impl> {
  public:
   Impl(io::ControlLoop& loop, SignalSettings settings, const credentials::TokenVerifier& verifier,
-       Random& random)
+       Random& random, SignalHooks hooks)
       : settings_(std::move(settings)),
+        hooks_(std::move(hooks)),
         verifier_(verifier),
         core_(settings_.call, random),
         timer_(loop, [this] { handle_due(); }) {}
 
-  io::WebSocketEvents open(io::WebSocket& socket) {
+  io::WebSocketEvents open(io::WebSocket& socket, const io::HttpRequest& request) {
     counters_.connections_opened += 1;
     if (closing_) {
       socket.close(call::kCloseGoingAway, "server_shutdown");
@@ -37,7 +39,8 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     }
     const call::ConnectionId id{++last_connection_};
     connections_.emplace(id,
-                         Connection{&socket, FrameRate(settings_.frames_per_second, settings_.frames_burst)});
+                         Connection{&socket, FrameRate(settings_.frames_per_second, settings_.frames_burst),
+                                    request.local_address, std::string(request.header("Host"))});
     hello_deadlines_.set(id, io::ControlLoop::now().monotonic + settings_.hello_timeout);
     arm_timer();
     // Weak: the server may outlive this service.
@@ -69,6 +72,8 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
   struct Connection {
     io::WebSocket* socket = nullptr;
     FrameRate rate;
+    Address local_address;  // how the client reached us
+    std::string host;
     bool greeted = false;  // its hello was good: the core knows it
   };
 
@@ -105,7 +110,9 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     }
     connection.greeted = true;
     hello_deadlines_.cancel(id);
-    core_.handle_hello(id, token->user, hello->resume, now.monotonic, outbox);
+    const WarmPath ruled = token->warm_path.value_or(settings_.warm_path);
+    const WarmPath warm_path = std::max(ruled, hello->warm_path.value_or(ruled));
+    core_.handle_hello(id, token->user, warm_path, hello->resume, now.monotonic, outbox);
   }
 
   void handle_closed(call::ConnectionId id) {
@@ -155,6 +162,20 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     counters_.calls_accepted += ended.accepted ? 1 : 0;
     counters_.calls_connected += ended.connected ? 1 : 0;
     spdlog::info(call_line(ended));  // one argument: a text, not a format
+    if (hooks_.on_call_over) hooks_.on_call_over(ended.call.text());
+  }
+
+  void carry_out(const call::PeerIntroduced& effect, call::Outbox&) {
+    if (hooks_.on_peer_introduced)
+      hooks_.on_peer_introduced(effect.user, effect.call.text(), effect.peer_address);
+  }
+
+  void carry_out(const call::CredentialsDue& due, call::Outbox& outbox) {
+    const auto entry = connections_.find(due.connection);
+    if (entry == connections_.end() || !hooks_.credentials_for) return;
+    const Connection& connection = entry->second;
+    const std::string body = hooks_.credentials_for(due.user, connection.local_address, connection.host);
+    carry_out(call::SendFrame{due.connection, signal::credentials_frame(body)}, outbox);
   }
 
   // Closes a socket that the core does not know, or has forgotten. What it still sends is not heard.
@@ -182,6 +203,7 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
   void arm_timer() { timer_.set(std::min(core_.next_deadline(), hello_deadlines_.next())); }
 
   const SignalSettings settings_;
+  const SignalHooks hooks_;
   const credentials::TokenVerifier& verifier_;
   call::Server core_;
   std::unordered_map<call::ConnectionId, Connection> connections_;
@@ -193,11 +215,11 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
 };
 
 SignalService::SignalService(io::ControlLoop& loop, io::HttpServer& server, SignalSettings settings,
-                             const credentials::TokenVerifier& verifier, Random& random)
-    : impl_(std::make_shared<Impl>(loop, settings, verifier, random)) {
+                             const credentials::TokenVerifier& verifier, Random& random, SignalHooks hooks)
+    : impl_(std::make_shared<Impl>(loop, settings, verifier, random, std::move(hooks))) {
   server.websocket(std::move(settings.path),
-                   [weak = std::weak_ptr(impl_)](io::WebSocket& socket, const io::HttpRequest&) {
-                     if (const auto impl = weak.lock()) return impl->open(socket);
+                   [weak = std::weak_ptr(impl_)](io::WebSocket& socket, const io::HttpRequest& request) {
+                     if (const auto impl = weak.lock()) return impl->open(socket, request);
                      socket.close(call::kCloseGoingAway, "server_shutdown");
                      return io::WebSocketEvents{};
                    });

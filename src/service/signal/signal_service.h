@@ -3,11 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "base/address.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "base/warm_path.h"
 #include "core/call/server.h"
 #include "core/call/settings.h"
 #include "core/credentials/token_verifier.h"
@@ -19,6 +23,8 @@ namespace offhook::service {
 struct SignalSettings {
   call::Settings call;
   std::string path = "/ws";
+  // Of users whose token says nothing about it.
+  WarmPath warm_path = WarmPath::relay;
   Duration hello_timeout = std::chrono::seconds(10);
   // Frames of one connection. A call's start is about a hundred frames (candidates and acknowledgements) at
   // once; a client that sends more for longer is broken, or wants us to be busy. Beyond it: closed with 4429.
@@ -42,12 +48,24 @@ struct SignalCounters {
   call::Server::Counts live;
 };
 
+// What other services do for this one, called on the control thread. Any of them may be empty.
+struct SignalHooks {
+  // The body of GET /api/turn/credentials for this user, whose WebSocket reached `local_address` by this
+  // `host` header.
+  std::function<std::string(std::string_view user, const Address& local_address, std::string_view host)>
+      credentials_for;
+  // In this call, `user` has been told that the other party is at this address; until on_call_over.
+  std::function<void(const std::string& user, const std::string& call, const Address& peer_address)>
+      on_peer_introduced;
+  std::function<void(const std::string& call)> on_call_over;
+};
+
 class SignalService {
  public:
   // All of them must outlive the service, but for `server`, which may go first. `random` must be a
   // cryptographic one.
   SignalService(io::ControlLoop& loop, io::HttpServer& server, SignalSettings settings,
-                const credentials::TokenVerifier& verifier, Random& random);
+                const credentials::TokenVerifier& verifier, Random& random, SignalHooks hooks);
   // As shutdown().
   ~SignalService();
   SignalService(const SignalService&) = delete;

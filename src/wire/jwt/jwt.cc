@@ -86,6 +86,7 @@ Result<Claims, ParseError> parse_claims(Bytes payload) {
   claims.iat = optional_date(fields, "iat");
   claims.iss = optional_text(fields, "iss");
   claims.name = optional_text(fields, "name");
+  claims.warm_path = optional_text(fields, "warm_path");
   if (!fields.ok() || !read_audience(document->root(), claims.aud)) return fail(ParseError::bad_claims);
   return claims;
 }
@@ -105,6 +106,7 @@ std::string encode_hs256(const Secret& secret, const Claims& claims) {
     out.end_array();
   }
   if (claims.name) out.field("name", *claims.name);
+  if (claims.warm_path) out.field("warm_path", *claims.warm_path);
   out.end_object();
   const std::string signing_input = crypto::base64url_encode(as_bytes(R"({"alg":"HS256","typ":"JWT"})")) +
                                     "." + crypto::base64url_encode(as_bytes(out.text()));

@@ -135,7 +135,8 @@ constexpr std::array<MessageType, 9> kMessageTypes = {{
      }},
     {"offer",
      [](const CallId& call, Fields& fields) -> NumberedMessage {
-       return Offer{call, read_generation(fields), read_sdp(fields)};
+       return Offer{call, read_generation(fields), read_sdp(fields),
+                    fields.optional_boolean("fresh").value_or(false)};
      }},
     {"answer",
      [](const CallId& call, Fields& fields) -> NumberedMessage {
@@ -166,13 +167,22 @@ NumberedMessage read_numbered(std::string_view type, Value root) {
   return Refused{ErrorCode::unknown_type, "there is no message of this type", std::nullopt};
 }
 
+std::optional<WarmPath> read_warm_path(Fields& fields) {
+  const auto text = fields.optional_string("warm_path", {.min = 0, .max = kMaxFrame});
+  if (!text) return std::nullopt;
+  const auto warm_path = parse_warm_path(*text);
+  if (!warm_path) fields.refuse("warm_path", "must be one of direct, relay, off");
+  return warm_path;
+}
+
 Result<Hello, ParseError> read_hello(Value root) {
   Fields fields(root);
   const std::int64_t version = fields.integer("version", 0, INT32_MAX);
   if (fields.ok() && version != kVersion) {
     fields.refuse("version", "must be " + std::to_string(kVersion));
   }
-  Hello hello{Secret(std::string(fields.string("token", {.max = kMaxToken}))), std::nullopt};
+  Hello hello{Secret(std::string(fields.string("token", {.max = kMaxToken}))), std::nullopt,
+              read_warm_path(fields)};
   if (const std::optional<Value> object = fields.optional_object("resume")) {
     Fields resume(*object);
     hello.resume = Resume{std::string(resume.string("session", {.max = kMaxSessionId})),

@@ -9,6 +9,7 @@
 
 #include "base/redact.h"
 #include "base/result.h"
+#include "base/warm_path.h"
 #include "wire/signal/types.h"
 
 namespace offhook::signal {
@@ -22,6 +23,7 @@ struct Resume {
 struct Hello {
   Secret token;  // a JWT, not verified
   std::optional<Resume> resume;
+  std::optional<WarmPath> warm_path;  // what this device wants; it can only make the server's stricter
 };
 struct Ping {};
 struct Pong {};
@@ -52,6 +54,7 @@ struct Offer {
   CallId call;
   std::uint32_t generation = 0;
   std::string sdp;
+  bool fresh = false;  // of a new peer connection: the other side takes a new one as well
 };
 struct Answer {
   CallId call;

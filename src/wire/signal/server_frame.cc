@@ -22,10 +22,11 @@ void write_media(json::Writer& out, Media media) {
 }
 
 Body description(std::string_view type, const CallId& call, std::string_view from, std::uint32_t generation,
-                 std::string_view sdp) {
+                 std::string_view sdp, bool fresh) {
   json::Writer out = begin(type);
   out.field("call", call.text()).field("from", from).field("generation", std::int64_t{generation});
   out.field("sdp", sdp);
+  if (fresh) out.field("fresh", true);
   return finish(out);
 }
 
@@ -39,10 +40,11 @@ void write_optional(json::Writer& out, std::string_view key, const std::optional
 
 }  // namespace
 
-Body incoming(const CallId& call, std::string_view from, Media media) {
+Body incoming(const CallId& call, std::string_view from, Media media, WarmPath warm_path) {
   json::Writer out = begin("incoming");
   out.field("call", call.text()).field("from", from);
   write_media(out, media);
+  out.field("warm_path", name(warm_path));
   return finish(out);
 }
 
@@ -52,19 +54,21 @@ Body ringing(const CallId& call) {
   return finish(out);
 }
 
-Body accepted(const CallId& call, Media media) {
+Body accepted(const CallId& call, Media media, bool fresh) {
   json::Writer out = begin("accepted");
   out.field("call", call.text());
   write_media(out, media);
+  if (fresh) out.field("fresh", true);
   return finish(out);
 }
 
-Body offer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp) {
-  return description("offer", call, from, generation, sdp);
+Body offer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp,
+           bool fresh) {
+  return description("offer", call, from, generation, sdp, fresh);
 }
 
 Body answer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp) {
-  return description("answer", call, from, generation, sdp);
+  return description("answer", call, from, generation, sdp, false);
 }
 
 Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t generation,
@@ -119,7 +123,14 @@ std::string welcome_frame(const Welcome& welcome) {
   out.field("resumed", welcome.resumed).field("user", welcome.user).field("ack", json_number(welcome.ack));
   out.field("ping_interval_ms", json_number(welcome.ping_interval_ms));
   out.field("ring_timeout_ms", json_number(welcome.ring_timeout_ms));
+  out.field("warm_path", name(welcome.warm_path));
   return out.end_object().take();
+}
+
+std::string credentials_frame(std::string_view ice_servers) {
+  std::string text = R"({"type":"credentials",)";
+  text += ice_servers.substr(1);  // without its opening brace
+  return text;
 }
 
 }  // namespace offhook::signal

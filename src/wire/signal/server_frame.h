@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/redact.h"
+#include "base/warm_path.h"
 #include "wire/signal/client_frame.h"
 #include "wire/signal/types.h"
 
@@ -18,10 +19,12 @@ struct Body {
   std::string object;
 };
 
-Body incoming(const CallId& call, std::string_view from, Media media);
+Body incoming(const CallId& call, std::string_view from, Media media, WarmPath warm_path);
 Body ringing(const CallId& call);
-Body accepted(const CallId& call, Media media);
-Body offer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp);
+// `fresh`: another device than the one whose answer the caller has; a fresh offer is due.
+Body accepted(const CallId& call, Media media, bool fresh);
+Body offer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp,
+           bool fresh);
 Body answer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp);
 Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t generation,
                    const Candidate& candidate);
@@ -41,7 +44,11 @@ struct Welcome {
   std::uint64_t ack = 0;
   std::uint64_t ping_interval_ms = 0;
   std::uint64_t ring_timeout_ms = 0;
+  WarmPath warm_path = WarmPath::relay;
 };
 std::string welcome_frame(const Welcome& welcome);
+
+// `ice_servers` is an object: what GET /api/turn/credentials answers.
+std::string credentials_frame(std::string_view ice_servers);
 
 }  // namespace offhook::signal

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <random>
@@ -38,10 +39,13 @@ struct Seen {
   std::int64_t newest = -1;  // the generation of the newest description
   std::set<std::string> candidates;
   bool ended = false;
+  bool said_accept = false;  // perhaps long before the server hears it
+  bool is_guarded = false;   // nobody has accepted, and the call's warm path is not direct
 };
 
 struct Device {
   std::string user;
+  WarmPath warm_path = WarmPath::direct;
   std::optional<ConnectionId> connection;
   std::string session;
   std::string resume_token;
@@ -56,6 +60,7 @@ struct Device {
   std::vector<std::string> inbox;   // numbered messages in their order: "offer 0 sdp", "ended busy", ...
   std::vector<std::string> frames;  // everything that arrived, as it was
   std::vector<std::string> closes;  // "4409 replaced"
+  std::size_t credentials = 0;      // how often they were due
 
   std::size_t frames_seen = 0;       // after welcome, both directions
   std::size_t cut_after = SIZE_MAX;  // the frame after so many is lost, and the connection with it
@@ -69,9 +74,10 @@ class Exchange {
   explicit Exchange(const Settings& settings = {}, std::uint64_t seed = 1)
       : random_(seed), server(settings, random_) {}
 
-  Device& add(const std::string& user) {
+  Device& add(const std::string& user, WarmPath warm_path = WarmPath::direct) {
     devices.emplace_back();
     devices.back().user = user;
+    devices.back().warm_path = warm_path;
     connect(devices.back());
     return devices.back();
   }
@@ -83,13 +89,14 @@ class Exchange {
       resume = signal::Resume{device.session, Secret(device.resume_token), device.received};
     }
     Outbox outbox;
-    server.handle_hello(*device.connection, device.user, resume, now, outbox);
+    server.handle_hello(*device.connection, device.user, device.warm_path, resume, now, outbox);
     carry_out(std::move(outbox));
   }
 
   // A numbered message, given by its members: R"("type":"bye")".
   void send(Device& device, const std::string& members) {
     device.sent += 1;
+    unguard(device, members);
     device.unacknowledged.emplace_back(device.sent, members);
     if (device.connection) send_numbered(device, device.sent, members);
   }
@@ -151,6 +158,7 @@ class Exchange {
   Instant now{std::chrono::hours(1)};
   std::deque<Device> devices;
   std::vector<CallEnded> records;
+  std::vector<std::string> introductions;  // "bob 192.0.2.1:1"
   bool resume_at_once =
       false;  // a device whose connection was cut by cut_after comes back in the same moment
 
@@ -179,6 +187,8 @@ class Exchange {
       if (const auto* frame = std::get_if<SendFrame>(&effect)) deliver(*frame);
       if (const auto* close = std::get_if<CloseConnection>(&effect)) closed(*close);
       if (const auto* record = std::get_if<CallEnded>(&effect)) records.push_back(*record);
+      if (const auto* due = std::get_if<CredentialsDue>(&effect)) credentials_due(*due);
+      if (const auto* peer = std::get_if<PeerIntroduced>(&effect)) introduced(*peer);
     }
     carrying_out_ = false;
     for (Device& device : devices) {
@@ -187,6 +197,16 @@ class Exchange {
         connect(device);
       }
     }
+  }
+
+  void credentials_due(const CredentialsDue& due) {
+    Device* device = find(due.connection);
+    if (device == nullptr) return;  // lost with its connection
+    EXPECT_EQ(due.user, device->user);
+    device->credentials += 1;
+  }
+  void introduced(const PeerIntroduced& peer) {
+    introductions.push_back(peer.user + " " + peer.peer_address.text());
   }
 
   Device* find(ConnectionId connection) {
@@ -254,15 +274,36 @@ class Exchange {
     device.received = seq;
     const std::string shown = summary(type, fields);
     device.inbox.push_back(shown);
-    if (type != "error") observe(device, type, shown, fields);
+    if (type != "error") observe(device, type, shown, fields, text);
   }
 
-  static void observe(Device& device, const std::string& type, const std::string& shown,
-                      json::Fields& fields) {
+  // A device that accepts, or offers to call, may learn where the other is.
+  static void unguard(Device& device, const std::string& members) {
+    const std::size_t at = members.find(R"("call":")");
+    if (at == std::string::npos) return;
+    const std::string call = members.substr(at + 8, members.find('"', at + 8) - at - 8);
+    if (members.find(R"("type":"accept")") != std::string::npos) {
+      device.seen_by_call[call].said_accept = true;
+      device.seen_by_call[call].is_guarded = false;
+    }
+    if (members.find(R"("type":"dial")") != std::string::npos && !device.seen_by_call.contains(call))
+      device.seen_by_call[call].is_guarded = device.warm_path != WarmPath::direct;
+  }
+
+  // Host and server reflexive addresses of all tests are of this network.
+  static constexpr const char* kHiddenNetwork = "192.0.2.";
+
+  static void observe(Device& device, const std::string& type, const std::string& shown, json::Fields& fields,
+                      const std::string& text) {
     Seen& seen = device.seen_by_call[std::string(fields.string("call", {.max = 64}))];
     EXPECT_FALSE(seen.ended) << shown << " after the end";
     if (type == "ended") seen.ended = true;
+    if (type == "accepted") seen.is_guarded = false;
+    if (seen.is_guarded) {
+      EXPECT_EQ(text.find(kHiddenNetwork), std::string::npos) << text;
+    }
     if (type == "incoming") {
+      seen.is_guarded = !seen.said_accept && fields.string("warm_path", {.max = 64}) != "direct";
       EXPECT_EQ(seen.newest, -1) << "incoming comes first";
     }
     if (type != "offer" && type != "answer" && type != "ice-candidate") return;
@@ -279,7 +320,9 @@ class Exchange {
   static std::string summary(const std::string& type, json::Fields& fields) {
     if (type == "incoming") return type + " " + std::string(fields.string("from", {.max = 200}));
     if (type == "offer" || type == "answer") {
-      return type + " " + std::to_string(fields.integer("generation", 0, INT64_MAX)) + " " +
+      const bool fresh = fields.optional_boolean("fresh").value_or(false);
+      return std::string(fresh ? "fresh " : "") + type + " " +
+             std::to_string(fields.integer("generation", 0, INT64_MAX)) + " " +
              std::string(fields.string("sdp", {.max = 100'000}));
     }
     if (type == "ice-candidate") {
@@ -287,6 +330,7 @@ class Exchange {
       return "candidate " + std::to_string(fields.integer("generation", 0, INT64_MAX)) + " " +
              std::string(inner.string("candidate", {.min = 0, .max = 10'000}));
     }
+    if (type == "accepted" && fields.optional_boolean("fresh").value_or(false)) return "accepted fresh";
     if (type == "ended") return type + " " + std::string(fields.string("reason", {.max = 64}));
     if (type == "error") return type + " " + std::string(fields.string("code", {.max = 64}));
     return type;
@@ -319,6 +363,9 @@ inline std::string hangup(const std::string& name, const std::string& reason = "
 }
 inline std::string offer(const std::string& name, int generation, const std::string& sdp) {
   return about("offer", name, R"(,"generation":)" + std::to_string(generation) + R"(,"sdp":")" + sdp + "\"");
+}
+inline std::string fresh_offer(const std::string& name, int generation, const std::string& sdp) {
+  return offer(name, generation, sdp) + R"(,"fresh":true)";
 }
 inline std::string answer(const std::string& name, int generation, const std::string& sdp) {
   return about("answer", name, R"(,"generation":)" + std::to_string(generation) + R"(,"sdp":")" + sdp + "\"");

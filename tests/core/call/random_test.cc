@@ -13,8 +13,7 @@ class Chaos {
  public:
   explicit Chaos(std::uint64_t seed) : exchange(settings(), seed), dice_(seed) {
     for (const std::string user : {"alice", "bob", "carol"}) {
-      exchange.add(user);
-      exchange.add(user);
+      for (int i = 0; i < 2; ++i) exchange.add(user, kWarmPaths[seed % 2 == 0 ? below(3) : 1]);
     }
   }
 
@@ -112,13 +111,35 @@ class Chaos {
         return below(3) == 0 ? hangup(name, kHangups[below(3)]) : connected(name);
       case 5:
       case 6:
-        return offer(name, generation, std::string(below(300) + 1, 'o'));
+        if (below(4) == 0) return fresh_offer(name, generation, description());
+        return offer(name, generation, description());
       case 7:
       case 8:
-        return answer(name, generation, std::string(below(300) + 1, 'a'));
+        return answer(name, generation, description());
       default:
-        return candidate(name, generation, "k" + std::to_string(below(8)));
+        return candidate(name, generation, candidate_line());
     }
+  }
+
+  std::string candidate_line() {
+    const std::string number = std::to_string(below(8));
+    switch (below(4)) {
+      case 0:
+        return "";
+      case 1:
+        return "candidate:1 1 udp 1 203.0.113." + number + " 5000 typ relay raddr 192.0.2.1 rport 5";
+      case 2:
+        return "k 192.0.2." + number;
+      default:
+        return "candidate:1 1 udp 1 192.0.2." + number + " 5000 typ host";
+    }
+  }
+
+  std::string description() {
+    std::string text =
+        "o=- 1 1 IN IP4 192.0.2.1\\r\\n" + std::string(below(300), 's') + "\\r\\nm=a 1 b\\r\\n";
+    for (std::uint64_t i = below(3); i > 0; --i) text += "a=" + candidate_line() + "\\r\\n";
+    return text + "c=IN IP4 192.0.2.1\\r\\n";
   }
 
   SeededRandom dice_;

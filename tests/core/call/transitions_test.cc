@@ -23,16 +23,19 @@ constexpr Expected kExpected[] = {
     {Event::caller_reject, "caller_reject", "wwwwi"},
     {Event::caller_hangup, "caller_hangup", "EEEEi"},
     {Event::caller_offer, "caller_offer", "DRACi"},
-    {Event::caller_answer, "caller_answer", "wwACi"},
+    {Event::caller_answer, "caller_answer", "DRACi"},
     {Event::caller_candidate, "caller_candidate", "DRACi"},
     {Event::leg_dial, "leg_dial", "bb--b"},
     {Event::leg_ringing, "leg_ringing", "RR--i"},
     {Event::leg_accept, "leg_accept", "AA--i"},
+    {Event::leg_accept_fresh, "leg_accept_fresh", "AA--i"},
     {Event::leg_decline, "leg_decline", "EE--i"},
     {Event::leg_leave, "leg_leave", "DR--i"},
     {Event::leg_leave_last, "leg_leave_last", "EE--i"},
     {Event::leg_offer, "leg_offer", "ww--i"},
-    {Event::leg_answer, "leg_answer", "ww--i"},
+    {Event::warm_leg_offer, "warm_leg_offer", "DR--i"},
+    {Event::leg_answer, "leg_answer", "DR--i"},
+    {Event::cold_leg_answer, "cold_leg_answer", "ww--i"},
     {Event::leg_candidate, "leg_candidate", "DR--i"},
     {Event::leg_connected, "leg_connected", "ww--i"},
     {Event::winner_dial, "winner_dial", "--bbb"},
@@ -96,12 +99,16 @@ class Driven {
  public:
   Driven(State state, Event event) : state_(state), event_(event) {
     alice = &exchange.add("alice");
-    if (event != Event::unreachable_timeout) bob = &exchange.add("bob");
-    const bool two_legs = event == Event::leg_leave || event == Event::leg_gone;
+    const WarmPath warm_path = event == Event::cold_leg_answer ? WarmPath::off : WarmPath::relay;
+    if (event != Event::unreachable_timeout) bob = &exchange.add("bob", warm_path);
+    const bool two_legs =
+        event == Event::leg_leave || event == Event::leg_gone || event == Event::leg_accept_fresh;
     if (two_legs) other_bob = &exchange.add("bob");
     exchange.send(*alice, dial("1", "bob"));
+    if (state == State::dialing) warm_up();
     if (state == State::dialing) return;
     exchange.send(two_legs ? *other_bob : *bob, ringing("1"));
+    if (state == State::ringing) warm_up();
     if (state == State::ringing) return;
     if (state == State::ended) {
       exchange.send(*alice, hangup("1"));
@@ -117,6 +124,17 @@ class Driven {
     if (state == State::accepted) return;
     if (event != Event::connected_again) exchange.send(*alice, connected("1"));
     exchange.send(*bob, connected("1"));
+  }
+
+  // What an event of a call that nobody has accepted needs to have happened.
+  void warm_up() {
+    const bool by_warm_leg = event_ == Event::warm_leg_offer || event_ == Event::caller_answer;
+    const bool needs_offer = by_warm_leg || event_ == Event::leg_answer || event_ == Event::cold_leg_answer ||
+                             event_ == Event::leg_accept_fresh;
+    if (needs_offer) exchange.send(*alice, offer("1", 0, "o"));
+    if (event_ == Event::leg_accept_fresh) exchange.send(*other_bob, answer("1", 0, "a"));
+    if (by_warm_leg) exchange.send(*bob, answer("1", 0, "a"));
+    if (event_ == Event::caller_answer) exchange.send(*bob, offer("1", 1, "o"));
   }
 
   void drive() {
@@ -146,6 +164,7 @@ class Driven {
       case Event::winner_ringing:
         return exchange.send(*bob, ringing("1"));
       case Event::leg_accept:
+      case Event::leg_accept_fresh:
       case Event::winner_accept:
         return exchange.send(*bob, accept("1"));
       case Event::leg_decline:
@@ -156,9 +175,11 @@ class Driven {
         return exchange.send(*bob, reject("1", "busy"));
       case Event::leg_offer:
         return exchange.send(*bob, offer("1", 0, "o"));
+      case Event::warm_leg_offer:
       case Event::winner_offer:
         return exchange.send(*bob, offer("1", 1, "o"));
       case Event::leg_answer:
+      case Event::cold_leg_answer:
       case Event::winner_answer:
         return exchange.send(*bob, answer("1", 0, "a"));
       case Event::leg_candidate:

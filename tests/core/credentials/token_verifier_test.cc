@@ -53,6 +53,23 @@ TEST(TokenVerifier, TakesWhatItMints) {
   EXPECT_EQ(verified->expiry, UnixTime{1'000'060});
 }
 
+TEST(TokenVerifier, ReadsTheWarmPathOfTheUser) {
+  const auto claims = [](const std::string& more) {
+    return hs256(R"({"sub":"alice","exp":1000060)" + more + "}");
+  };
+  EXPECT_FALSE(with_secret().verify(claims(""), kNow)->warm_path);
+  for (const WarmPath warm_path : kWarmPaths) {
+    const auto token = claims(R"(,"warm_path":")" + std::string(name(warm_path)) + "\"");
+    const auto verified = with_secret().verify(token, kNow);
+    ASSERT_TRUE(verified);
+    EXPECT_EQ(verified->warm_path, warm_path);
+  }
+  EXPECT_EQ(verdict(with_secret(), claims(R"(,"warm_path":"warm")")),
+            "token_invalid: the claim warm_path must be direct, relay or off");
+  EXPECT_EQ(error_of(with_secret(), claims(R"(,"warm_path":"")")), TokenError::bad_warm_path);
+  EXPECT_EQ(error_of(with_secret(), claims(R"(,"warm_path":1)")), TokenError::bad_claims);
+}
+
 TEST(TokenVerifier, TakesTokensOfEachKindOfKey) {
   const SigningKey keys[] = {SigningKey::rsa(), SigningKey::p256(), SigningKey::ed25519()};
   for (const SigningKey& key : keys) {
@@ -211,7 +228,7 @@ TEST(TokenVerifier, NamesOtherFaults) {
 }
 
 TEST(TokenError, EveryTextFitsACloseFrame) {
-  for (int i = 0; i <= static_cast<int>(TokenError::bad_subject); ++i) {
+  for (int i = 0; i <= static_cast<int>(TokenError::bad_warm_path); ++i) {
     const std::string sentence = text(static_cast<TokenError>(i));
     EXPECT_LE(sentence.size(), 123U) << sentence;
     EXPECT_TRUE(sentence.starts_with("token_invalid: ") || sentence.starts_with("token_expired: "));

@@ -33,8 +33,11 @@ std::string candidate(std::string_view line) {
 
 class Signalling : public ::testing::Test {
  protected:
+  // Nothing is withheld here; tests/service/signal/warm_path_test.cc is about that.
   void start(SignalSettings settings = {}) {
-    service_.emplace(running_.loop(), running_.server(), std::move(settings), verifier_, random_);
+    settings.warm_path = WarmPath::direct;
+    service_.emplace(running_.loop(), running_.server(), std::move(settings), verifier_, random_,
+                     std::move(hooks_));
     running_.start();
   }
   void TearDown() override {
@@ -61,6 +64,7 @@ class Signalling : public ::testing::Test {
     EXPECT_EQ(caller.next("ringing").member("call"), kCall);
   }
 
+  SignalHooks hooks_;  // set before start()
   crypto::SecureRandom random_;
   credentials::TokenVerifier verifier_{{{"", *crypto::VerificationKey::symmetric(kSecret)}}, {}};
   RunningServer running_;

@@ -123,6 +123,7 @@ TEST(Jwt, ReadsWhatItWrites) {
   claims.iss = "i";
   claims.aud = {"x", "y"};
   claims.name = "N";
+  claims.warm_path = "off";
   const Secret secret(std::string(32, 's'));
   const std::string text = encode_hs256(secret, claims);
   const auto token = parse(text);
@@ -138,6 +139,7 @@ TEST(Jwt, ReadsWhatItWrites) {
   EXPECT_EQ(read->iss, claims.iss);
   EXPECT_EQ(read->aud, claims.aud);
   EXPECT_EQ(read->name, claims.name);
+  EXPECT_EQ(read->warm_path, claims.warm_path);
 }
 
 }  // namespace

@@ -47,6 +47,33 @@ TEST(ClientFrame, Hello) {
       parse_client_frame(R"({"type":"hello","version":1,"token":"T","resume":null,"more":[1]})");
   ASSERT_TRUE(first);
   EXPECT_FALSE(std::get<Hello>(first->content).resume);
+  EXPECT_FALSE(std::get<Hello>(first->content).warm_path);
+}
+
+TEST(ClientFrame, AHelloMayWishForAWarmPath) {
+  const auto wish = [](const std::string& value) {
+    return R"({"type":"hello","version":1,"token":"T","warm_path":)" + value + "}";
+  };
+  for (const WarmPath warm_path : kWarmPaths) {
+    const auto frame = parse_client_frame(wish("\"" + std::string(offhook::name(warm_path)) + "\""));
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(std::get<Hello>(frame->content).warm_path, warm_path);
+  }
+  for (const char* value : {R"("Direct")", R"("")", R"("on")"}) {
+    EXPECT_EQ(parse_error(wish(value)), "bad_message: warm_path must be one of direct, relay, off") << value;
+  }
+  EXPECT_EQ(parse_error(wish("1")), "bad_message: warm_path must be a string");
+}
+
+TEST(ClientFrame, AnOfferMayBeFresh) {
+  const auto is_fresh = [](const std::string& more) {
+    return std::get<Offer>(numbered(with_call("offer", R"(,"generation":1,"sdp":"v=0")" + more))).fresh;
+  };
+  EXPECT_FALSE(is_fresh(""));
+  EXPECT_FALSE(is_fresh(R"(,"fresh":false)"));
+  EXPECT_TRUE(is_fresh(R"(,"fresh":true)"));
+  EXPECT_EQ(refusal(with_call("offer", R"(,"generation":1,"sdp":"v=0","fresh":"yes")")).substr(0, 18),
+            "bad_message: fresh");
 }
 
 TEST(ClientFrame, AHelloThatIsWrongNamesTheField) {

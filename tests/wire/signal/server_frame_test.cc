@@ -16,25 +16,32 @@ TEST(ServerFrame, Welcome) {
   welcome.ack = 4;
   welcome.ping_interval_ms = 10'000;
   welcome.ring_timeout_ms = 45'000;
+  welcome.warm_path = WarmPath::off;
   EXPECT_EQ(welcome_frame(welcome),
             R"({"type":"welcome","session":"s_1","resume_token":"R","resumed":true,"user":"a\"b","ack":4,)"
-            R"("ping_interval_ms":10000,"ring_timeout_ms":45000})");
+            R"("ping_interval_ms":10000,"ring_timeout_ms":45000,"warm_path":"off"})");
 }
 
 TEST(ServerFrame, UnnumberedFrames) {
   EXPECT_EQ(pong_frame(), R"({"type":"pong"})");
   EXPECT_EQ(ack_frame(7), R"({"type":"ack","ack":7})");
+  EXPECT_EQ(credentials_frame(R"({"username":"u"})"), R"({"type":"credentials","username":"u"})");
 }
 
 TEST(ServerFrame, EveryMessage) {
   const std::string call = R"("call":")" + kCall.text() + "\"";
-  EXPECT_EQ(incoming(kCall, "alice", {true, false}).object,
-            R"({"type":"incoming",)" + call + R"(,"from":"alice","media":{"audio":true,"video":false}})");
+  EXPECT_EQ(incoming(kCall, "alice", {true, false}, WarmPath::relay).object,
+            R"({"type":"incoming",)" + call +
+                R"(,"from":"alice","media":{"audio":true,"video":false},"warm_path":"relay"})");
   EXPECT_EQ(ringing(kCall).object, R"({"type":"ringing",)" + call + "}");
-  EXPECT_EQ(accepted(kCall, {true, true}).object,
+  EXPECT_EQ(accepted(kCall, {true, true}, false).object,
             R"({"type":"accepted",)" + call + R"(,"media":{"audio":true,"video":true}})");
-  EXPECT_EQ(offer(kCall, "alice", 0, "v=0\r\n").object,
+  EXPECT_EQ(accepted(kCall, {true, true}, true).object,
+            R"({"type":"accepted",)" + call + R"(,"media":{"audio":true,"video":true},"fresh":true})");
+  EXPECT_EQ(offer(kCall, "alice", 0, "v=0\r\n", false).object,
             R"({"type":"offer",)" + call + R"(,"from":"alice","generation":0,"sdp":"v=0\r\n"})");
+  EXPECT_EQ(offer(kCall, "alice", 3, "v=0", true).object,
+            R"({"type":"offer",)" + call + R"(,"from":"alice","generation":3,"sdp":"v=0","fresh":true})");
   EXPECT_EQ(answer(kCall, "bob", 2, "a").object,
             R"({"type":"answer",)" + call + R"(,"from":"bob","generation":2,"sdp":"a"})");
   EXPECT_EQ(ice_candidate(kCall, "bob", 1, {"k", "0", std::uint16_t{0}, "u"}).object,
