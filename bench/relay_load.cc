@@ -32,6 +32,7 @@ struct Options {
   std::string secret;
   std::string first_client = "198.18.0.1";
   std::string first_peer = "198.19.0.1";
+  std::string mode = "relay";
   int server_pid = 0;
   unsigned server_core = 0;
   std::size_t allocations = 1000;
@@ -56,6 +57,8 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--peer-netns", options.peer_netns, "network namespace of the peers (a path)");
   app.add_option("--first-client", options.first_client, "address of the first client; the others follow");
   app.add_option("--first-peer", options.first_peer, "address of the first peer; the others follow");
+  app.add_option("--mode", options.mode, "relay, or relay-to-relay: clients in pairs, each the other's peer")
+      ->check(CLI::IsMember({"relay", "relay-to-relay"}));
   app.add_option("--allocations", options.allocations)->check(CLI::Range(1, 60000));
   app.add_option("--payload", options.payload, "bytes in a ChannelData message")->check(CLI::Range(16, 1400));
   app.add_option("--rate", options.rate, "packets a second of the paced phases")->check(CLI::PositiveNumber);
@@ -84,6 +87,10 @@ Result<AllocationPlan, Failure> plan_of(const Options& options) {
   AllocationPlan plan;
   plan.server = {Reader(server->ip.octets()).u32(), server->port};
   plan.count = options.allocations;
+  plan.in_pairs = options.mode == "relay-to-relay";
+  if (plan.in_pairs && plan.count % 2 != 0) {
+    return fail(Failure{"--allocations: pairs need an even number"});
+  }
   plan.first_client_ip = *first_client;
   plan.first_peer_ip = *first_peer;
   plan.peer_port = kPeerPort;
@@ -112,8 +119,10 @@ std::string json_of(const PhasePlan& plan, const PhaseResult& result) {
 Result<std::string, Failure> run_phases(const Bench& bench, const Options& options) {
   FlowCheck flows(bench.allocations.size(), options.payload);
   std::string phases;
+  std::vector<Direction> directions = {Direction::up, Direction::down};
+  if (options.mode == "relay-to-relay") directions = {Direction::across};
   for (const double rate_pps : {options.rate, 0.0}) {
-    for (const Direction direction : {Direction::up, Direction::down}) {
+    for (const Direction direction : directions) {
       const PhasePlan plan{direction,     rate_pps,        options.window,
                            options.burst, options.warm_up, options.seconds};
       const auto result = run_phase(bench, flows, plan);

@@ -77,7 +77,7 @@ function table(header, lines) {
   return [print(header), `|${widths.map(width => '-'.repeat(width + 2)).join('|')}|`, ...lines.map(print)].join('\n');
 }
 
-const arrow = { up: 'up (ChannelData to UDP)', down: 'down (UDP to ChannelData)' };
+const arrow = { up: 'up (ChannelData to UDP)', down: 'down (UDP to ChannelData)', across: 'across (ChannelData to ChannelData)' };
 const loadOf = row => (row.load === 'paced' ? `${thousands(row.rate_pps)} kpps` : 'saturated');
 
 export function markdown(rows, setUps, ratios) {

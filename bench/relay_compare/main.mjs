@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { disturbed, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
 import { Network, addresses } from './network.mjs';
-import { Server, kinds, port, secret } from './servers.mjs';
+import { Server, inKernel, kinds, port, programOf, secret } from './servers.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -16,6 +16,9 @@ const usage = `usage: bench/relay [options]        (as root: it makes network na
 Packets relayed per server CPU-second, kernel work included, for the same load on each server.
 
   --server WHICH       coturn, offhook, both, or a list such as coturn,coturn        (default both)
+                       offhook-xdp, offhook-tc: with the fast path, which needs ethtool
+  --mode WHICH         relay, or relay-to-relay: the clients in pairs, each the other's
+                       peer, both behind this server                                 (default relay)
   --rounds N           rounds, of which the first is a warm-up and is dropped        (default 6)
   --seconds S          length of each of the four measurements of a run              (default 4)
   --allocations N      allocations, each with one channel                            (default 1000)
@@ -32,6 +35,7 @@ Packets relayed per server CPU-second, kernel work included, for the same load o
 examples:
   bench/relay                                    offhook against coturn, about four minutes
   bench/relay --server coturn,coturn --rounds 4  coturn against itself: the noise of this machine
+  bench/relay --mode relay-to-relay              both clients behind this relay
   bench/relay --server offhook --rounds 2 --seconds 2 --allocations 100
 
 Exit status: 0 good; 1 a packet came twice, damaged or at the wrong place, or the last server relays fewer packets per
@@ -42,6 +46,7 @@ class Problem extends Error {} // said in one line, exit status 2
 
 const options = {
   server: { type: 'string', default: 'both' },
+  mode: { type: 'string', default: 'relay' },
   rounds: { type: 'string', default: '6' },
   seconds: { type: 'string', default: '4' },
   allocations: { type: 'string', default: '1000' },
@@ -92,10 +97,15 @@ function planOf() {
     throw new Problem(`${error.message} (bench/relay --help)`);
   }
   if (values.help) return null;
+  if (!['relay', 'relay-to-relay'].includes(values.mode)) {
+    throw new Problem(`--mode ${values.mode}: there are relay and relay-to-relay`);
+  }
   return {
     slots: slotsOf(values.server),
+    kernelPath: slotsOf(values.server).some(slot => inKernel(slot.kind)),
     rounds: numberOf(values, 'rounds', 2, 100),
     load: {
+      mode: values.mode,
       seconds: numberOf(values, 'seconds', 0.5, 30, false),
       allocations: numberOf(values, 'allocations', 1, 20000),
       payload: numberOf(values, 'payload', 16, 1400),
@@ -127,15 +137,16 @@ function find(program) {
 
 function checkMachine(plan) {
   if (process.getuid() !== 0) throw new Problem('root is needed, to make network namespaces: sudo bench/relay');
-  const tools = { ip: 'iproute2', taskset: 'util-linux', ...(plan.load.burst > 1 ? { ethtool: 'ethtool' } : {}) };
+  const tools = { ip: 'iproute2', taskset: 'util-linux', ...(plan.load.burst > 1 || plan.kernelPath ? { ethtool: 'ethtool' } : {}) };
   for (const [tool, packageName] of Object.entries(tools)) {
     if (!find(tool)) throw new Problem(`${tool} is missing: apt-get install ${packageName}`);
   }
   const advice = { coturn: 'apt-get install coturn, or --coturn PROGRAM', offhook: 'tools/build release, or --offhook PROGRAM' };
   for (const { kind } of plan.slots) {
-    const found = find(plan.programs[kind]);
-    if (!found) throw new Problem(`${kind}: no program ${plan.programs[kind]}; ${advice[kind]}`);
-    plan.programs[kind] = found;
+    const name = programOf(kind);
+    const found = find(plan.programs[name]);
+    if (!found) throw new Problem(`${kind}: no program ${plan.programs[name]}; ${advice[name]}`);
+    plan.programs[name] = found;
   }
   if (!find(plan.loadProgram)) {
     if (!plan.mayBuild) throw new Problem(`no program ${plan.loadProgram}`);
@@ -158,7 +169,8 @@ class Comparison {
 
   async run() {
     const { rounds, slots, cores, load } = this.plan;
-    this.network = new Network(cores.server, cores.generator, this.plan.steering, load.burst > 1);
+    this.network = new Network(cores.server, cores.generator, this.plan.steering, load.burst > 1,
+      this.plan.kernelPath);
     const runs = [];
     for (let round = 0; round < rounds; ++round) {
       for (const slot of slots) {
@@ -185,8 +197,13 @@ class Comparison {
   async once(slot, label) {
     const { plan, network } = this;
     const directory = join(this.directory, `${slot.name.replace(/\W+/g, '-')}-${label}`);
-    this.server = new Server(slot.kind, plan.programs[slot.kind], network.server, plan.cores.server, directory);
+    if (plan.kernelPath) network.queueInServer(slot.kind === 'offhook-tc');
+    this.server = new Server(slot.kind, plan.programs[programOf(slot.kind)], network.server, plan.cores.server, directory);
     try {
+      if (inKernel(slot.kind)) {
+        await this.server.fastPathRuns();
+        network.pollInServer(plan.cores.server);
+      }
       return await this.generate();
     } catch (error) {
       throw new Problem(`${slot.name}: ${error.message}\n  its last words:\n${this.server.lastWords()}`);

@@ -5,6 +5,7 @@
 // has done. With `steering` (receive packet steering) each side does its own, at the price of an interrupt from core to
 // core for nearly every packet; in a virtual machine that costs more than all the rest, and hides what is compared.
 import { execFileSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
 
 export const addresses = {
   serverForClients: '10.99.1.1',
@@ -55,8 +56,24 @@ function cutInServer(namespace, devices) {
   }
 }
 
+// Programs in the kernel get whole checksums, as from a network, and a far end that takes their frames.
+function behaveAsNetwork(namespace, device) {
+  run('ip', 'netns', 'exec', namespace, 'ethtool', '-K', device, 'gro', 'on', 'tx-checksumming', 'off');
+}
+
+// The threads that poll the queues of a device.
+function pollThreads(device) {
+  return readdirSync('/proc').filter(pid => /^\d+$/.test(pid)).filter(pid => {
+    try {
+      return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith(`napi/${device}-`);
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  });
+}
+
 export class Network {
-  constructor(serverCore, generatorCore, steering, bursts) {
+  constructor(serverCore, generatorCore, steering, bursts, kernelPath) {
     this.clients = `offhook-bench-clients-${process.pid}`;
     this.server = `offhook-bench-server-${process.pid}`;
     this.peers = `offhook-bench-peers-${process.pid}`;
@@ -79,6 +96,27 @@ export class Network {
       steer(this.peers, 'peers', generatorCore);
     }
     if (bursts) cutInServer(this.server, ['clients', 'peers']);
+    if (kernelPath) {
+      behaveAsNetwork(this.clients, 'clients');
+      behaveAsNetwork(this.peers, 'peers');
+    }
+  }
+
+  // A veth without a program has no queue of its own, which TC needs here to be pinned.
+  queueInServer(on) {
+    for (const device of ['clients', 'peers']) {
+      run('ip', 'netns', 'exec', this.server, 'ethtool', '-K', device, 'gro', on ? 'on' : 'off');
+    }
+  }
+
+  // The queues of the server's devices are polled by the server's core: otherwise the sender's would do its work.
+  pollInServer(core) {
+    for (const device of ['clients', 'peers']) {
+      run('ip', 'netns', 'exec', this.server, 'sh', '-c', `echo 1 > /sys/class/net/${device}/threaded`);
+      const threads = pollThreads(device);
+      if (threads.length === 0) throw new Error(`no thread polls ${device}`);
+      for (const thread of threads) run('taskset', '-p', '-c', String(core), thread);
+    }
   }
 
   remove() {

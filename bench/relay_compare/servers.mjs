@@ -8,6 +8,7 @@ export const port = 3478;
 export const secret = 'bench-secret-of-32-bytes-or-more';
 const realm = 'bench.invalid';
 const relayPorts = { low: 20000, high: 59999 };
+const startOfServer_ms = 10000;
 const endOfServer_ms = 10000;
 
 const commands = {
@@ -19,15 +20,24 @@ const commands = {
     '--log-file=stdout',
     `--userdb=${join(directory, 'turndb')}`, `--pidfile=${join(directory, 'turnserver.pid')}`,
   ],
-  offhook: (program, directory) => [
-    program, 'serve', '--listen-address', addresses.serverForClients, '--port', String(port),
+  offhook: (program, directory) => offhook(program, directory, 'off'),
+  'offhook-xdp': (program, directory) => offhook(program, directory, 'xdp'),
+  'offhook-tc': (program, directory) => offhook(program, directory, 'tc'),
+};
+
+function offhook(program, directory, fastPath) {
+  return [
+    program, 'serve', '--fast-path', fastPath, '--listen-address', addresses.serverForClients, '--port', String(port),
     '--relay-address', addresses.serverForPeers, '--relay-ports', `${relayPorts.low}-${relayPorts.high}`,
     '--secret', secret, '--realm', realm, '--shards', '1', '--allow-peer', addresses.peers,
     '--state-dir', join(directory, 'state'), '--http-port', '8080',
-  ],
-};
+  ];
+}
 
 export const kinds = Object.keys(commands);
+export const programOf = kind => kind.split('-')[0];
+// Those whose packets the kernel relays.
+export const inKernel = kind => kind !== programOf(kind);
 
 export class Server {
   // Starts it inside the namespace, pinned to the core. `directory` is its own and empty.
@@ -49,6 +59,17 @@ export class Server {
 
   get pid() { return this.child.pid; }
   get running() { return this.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null; }
+
+  // Until it serves; an error if it does without the fast path that it was asked for.
+  async fastPathRuns() {
+    for (const until = Date.now() + startOfServer_ms; this.running && Date.now() < until;) {
+      const said = readFileSync(this.output, 'utf8');
+      if (said.includes('relay: fast path on')) return;
+      if (said.includes('relay: no fast path')) break;
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+    throw new Error('it has no fast path');
+  }
 
   lastWords() {
     const said = readFileSync(this.output, 'utf8').trim() || '(it said nothing)';

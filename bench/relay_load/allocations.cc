@@ -37,7 +37,8 @@ std::uint32_t to_number(const Ip& ip) {
   return Reader(octets).u32();
 }
 
-enum class Stage { allocate, channel_bind, done };
+// waiting: for the relayed address of the other of its pair.
+enum class Stage { allocate, waiting, channel_bind, done };
 
 // One client on its way to a bound channel.
 struct Client {
@@ -133,7 +134,8 @@ class SetUp {
     const double now_s = monotonic_seconds();
     for (std::size_t i = 0; i < started_; ++i) {
       Client& client = clients_[i];
-      if (client.stage == Stage::done || client.retransmit_at_s > now_s) continue;
+      const bool asks = client.stage == Stage::allocate || client.stage == Stage::channel_bind;
+      if (!asks || client.retransmit_at_s > now_s) continue;
       if (client.sends == kSendsLimit) {
         return fail(fmt::format("{} of client {} was never answered", method_name(client), i));
       }
@@ -151,8 +153,8 @@ class SetUp {
     if (index >= started_ || received.remote != plan_.server) return {};
     Client& client = clients_[index];
     const auto message = stun::Message::parse(received.datagram);
-    if (!message || client.stage == Stage::done || message->transaction_id() != client.transaction_id)
-      return {};
+    const bool asks = client.stage == Stage::allocate || client.stage == Stage::channel_bind;
+    if (!message || !asks || message->transaction_id() != client.transaction_id) return {};
     if (message->message_class() == stun::MessageClass::error_response)
       return refused(client, index, *message);
     if (message->message_class() != stun::MessageClass::success_response) return {};
@@ -175,10 +177,23 @@ class SetUp {
     if (!relayed || !relayed->ip.is_v4())
       return fail(fmt::format("client {} got no IPv4 relayed address", index));
     client.allocation.relayed = {to_number(relayed->ip), relayed->port};
-    client.stage = Stage::channel_bind;
     client.challenges = 0;
-    send_new(client);
+    if (!plan_.in_pairs) {
+      bind_to(client, client.allocation.peer);
+      return socket_.flush();
+    }
+    client.stage = Stage::waiting;
+    Client& partner = clients_[partner_of(index)];
+    if (partner.stage != Stage::waiting) return {};
+    bind_to(client, partner.allocation.relayed);
+    bind_to(partner, client.allocation.relayed);
     return socket_.flush();
+  }
+
+  void bind_to(Client& client, const Endpoint& peer) {
+    client.allocation.peer = peer;
+    client.stage = Stage::channel_bind;
+    send_new(client);
   }
 
   // 401 and 438 bring realm and nonce for another try; anything else ends the run.

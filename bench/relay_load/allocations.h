@@ -19,6 +19,9 @@ struct Allocation {
   Endpoint relayed;
 };
 
+// Clients 2n and 2n+1 are a pair.
+constexpr std::size_t partner_of(std::size_t client) { return client ^ 1U; }
+
 struct AllocationPlan {
   Endpoint server;
   std::size_t count = 0;
@@ -27,6 +30,7 @@ struct AllocationPlan {
   std::uint16_t peer_port = 0;
   Secret shared_secret;
   std::int64_t expiry_unix_s = 0;  // of the ephemeral usernames
+  bool in_pairs = false;  // the peer of a client is the other's relayed address; then `count` is even
 };
 
 // Asks with Binding requests until the server answers. The error: it did not within the time.

@@ -53,9 +53,10 @@ class Run {
   }
 
  private:
-  bool up() const { return plan_.direction == Direction::up; }
-  NamespaceSocket& sender() const { return up() ? bench_.clients : bench_.peers; }
-  NamespaceSocket& receiver() const { return up() ? bench_.peers : bench_.clients; }
+  bool from_clients() const { return plan_.direction != Direction::down; }
+  bool to_peers() const { return plan_.direction == Direction::up; }
+  NamespaceSocket& sender() const { return from_clients() ? bench_.clients : bench_.peers; }
+  NamespaceSocket& receiver() const { return to_peers() ? bench_.peers : bench_.clients; }
 
   Result<void, std::string> load_until(double end_s) {
     for (double now_s = monotonic_seconds(); now_s < end_s; now_s = monotonic_seconds()) {
@@ -91,7 +92,7 @@ class Run {
   void send_one() {
     const Allocation& allocation = bench_.allocations[flow_];
     const std::size_t payload_bytes = flows_.payload_bytes();
-    if (up()) {
+    if (from_clients()) {
       MutableBytes out = bench_.clients.queue(allocation.client_ip, bench_.server,
                                               turn::kChannelDataHeaderBytes + payload_bytes);
       turn::write_channel_data_header(out, allocation.channel_number,
@@ -108,7 +109,7 @@ class Run {
   std::size_t receive_batch() {
     const auto batch = receiver().receive();
     for (const auto& received : batch) {
-      if (up()) {
+      if (to_peers()) {
         arrived_at_peer(received);
       } else {
         arrived_at_client(received);
@@ -135,7 +136,8 @@ class Run {
       flows_.arrived_misrouted();
       return;
     }
-    flows_.arrived(flow, channel_data->payload);
+    const bool across = plan_.direction == Direction::across;
+    flows_.arrived(across ? static_cast<std::uint32_t>(partner_of(flow)) : flow, channel_data->payload);
   }
 
   void drain() {
@@ -164,6 +166,8 @@ std::string_view name(Direction direction) {
       return "up";
     case Direction::down:
       return "down";
+    case Direction::across:
+      return "across";
   }
   return "";
 }

@@ -14,8 +14,9 @@
 namespace offhook::bench {
 
 enum class Direction {
-  up,    // ChannelData from clients, UDP to peers
-  down,  // UDP from peers, ChannelData to clients
+  up,      // ChannelData from clients, UDP to peers
+  down,    // UDP from peers, ChannelData to clients
+  across,  // ChannelData from a client, ChannelData to the other of its pair
 };
 std::string_view name(Direction direction);
 

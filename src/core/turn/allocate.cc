@@ -139,8 +139,6 @@ void handle_allocate(Request& request) {
   allocation.pending->reply_to = request.to;
   allocation.pending->claims = wanted->claims;
   allocation.pending->lifetime = granted_lifetime(request.shard.settings, wanted->lifetime);
-  allocation.expires_at = request.now.monotonic + allocation.pending->lifetime;
-  request.shard.allocations.schedule(allocation);
   if (wanted->reserve_next) {
     ReservationToken token{};
     request.shard.dependencies.random.fill(token);
@@ -149,6 +147,8 @@ void handle_allocate(Request& request) {
                                       {allocation.id, wanted->family});
   }
   open_relays(request, *wanted, allocation);
+  allocation.expire_at(request.now.monotonic + allocation.pending->lifetime);
+  request.shard.allocations.schedule(allocation);
 }
 
 }  // namespace offhook::turn

@@ -23,10 +23,12 @@
 namespace offhook::turn {
 
 struct Relay {
-  // closed: its family alone was deleted by a Refresh request.
+  // closed: its family alone was deleted by a Refresh request, or has expired.
   enum class State : std::uint8_t { absent, opening, open, failed, closed };
   State state = State::absent;
-  Address address;  // as bound
+  Address address;                // as bound
+  std::uint32_t incarnation = 0;  // of that address
+  Instant expires_at;             // each has its own (RFC 8656 section 7.2), and they may part
 };
 
 // What an opening allocation needs and a live one does not.
@@ -37,6 +39,9 @@ struct PendingAllocate {
   std::optional<ReservationToken> claims;     // RESERVATION-TOKEN
   std::array<stun::ErrorCode, 2> failures{};  // by family, where Relay::State is failed
 };
+
+// Hops that an allocation can use. One pair of candidates carries a call; a few more are bound on the way.
+inline constexpr std::size_t kHopsLimit = 16;
 
 class Allocation {
  public:
@@ -49,6 +54,9 @@ class Allocation {
   Relay& relay(Family family) { return relays[family == Family::ipv4 ? 0 : 1]; }
   const Relay& relay(Family family) const { return relays[family == Family::ipv4 ? 0 : 1]; }
   bool relays_family(Family family) const { return relay(family).state == Relay::State::open; }
+  bool relays_at(Family family, Instant now) const {
+    return relays_family(family) && now < relay(family).expires_at;
+  }
   bool any_relay_in(Relay::State state) const { return relays[0].state == state || relays[1].state == state; }
 
   // By the address on the wire. They look at no expiry.
@@ -58,20 +66,31 @@ class Allocation {
   // The peer of a permission that lives; nothing otherwise.
   const AllowedIp* permitted(const Ip& on_wire, Instant now) const;
 
-  void install_permission(const AllowedIp& ip, Instant expires_at_);
-  void bind_channel(const AllowedPeer& peer, std::uint16_t number, Instant expires_at_);
+  // All relayed addresses, or this one alone.
+  void expire_at(Instant when);
+  void expire_at(Family family, Instant when);
 
-  // Removes what has expired, the allocation itself apart. Appends RemoveRoute for channels.
+  // Never shortens a permission.
+  void install_permission(const AllowedIp& ip, Instant expires_at_);
+  void bind_channel(const AllowedPeer& peer, std::uint16_t number, bool leads_to_relay, Instant expires_at_);
+
+  // A full table drops a hop that no channel of ours leads to, for anybody can bind a channel to us.
+  void install_hop(const Hop& hop);
+  void remove_hop(const Address& relayed_address, std::uint32_t incarnation);
+  const Hop* find_hop(const Address& relayed_address) const;
+
+  // Removes what has expired, the allocation itself apart. Appends RemoveRoute for channels, and
+  // CloseRelaySocket for one of two relays.
   void remove_expired(Instant now, Outbox& outbox);
   // Closes the relay socket of one family, with its permissions and channels.
   void close_relay(Family family, Outbox& outbox);
   // Brings route_expires_at of each channel up to date; appends InstallRoute where it changed, and for the
-  // channel just bound.
+  // channel just bound; InstallHop with it.
   void update_routes(std::optional<std::uint16_t> bound, Outbox& outbox);
   // RemoveRoute and CloseRelaySocket for everything that is open.
   void close_everything(Outbox& outbox) const;
 
-  // The earliest event: its own expiry, or that of a permission or channel.
+  // The earliest event: the expiry of a relay, permission or channel.
   Instant next_event() const;
 
   AllocationId id;
@@ -79,14 +98,20 @@ class Allocation {
   stun::TransactionId transaction_id;  // of the Allocate request
   Owner owner;
   QuotaLease quota;
-  Instant expires_at;
-  bool is_revoked = false;    // it ends by decision, not by age
-  Instant deadline = kNever;  // what the table's heap holds for it
+  Instant expires_at;             // of its last relayed address; expire_at() sets it
+  std::size_t user_position = 0;  // in the table's index by user
+  bool is_revoked = false;        // it ends by decision, not by age
+  Instant deadline = kNever;      // what the table's heap holds for it
   std::array<Relay, 2> relays;
   std::vector<Permission> permissions;
   std::vector<Channel> channels;
+  std::vector<Hop> hops;
   Buffer answer;
   std::unique_ptr<PendingAllocate> pending;
+
+ private:
+  bool counts(Family family) const;
+  void remove_route(const Channel& channel, Outbox& outbox) const;
 };
 
 }  // namespace offhook::turn

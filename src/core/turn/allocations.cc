@@ -26,7 +26,25 @@ Allocation& Allocations::create(const Client& client, const stun::TransactionId&
   (void)added;
   Allocation& allocation = *allocations_.find(id);
   allocation.id = id;
+  std::vector<AllocationId>& of_user = allocations_by_user_[allocation.quota.user()];
+  allocation.user_position = of_user.size();
+  of_user.push_back(id);
   return allocation;
+}
+
+void Allocations::remove_from_user(const Allocation& allocation) {
+  const auto found = allocations_by_user_.find(allocation.quota.user());
+  std::vector<AllocationId>& of_user = found->second;
+  of_user[allocation.user_position] = of_user.back();
+  allocations_.find(of_user.back())->user_position = allocation.user_position;
+  of_user.pop_back();
+  if (of_user.empty()) allocations_by_user_.erase(found);
+}
+
+bool Allocations::is_listed(const Allocation& allocation) const {
+  const auto found = allocations_by_user_.find(allocation.quota.user());
+  return found != allocations_by_user_.end() && allocation.user_position < found->second.size() &&
+         found->second[allocation.user_position] == allocation.id;
 }
 
 Allocation* Allocations::settle(Allocation& allocation, Instant now, Outbox& outbox) {
@@ -57,6 +75,7 @@ void Allocations::end(Allocation& allocation, std::optional<AuditEvent> event, O
     outbox.push_back(std::move(audit));
   }
   deadlines_.cancel(allocation_key(allocation.id));
+  remove_from_user(allocation);
   allocations_by_five_tuple_.erase(allocation.client.five_tuple);
   allocations_.erase(allocation.id);
 }
@@ -65,7 +84,7 @@ void Allocations::revoke_all_of(std::string_view username, Instant now) {
   allocations_.for_each([&](AllocationId, Allocation& allocation) {
     if (allocation.owner.username != username && allocation.quota.user() != username) return;
     allocation.is_revoked = true;
-    allocation.expires_at = std::min(allocation.expires_at, now);
+    allocation.expire_at(std::min(allocation.expires_at, now));
     schedule(allocation);
   });
 }

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <list>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
@@ -46,6 +48,16 @@ class Allocations {
   // No allocation has this five-tuple. Call schedule() once it has its expiry.
   Allocation& create(const Client& client, const stun::TransactionId& transaction_id, Owner owner,
                      QuotaLease quota);
+  template <typename Visit>
+  void for_each_of(std::string_view user, Visit visit) {
+    const auto found = allocations_by_user_.find(user);
+    if (found == allocations_by_user_.end()) return;
+    for (const AllocationId id : found->second) visit(*allocations_.find(id));
+  }
+  template <typename Visit>
+  void for_each(Visit visit) {
+    allocations_.for_each([&](AllocationId, Allocation& allocation) { visit(allocation); });
+  }
   // Removes what has expired; null if that is the allocation itself.
   Allocation* settle(Allocation& allocation, Instant now, Outbox& outbox);
   // Brings the deadline up to date after a change.
@@ -79,12 +91,15 @@ class Allocations {
   std::string_view broken_invariant();
 
  private:
+  void remove_from_user(const Allocation& allocation);
+  bool is_listed(const Allocation& allocation) const;
   void forget_oldest_deletion();
   template <typename Visit>
   void for_pending_reservation(const RelayId& next_to, Visit visit);
 
   Slab<Allocation> allocations_;
   std::unordered_map<FiveTuple, AllocationId, FiveTupleHash> allocations_by_five_tuple_;
+  std::map<std::string, std::vector<AllocationId>, std::less<>> allocations_by_user_;
   Slab<Reservation> reservations_;
   std::list<Deletion>
       deletions_;  // the oldest first; all have one lifetime, so it is the first to be forgotten

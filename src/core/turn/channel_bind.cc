@@ -29,7 +29,7 @@ Result<Binding, ErrorCode> parse_binding(const Request& request) {
   if (!request.allocation->relays_family(named->family()))
     return fail(ErrorCode::peer_address_family_mismatch);
   const auto peer = request.shard.policy.allow(*named);
-  if (!peer) {
+  if (!peer || !request.admits(peer->ip())) {
     request.audit(AuditEvent::peer_refused, *named);
     return fail(ErrorCode::forbidden);
   }
@@ -59,7 +59,8 @@ void handle_channel_bind(Request& request) {
   }
   const Instant now = request.now.monotonic;
   allocation.install_permission(wanted->peer.ip(), now + settings.permission_lifetime);
-  allocation.bind_channel(wanted->peer, wanted->number, now + settings.channel_lifetime);
+  const bool leads_to_relay = request.shard.dependencies.live_relays.contains(wanted->peer.on_wire());
+  allocation.bind_channel(wanted->peer, wanted->number, leads_to_relay, now + settings.channel_lifetime);
   request.succeed([](stun::MessageBuilder&) {});
   allocation.update_routes(wanted->number, request.outbox);
   request.shard.allocations.schedule(allocation);

@@ -21,7 +21,7 @@ Result<std::vector<AllowedIp>, ErrorCode> parse_peers(const Request& request) {
     if (!request.allocation->relays_family(named->family()))
       return fail(ErrorCode::peer_address_family_mismatch);
     const auto allowed = request.shard.policy.allow(named->ip);
-    if (!allowed) {
+    if (!allowed || !request.admits(*allowed)) {
       request.audit(AuditEvent::peer_refused, *named);
       return fail(ErrorCode::forbidden);
     }

@@ -63,6 +63,30 @@ Bytes as_channel_data(std::uint16_t number, Transport transport, const Packet& p
   return packet.storage.subspan(start, kChannelDataHeaderBytes + padded);
 }
 
+// The hop to this peer, if packets may take it now. Its far end vouches for channel and permission there
+// until `expires_at`, as long as the relayed address is the one that it spoke of.
+const Hop* usable_hop(const Shard& shard, const Allocation& allocation, const Address& peer_address,
+                      Instant now) {
+  const Hop* hop = allocation.find_hop(peer_address);
+  if (hop == nullptr || hop->expires_at <= now) return nullptr;
+  return shard.dependencies.live_relays.incarnation(peer_address) == hop->incarnation ? hop : nullptr;
+}
+
+// Streams need padding, for which frames of a stream have no room behind them. Such a pair of clients never
+// hops, whatever the size, so that its packets keep their order.
+bool fits_hop(const Hop& hop, const Packet& payload) {
+  if (hop.client.five_tuple.transport == Transport::udp) return true;
+  return payload.storage.size() >= payload.offset + payload.size + kTailroomBytes;
+}
+
+Forward over_hop(const Hop& hop, const Packet& payload) {
+  Forward forward;
+  forward.via = Forward::Via::hop;
+  forward.client = hop.client;
+  forward.bytes = as_channel_data(hop.channel_number, hop.client.five_tuple.transport, payload);
+  return forward;
+}
+
 // The payload stays where it is: the head is built aside, for its size depends on the family, and put before
 // it.
 Bytes as_data_indication(const Address& peer_address, const stun::TransactionId& transaction_id,
@@ -117,13 +141,20 @@ stun::TransactionId IndicationIds::next() {
   return id;
 }
 
-Forward forward_channel_data(Shard& shard, const FiveTuple& five_tuple, Bytes datagram, Instant now) {
-  const auto channel_data = parse_channel_data(datagram);
+Forward forward_channel_data(Shard& shard, const FiveTuple& five_tuple, const Packet& packet, Instant now) {
+  const auto channel_data = parse_channel_data(packet.bytes());
   if (!channel_data) return {};
   const Allocation* allocation = live_allocation(shard, five_tuple, now);
   if (allocation == nullptr) return {};
   const Channel* channel = allocation->find_channel(channel_data->channel_number);
   if (channel == nullptr || channel->route_expires_at <= now) return {};
+  if (channel->leads_to_relay) {
+    if (const Hop* hop = usable_hop(shard, *allocation, channel->peer.on_wire(), now)) {
+      const Packet payload{packet.storage, packet.offset + kChannelDataHeaderBytes,
+                           channel_data->payload.size()};
+      if (fits_hop(*hop, payload)) return over_hop(*hop, payload);
+    }
+  }
   if (!shard.policy.still_allowed(channel->peer)) return {};
   return to_peer(*allocation, channel->peer, channel_data->payload);
 }
@@ -138,7 +169,7 @@ Forward forward_send_indication(Shard& shard, const FiveTuple& five_tuple, const
   const auto peer_address = stun::parse_xor_address(peer_attribute->value, message.transaction_id());
   if (!peer_address) return {};
   const AllowedIp* permitted = allocation->permitted(shard.policy.on_wire(peer_address->ip), now);
-  if (permitted == nullptr) return {};
+  if (permitted == nullptr || !allocation->relays_at(permitted->on_wire().family(), now)) return {};
   const auto peer = shard.policy.allow_port(*permitted, peer_address->port);
   if (!peer) return {};
   Forward forward = to_peer(*allocation, *peer, payload->value);
@@ -151,7 +182,8 @@ Forward forward_peer_datagram(Shard& shard, const RelayId& relay, const Address&
   assert(packet.offset >= kHeadroomBytes);
   assert(packet.storage.size() >= packet.offset + packet.size + kTailroomBytes);
   const Allocation* allocation = shard.allocations.find(relay.allocation);
-  if (allocation == nullptr || !allocation->live_at(now)) return {};
+  if (allocation == nullptr || !allocation->live_at(now) || !allocation->relays_at(relay.family, now))
+    return {};
   if (const Channel* channel = allocation->find_channel(peer_address);
       channel != nullptr && now < channel->route_expires_at) {
     if (!shard.policy.still_allowed(channel->peer)) return {};
@@ -170,7 +202,8 @@ std::optional<SendToClient> icmp_indication(Shard& shard, const RelayId& relay, 
   if (relay.family != peer_address.family() || !is_relayed_icmp(relay.family, error.type))
     return std::nullopt;
   const Allocation* allocation = shard.allocations.find(relay.allocation);
-  if (allocation == nullptr || !allocation->live_at(now)) return std::nullopt;
+  if (allocation == nullptr || !allocation->live_at(now) || !allocation->relays_at(relay.family, now))
+    return std::nullopt;
   const AllowedIp* permitted = allocation->permitted(peer_address.ip, now);
   if (permitted == nullptr) return std::nullopt;
   std::array<std::uint8_t, stun::kMessageBytesLimit> storage{};

@@ -8,8 +8,9 @@
 
 namespace offhook::turn {
 
-// ChannelData from a client (RFC 8656 section 12.6).
-Forward forward_channel_data(Shard& shard, const FiveTuple& five_tuple, Bytes datagram, Instant now);
+// ChannelData from a client (RFC 8656 section 12.6): to the peer or, where the peer is a relayed address with
+// a channel back, to that one's client.
+Forward forward_channel_data(Shard& shard, const FiveTuple& five_tuple, const Packet& packet, Instant now);
 // A Send indication (RFC 8656 section 11.2).
 Forward forward_send_indication(Shard& shard, const FiveTuple& five_tuple, const stun::Message& message,
                                 Instant now);

@@ -21,14 +21,33 @@ std::string_view broken_rule_of_channels(const Allocation& allocation) {
     const Permission* permission = allocation.find_permission(peer_address.ip);
     const Instant permitted_until = permission == nullptr ? Instant{} : permission->expires_at;
     // A revoked allocation's routes go when its turn comes.
-    const Instant allocated_until = allocation.is_revoked ? kNever : allocation.expires_at;
+    const Instant allocated_until =
+        allocation.is_revoked ? kNever : allocation.relay(peer_address.family()).expires_at;
     const Instant until = std::min({channel.expires_at, permitted_until, allocated_until});
     if (channel.route_expires_at > until) return "a route ends with its channel, permission and allocation";
   }
   return {};
 }
 
+std::string_view broken_rule_of_relays(const Allocation& allocation) {
+  Instant last;
+  for (const Relay& relay : allocation.relays) {
+    if (relay.state == Relay::State::opening || relay.state == Relay::State::open) {
+      last = std::max(last, relay.expires_at);
+    }
+  }
+  if (allocation.expires_at != last) return "an allocation expires with its last relayed address";
+  std::set<Address> ends;
+  for (const Hop& hop : allocation.hops) {
+    if (!ends.insert(hop.relayed_address).second) return "a peer is the end of one hop";
+    if (!allocation.relays_family(hop.relayed_address.family())) return "a hop's family has an open relay";
+  }
+  if (allocation.hops.size() > kHopsLimit) return "no more hops than the limit";
+  return {};
+}
+
 std::string_view broken_rule(const Allocation& allocation) {
+  if (const auto rule = broken_rule_of_relays(allocation); !rule.empty()) return rule;
   std::set<Ip> ips;
   for (const Permission& permission : allocation.permissions) {
     const Ip ip = permission.ip.on_wire();
@@ -52,8 +71,12 @@ std::string_view Allocations::broken_invariant() {
     if (allocation.id != id || find(allocation.client.five_tuple) != &allocation) {
       broken = "a five-tuple finds its allocation";
     }
+    if (!is_listed(allocation)) broken = "a user has its allocations";
     if (const auto rule = broken_rule(allocation); !rule.empty()) broken = rule;
   });
+  std::size_t listed = 0;
+  for (const auto& [user, of_user] : allocations_by_user_) listed += of_user.size();
+  if (listed != allocations_.size()) return "no more allocations listed than there are";
   std::size_t reservation_deadlines = 0;
   reservations_.for_each([&](SlabId, Reservation& reservation) {
     if (!reservation.is_pending) reservation_deadlines += 1;

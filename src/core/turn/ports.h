@@ -47,6 +47,9 @@ class LiveRelays {
  public:
   virtual ~LiveRelays() = default;
   virtual bool contains(const Address& relayed_address) const = 0;
+  // 0 if it is not live. Otherwise a number that it does not have again once it has closed, whoever opens it
+  // next.
+  virtual std::uint32_t incarnation(const Address& relayed_address) const = 0;
 };
 
 struct Dependencies {

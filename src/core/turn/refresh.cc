@@ -29,7 +29,7 @@ void delete_allocation(Request& request) {
   request.shard.allocations.end(allocation, AuditEvent::allocation_deleted, request.outbox);
 }
 
-// With REQUESTED-ADDRESS-FAMILY, one of two relayed addresses goes and the other stays.
+// One of two relayed addresses goes and the other stays.
 void delete_family(Request& request, Family family) {
   request.outbox.push_back(SendToClient{request.to.client, answer_with(request, kDeleted)});
   if (!request.allocation->relays_family(family)) return;  // a late copy
@@ -37,11 +37,15 @@ void delete_family(Request& request, Family family) {
   request.shard.allocations.schedule(*request.allocation);
 }
 
-// Both families, whichever the request names: relayed addresses share one time-to-expiry here. A client that
-// refreshes one of two (RFC 8656 section 8.1) keeps the other, too, and may delete it by name.
-void extend(Request& request, std::chrono::seconds lifetime) {
+// Each relayed address has its own time-to-expiry: `family` extends the one, 0 extends what there is.
+void extend(Request& request, std::uint8_t family, std::chrono::seconds lifetime) {
   Allocation& allocation = *request.allocation;
-  allocation.expires_at = request.now.monotonic + lifetime;
+  const Instant expires_at = request.now.monotonic + lifetime;
+  if (family == 0) {
+    allocation.expire_at(expires_at);
+  } else {
+    allocation.expire_at(static_cast<Family>(family), expires_at);
+  }
   request.outbox.push_back(SendToClient{request.to.client, answer_with(request, lifetime)});
   allocation.update_routes(std::nullopt, request.outbox);
   request.shard.allocations.schedule(allocation);
@@ -79,7 +83,7 @@ void handle_refresh(Request& request) {
   }
   const auto named = named_family(request, wanted == kDeleted);
   if (!named) return request.refuse(named.error());
-  if (wanted != kDeleted) return extend(request, granted_lifetime(request.shard.settings, wanted));
+  if (wanted != kDeleted) return extend(request, *named, granted_lifetime(request.shard.settings, wanted));
   if (*named == 0) return delete_allocation(request);
 
   const Family family = static_cast<Family>(*named);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 
+#include "core/turn/introduce.h"
 #include "core/turn/request.h"
 #include "wire/stun/attr_xor_address.h"
 #include "wire/turn/attr_address_error_code.h"
@@ -61,8 +62,9 @@ void answer_if_complete(Shard& shard, Allocation& allocation, const Now& now, Ou
   if (allocation.any_relay_in(Relay::State::opening)) return;
   if (!allocation.any_relay_in(Relay::State::open)) return answer_failure(shard, allocation, now, outbox);
   allocation.answer = success_answer(shard, allocation);
-  allocation.expires_at = now.monotonic + allocation.pending->lifetime;
+  allocation.expire_at(now.monotonic + allocation.pending->lifetime);
   allocation.pending.reset();
+  permit_introduced(shard, allocation);
   shard.allocations.schedule(allocation);
   outbox.push_back(SendToClient{allocation.client, allocation.answer});
   const Family first = allocation.relays_family(Family::ipv4) ? Family::ipv4 : Family::ipv6;
@@ -111,7 +113,10 @@ void handle_relay_opened(Shard& shard, const RelayId& relay, const Address& rela
     return refuse_wrong_family(shard, relay, *allocation, now, outbox);
   }
   if (allocation->pending->claims) shard.allocations.reservation_claimed(*allocation->pending->claims);
-  allocation->relay(relay.family) = {Relay::State::open, relayed_address};
+  Relay& opened = allocation->relay(relay.family);
+  opened.state = Relay::State::open;
+  opened.address = relayed_address;
+  opened.incarnation = shard.dependencies.live_relays.incarnation(relayed_address);
   shard.allocations.reservation_opened(relay, now.monotonic);
   answer_if_complete(shard, *allocation, now, outbox);
 }

@@ -26,6 +26,11 @@ struct Request {
   void succeed(Fill fill) const {
     outbox.push_back(SendToClient{to.client, shard.replies.success(to, fill)});
   }
+  // Under PeerRule::call, only whom a call has introduced to the allocation's user.
+  bool admits(const AllowedIp& peer) const {
+    return shard.settings.peer_rule == PeerRule::open ||
+           shard.introductions.contains(allocation->quota.user(), peer.on_wire());
+  }
   void audit(AuditEvent event, const Address& address) const {
     outbox.push_back(Audit{event, to.client, from.owner.username, address});
   }

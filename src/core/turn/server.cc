@@ -1,6 +1,7 @@
 #include "core/turn/server.h"
 
 #include "core/turn/data_path.h"
+#include "core/turn/introduce.h"
 #include "core/turn/request.h"
 #include "core/turn/shard.h"
 
@@ -28,7 +29,7 @@ Forward Server::handle_client_packet(const Client& client, const Packet& packet,
                                      Outbox& outbox) {
   const Bytes datagram = packet.bytes();
   if (!stun::looks_like_stun(datagram)) {
-    return forward_channel_data(*shard_, client.five_tuple, datagram, now.monotonic);
+    return forward_channel_data(*shard_, client.five_tuple, packet, now.monotonic);
   }
   // Zeroed as other variables are, its room for attributes would cost more than most packets do.
   __attribute__((uninitialized)) stun::Message message;
@@ -75,6 +76,28 @@ void Server::handle_relay_failed(const RelayId& relay, RelayFailure failure, con
   turn::handle_relay_failed(*shard_, relay, code_of(failure), now, outbox);
 }
 
+bool Server::handle_peer_introduced(std::string_view user, std::string_view call, const Address& peer_address,
+                                    const Now& now, Outbox& outbox) {
+  return introduce(*shard_, user, call, peer_address.ip, now.monotonic, outbox);
+}
+
+void Server::handle_call_over(std::string_view call, const Now& now, Outbox& outbox) {
+  end_introductions(*shard_, call, now.monotonic, outbox);
+}
+
+void Server::handle_hop_installed(const RelayId& relay, const Hop& hop) {
+  Allocation* allocation = shard_->allocations.find(relay.allocation);
+  if (allocation == nullptr || !allocation->relays_family(relay.family)) return;
+  if (hop.relayed_address.family() != relay.family) return;
+  allocation->install_hop(hop);
+}
+
+void Server::handle_hop_removed(const RelayId& relay, const Address& relayed_address,
+                                std::uint32_t incarnation) {
+  Allocation* allocation = shard_->allocations.find(relay.allocation);
+  if (allocation != nullptr) allocation->remove_hop(relayed_address, incarnation);
+}
+
 void Server::revoke(std::string_view username, const Now& now) {
   shard_->allocations.revoke_all_of(username, now.monotonic);
 }
@@ -87,6 +110,9 @@ Instant Server::next_deadline() const { return shard_->allocations.next_deadline
 
 std::size_t Server::allocation_count() const { return shard_->allocations.size(); }
 
-std::string_view Server::broken_invariant() const { return shard_->allocations.broken_invariant(); }
+std::string_view Server::broken_invariant() const {
+  const std::string_view broken = shard_->allocations.broken_invariant();
+  return broken.empty() ? broken_rule_of_introductions(*shard_) : broken;
+}
 
 }  // namespace offhook::turn

@@ -44,6 +44,19 @@ class Server {
   enum class RelayFailure : std::uint8_t { no_port_free, family_not_supported, reservation_unknown };
   void handle_relay_failed(const RelayId& relay, RelayFailure failure, const Now& now, Outbox& outbox);
 
+  // A call has passed this address to the user as a candidate of the other party. Every allocation of the
+  // user, now and later, permits its IP address as long as the call lives, if the gate lets it. False if a
+  // limit of introductions.h is reached.
+  bool handle_peer_introduced(std::string_view user, std::string_view call, const Address& peer_address,
+                              const Now& now, Outbox& outbox);
+  // What the call alone had introduced ends as any permission does that is not refreshed.
+  void handle_call_over(std::string_view call, const Now& now, Outbox& outbox);
+
+  // What another server of the process, or this one, said with InstallHop and RemoveHop; `relay` is the one
+  // that has their `from`.
+  void handle_hop_installed(const RelayId& relay, const Hop& hop);
+  void handle_hop_removed(const RelayId& relay, const Address& relayed_address, std::uint32_t incarnation);
+
   // Every allocation made under this username, or counted for this user, expires at once: nothing passes here
   // any more. handle_deadlines ends them, and only then come their RemoveRoute and CloseRelaySocket.
   void revoke(std::string_view username, const Now& now);

@@ -13,6 +13,10 @@
 
 namespace offhook::turn {
 
+// open: every peer that the gate lets pass. call: of these, only addresses that a call has introduced to the
+// user.
+enum class PeerRule : std::uint8_t { open, call };
+
 struct Settings {
   std::string realm = "offhook";
   std::array<std::uint8_t, 32> nonce_key{};   // the same in every shard of a process
@@ -25,6 +29,7 @@ struct Settings {
   std::uint16_t channel_number_last = 0x4FFF;
   std::size_t permissions_limit = 128;  // an allocation; ICE peers name up to 100 candidates
   std::size_t channels_limit = 128;     // an allocation
+  PeerRule peer_rule = PeerRule::open;
   // Peers beyond the default deny list (peer_policy.h). `allow` wins over `deny`.
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;

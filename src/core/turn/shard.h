@@ -5,6 +5,7 @@
 
 #include "core/turn/allocations.h"
 #include "core/turn/authentication.h"
+#include "core/turn/introductions.h"
 #include "core/turn/peer_policy.h"
 #include "core/turn/ports.h"
 #include "core/turn/reply.h"
@@ -43,6 +44,7 @@ struct Shard {
   Authentication authentication;
   Replies replies;
   Allocations allocations;
+  Introductions introductions;
   IndicationIds indication_ids;
 };
 

@@ -15,7 +15,9 @@
 
 namespace offhook::turn {
 
-enum class Transport : std::uint8_t { udp, tcp };  // between client and server; TLS joins here
+// Between client and server. TLS is tcp here: it changes no framing, and no two connections share addresses and
+// ports.
+enum class Transport : std::uint8_t { udp, tcp };
 
 struct FiveTuple {
   Address client_address;
@@ -81,6 +83,30 @@ struct RemoveRoute {
   RelayId relay;
   std::uint16_t channel_number = 0;
 };
+// The far end of a channel towards a relayed address of this server: whoever sends from that relayed address
+// to `relayed_address` reaches this client with one send, past both relay sockets. `expires_at` is the
+// end of the channel, its permission or its relayed address, whichever is first. Only when the relayed
+// address closes can they end sooner: its incarnation tells, at once and in every shard. Until whoever closes
+// it has got so far, the client, or who has its address and port by then, may still get what the relay
+// sockets would have lost.
+struct Hop {
+  Address relayed_address;  // of the client, as bound
+  std::uint32_t incarnation = 0;
+  Client client;
+  std::uint16_t channel_number = 0;
+  Instant expires_at;
+};
+// For whichever shard has `from`, the relayed address that the channel leads to: handle_hop_installed and
+// handle_hop_removed. Only speed is lost with them.
+struct InstallHop {
+  Address from;
+  Hop hop;
+};
+struct RemoveHop {
+  Address from;
+  Address relayed_address;
+  std::uint32_t incarnation = 0;
+};
 // For the log and the counters.
 enum class AuditEvent : std::uint8_t {
   allocation_created,
@@ -99,7 +125,7 @@ struct Audit {
   Address address;       // the relayed address, or the refused peer
 };
 using Effect = std::variant<SendToClient, OpenRelaySocket, ClaimReservation, ReleaseReservation,
-                            CloseRelaySocket, InstallRoute, RemoveRoute, Audit>;
+                            CloseRelaySocket, InstallRoute, RemoveRoute, InstallHop, RemoveHop, Audit>;
 using Outbox = std::vector<Effect>;
 
 // ---- The data path: one small value a packet, nothing allocated. ----
@@ -118,12 +144,13 @@ struct Packet {
 };
 
 struct Forward {
-  enum class Via : std::uint8_t { nobody, peer, client };
+  // hop: to a client, which may be another shard's, past the relay sockets.
+  enum class Via : std::uint8_t { nobody, peer, client, hop };
   Via via = Via::nobody;
   bool dont_fragment = false;  // set DF on this packet (DONT-FRAGMENT in a Send indication)
   RelayId relay;               // via peer: the relay socket to send from
   Address peer_address;        // via peer: where to, as packets on the wire carry it
-  Client client;               // via client: whom to
+  Client client;               // via client or hop: whom to
   Bytes bytes;                 // borrows from the packet's storage
 };
 

@@ -220,6 +220,44 @@ Outcome World::channel_data(const TestClient& from, std::uint16_t number, std::s
   return deliver(from.client, datagram);
 }
 
+Outcome World::channel_data_over_sockets(const TestClient& from, std::uint16_t number,
+                                         std::string_view payload) {
+  relays.is_mute = true;
+  Outcome outcome = channel_data(from, number, payload);
+  relays.is_mute = false;
+  if (outcome.forward.via != Forward::Via::peer) return outcome;
+  const Buffer sent(outcome.forward.bytes.begin(), outcome.forward.bytes.end());
+  const Address relayed_address = open_relays.at(outcome.forward.relay);
+  return from_peer(relay_of(outcome.forward.peer_address), relayed_address.text(), as_text(sent));
+}
+
+Outbox World::introduce(std::string_view user, std::string_view call, std::string_view peer_address) {
+  Outbox effects;
+  if (!server.handle_peer_introduced(user, call, address(peer_address), now, effects)) {
+    throw std::logic_error("a limit of introductions");
+  }
+  obey(effects);
+  return effects;
+}
+
+Outbox World::call_over(std::string_view call) {
+  Outbox effects;
+  server.handle_call_over(call, now, effects);
+  obey(effects);
+  return effects;
+}
+
+void World::change_hop(const Effect& effect) {
+  const auto* install = std::get_if<InstallHop>(&effect);
+  const auto* remove = std::get_if<RemoveHop>(&effect);
+  const Address& from = install != nullptr ? install->from : remove->from;
+  for (const auto& [relay, bound] : open_relays) {
+    if (bound != from) continue;
+    if (install != nullptr) server.handle_hop_installed(relay, install->hop);
+    if (remove != nullptr) server.handle_hop_removed(relay, remove->relayed_address, remove->incarnation);
+  }
+}
+
 void World::obey(Outbox& effects) {
   for (std::size_t at = 0; at < effects.size(); ++at) {
     const Effect effect = effects[at];
@@ -234,6 +272,8 @@ void World::obey(Outbox& effects) {
       open_relays.erase(found);
     } else if (const auto* released = std::get_if<ReleaseReservation>(&effect)) {
       reserved.erase(released->token);
+    } else if (std::holds_alternative<InstallHop>(effect) || std::holds_alternative<RemoveHop>(effect)) {
+      if (!hops_are_lost) change_hop(effect);
     }
   }
 }
@@ -249,7 +289,7 @@ void World::open(const OpenRelaySocket& wanted, Outbox& effects) {
   const Address opened{relay_ip, next_port++};
   if (wanted.reserve_next) reserved[wanted.token] = {relay_ip, next_port++};
   open_relays[wanted.relay] = opened;
-  relays.live.insert(opened);
+  relays.open(opened);
   server.handle_relay_opened(wanted.relay, opened, now, effects);
 }
 
@@ -262,7 +302,7 @@ void World::claim(const ClaimReservation& wanted, Outbox& effects) {
   const Address opened = found->second;
   reserved.erase(found);
   open_relays[wanted.relay] = opened;
-  relays.live.insert(opened);
+  relays.open(opened);
   server.handle_relay_opened(wanted.relay, opened, now, effects);
 }
 
@@ -366,6 +406,15 @@ struct Describe {
   }
   std::string operator()(const RemoveRoute& route) const {
     return "RemoveRoute " + std::to_string(route.channel_number);
+  }
+  std::string operator()(const InstallHop& install) const {
+    const Hop& hop = install.hop;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(hop.expires_at - start).count();
+    return "InstallHop " + install.from.text() + " to " + hop.relayed_address.text() + " channel " +
+           std::to_string(hop.channel_number) + " for " + std::to_string(seconds) + " s";
+  }
+  std::string operator()(const RemoveHop& remove) const {
+    return "RemoveHop " + remove.from.text() + " to " + remove.relayed_address.text();
   }
   std::string operator()(const Audit& audit) const {
     std::string text = "Audit " + name_of(audit.event);

@@ -67,7 +67,17 @@ class PlainQuota final : public Quota {
 class PlainRelays final : public LiveRelays {
  public:
   std::set<Address> live;
+  bool is_mute = false;                       // of incarnations: then no hop can be taken
+  std::map<Address, std::uint32_t> openings;  // in which incarnation an address is or was last
+
+  void open(const Address& relayed_address) {
+    openings[relayed_address] += 1;
+    live.insert(relayed_address);
+  }
   bool contains(const Address& relayed_address) const override { return live.contains(relayed_address); }
+  std::uint32_t incarnation(const Address& relayed_address) const override {
+    return is_mute || !live.contains(relayed_address) ? 0 : openings.at(relayed_address);
+  }
 };
 
 inline Ip ip(std::string_view text) { return Ip::parse(text).value(); }
@@ -141,6 +151,11 @@ class World {
                bool dont_fragment = false);
   Outcome channel_data(const TestClient& from, std::uint16_t number, std::string_view payload);
 
+  // The same past no hop: through the relay socket and in at the peer's, where that is a relayed address.
+  Outcome channel_data_over_sockets(const TestClient& from, std::uint16_t number, std::string_view payload);
+  Outbox introduce(std::string_view user, std::string_view call, std::string_view peer_address);
+  Outbox call_over(std::string_view call);
+
   // ---- the service
   void obey(Outbox& effects);  // appends what the server says to it
   Outcome from_peer(const RelayId& relay, std::string_view peer_address, std::string_view payload);
@@ -159,12 +174,14 @@ class World {
   std::map<ReservationToken, Address> reserved;
   std::optional<Server::RelayFailure> next_failure;  // of every opening, until reset
   std::optional<Family> failing_family;              // narrows next_failure to one family
+  bool hops_are_lost = false;                        // obey() leaves InstallHop and RemoveHop
   bool relays_stay_opening = false;                  // obey() leaves OpenRelaySocket unanswered
   std::uint16_t next_port = 50'000;
   Outbox challenge_effects;  // of the last fetch_nonce()
   Server server;
 
  private:
+  void change_hop(const Effect& effect);
   void open(const OpenRelaySocket& wanted, Outbox& effects);
   void claim(const ClaimReservation& wanted, Outbox& effects);
   Buffer buffer_;  // of the last packet, which a Forward borrows

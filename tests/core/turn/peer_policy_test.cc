@@ -281,7 +281,7 @@ TEST(OwnRelay, is_a_peer_wherever_any_shard_binds_relays) {
   const Address elsewhere = address("127.0.0.3:50000");
   EXPECT_EQ(world.permit(client, elsewhere.text()), 0);
   EXPECT_EQ(world.bind(client, 0x4000, elsewhere.text()), 403) << "no relay lives there";
-  world.relays.live.insert(elsewhere);
+  world.relays.open(elsewhere);
   EXPECT_EQ(world.bind(client, 0x4000, elsewhere.text()), 0);
 }
 
@@ -292,7 +292,7 @@ TEST(OwnAddress, is_opened_by_an_entry_for_it_alone) {
   settings.allow_peers = {Prefix::parse("10.0.0.0/8").value(), Prefix::parse("127.0.0.0/8").value(),
                           Prefix::parse("2a01:4f8::/32").value()};
   PlainRelays relays;
-  relays.live.insert(address("10.0.0.5:50000"));
+  relays.open(address("10.0.0.5:50000"));
   const PeerPolicy broad(settings, relays);
   EXPECT_TRUE(broad.allow(address("10.0.0.6:6379"))) << "the network was meant";
   for (const std::string_view own :
@@ -355,8 +355,10 @@ TEST(OwnRelay, behind_nat_is_named_by_its_external_address) {
 
   const Outcome bound = world.ask(caller, Method::channel_bind,
                                   all({raw(0x000C, std::string{0x40, 0, 0, 0}), peer(named.text())}));
-  EXPECT_EQ(described(bound.effects, world.now.monotonic).back(),
-            "InstallRoute 16384 10.0.0.5:50001 for 300 s");
+  EXPECT_EQ(described(bound.effects, world.now.monotonic),
+            (std::vector<std::string>{
+                "SendToClient ChannelBind success", "InstallRoute 16384 10.0.0.5:50001 for 300 s",
+                "InstallHop 10.0.0.5:50001 to 10.0.0.5:50000 channel 16384 for 300 s"}));
   EXPECT_EQ(to_string(world.from_peer(relay, "10.0.0.5:50001", "x").forward.bytes),
             std::string("\x40\0\0\1x", 5));
   EXPECT_EQ(world.bind(caller, 0x4001, "10.0.0.5:50001"), 400) << "both names are one peer";

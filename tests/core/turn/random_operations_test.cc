@@ -59,7 +59,10 @@ struct Crowd {
   // Notes what the effects say, and checks that they fit what was said before.
   void observe(const Outbox& effects) {
     for (const Effect& effect : effects) {
-      if (const auto* sent = std::get_if<SendToClient>(&effect)) {
+      if (const auto* created = std::get_if<Audit>(&effect)) {
+        if (created->event == AuditEvent::allocation_created)
+          relayed_addresses[created->client.five_tuple] = created->address;
+      } else if (const auto* sent = std::get_if<SendToClient>(&effect)) {
         const auto answer = answer_in({*sent});
         codes[answer->error] += 1;
       } else if (const auto* open = std::get_if<OpenRelaySocket>(&effect)) {
@@ -91,7 +94,7 @@ struct Crowd {
         world.next_port =
             world.next_port == 65'535 ? 50'000 : static_cast<std::uint16_t>(world.next_port + 1);
         world.open_relays[open.relay] = opened;
-        world.relays.live.insert(opened);
+        world.relays.open(opened);
         if (open.reserve_next) world.reserved[open.token] = opened;
         world.server.handle_relay_opened(open.relay, opened, world.now, effects);
       }
@@ -100,9 +103,57 @@ struct Crowd {
     }
   }
   void step();
+  // Two clients bind channels to each other's relayed addresses, as a call over the relay does.
+  void meet_another(TestClient& client) {
+    TestClient& other = clients[below(clients.size())];
+    const auto relayed_address_of = [&](const TestClient& of) -> std::optional<Address> {
+      const auto found = relayed_addresses.find(of.client.five_tuple);
+      if (found == relayed_addresses.end() || !world.relays.live.contains(found->second)) return std::nullopt;
+      return found->second;
+    };
+    const auto here = relayed_address_of(client);
+    const auto there = relayed_address_of(other);
+    if (!here || !there) return;
+    for (auto& [from, to] : {std::pair(&client, *there), std::pair(&other, *here)}) {
+      if (below(6) == 0) continue;
+      ask(*from, Method::channel_bind,
+          all({raw(0x000C, std::string{0x40, static_cast<char>(below(2)), 0, 0}), peer(to.text())}));
+    }
+    for (std::uint16_t number = 0x4000; number < 0x4002; ++number) {
+      take_channel(client, number);
+      take_channel(other, number);
+    }
+  }
+  // A hop gives the same client the same bytes as the two relay sockets would.
+  void take_channel(TestClient& client, std::uint16_t number) {
+    const Outcome hopped = world.channel_data(client, number, "payload");
+    if (hopped.forward.via != Forward::Via::hop) return;
+    hops_taken += 1;
+    const Buffer bytes(hopped.forward.bytes.begin(), hopped.forward.bytes.end());
+    // A far end whose time is over by decision closes its relay in its next turn.
+    if (any_revoked) return;
+    const Outcome plain = world.channel_data_over_sockets(client, number, "payload");
+    ASSERT_EQ(plain.forward.via, Forward::Via::client);
+    EXPECT_EQ(plain.forward.client.five_tuple, hopped.forward.client.five_tuple);
+    EXPECT_EQ(plain.forward.client.handle, hopped.forward.client.handle);
+    EXPECT_TRUE(equal(plain.forward.bytes, bytes));
+  }
+  void introduce_something() {
+    const std::string call = "call " + std::to_string(below(6));
+    if (below(3) == 0) {
+      observe(world.call_over(call));
+      return;
+    }
+    Outbox effects;
+    const bool taken = world.server.handle_peer_introduced(below(2) == 0 ? "alice" : "bob", call,
+                                                           address(any_peer()), world.now, effects);
+    EXPECT_TRUE(taken);
+    world.obey(effects);
+    observe(effects);
+  }
   void forward_something(TestClient& client) {
     world.send(client, any_peer(), "payload");
-    world.channel_data(client, static_cast<std::uint16_t>(0x4000 + below(4)), "payload");
+    take_channel(client, static_cast<std::uint16_t>(0x4000 + below(4)));
     if (world.open_relays.empty()) return;
     const auto& [relay, bound] = *world.open_relays.begin();
     const std::string from = any_peer();
@@ -115,11 +166,14 @@ struct Crowd {
   std::map<int, std::size_t> codes;
   std::map<std::pair<RelayId, std::uint16_t>, Instant> routes;
   std::vector<OpenRelaySocket> slow;
+  std::map<FiveTuple, Address> relayed_addresses;
+  std::size_t hops_taken = 0;
+  bool any_revoked = false;  // and perhaps not swept away yet
 };
 
 void Crowd::step() {
   TestClient& client = clients[below(clients.size())];
-  switch (below(14)) {
+  switch (below(17)) {
     case 0:
     case 1:
       ask(client, Method::allocate, any_allocate());
@@ -145,6 +199,7 @@ void Crowd::step() {
       break;
     case 9:
       observe(world.wait(std::chrono::milliseconds(below(400'000))));
+      any_revoked = false;
       break;
     case 10:
       world.now.monotonic += std::chrono::milliseconds(below(50'000));
@@ -153,6 +208,7 @@ void Crowd::step() {
       Outbox effects;
       if (below(4) == 0) {
         world.server.revoke(client.username, world.now);
+        any_revoked = true;
       } else {
         world.server.handle_client_closed(client.client, world.now, effects);
       }
@@ -167,6 +223,13 @@ void Crowd::step() {
     case 13:
       world.relays_stay_opening = below(3) == 0;
       finish_slow_openings();
+      break;
+    case 14:
+      introduce_something();
+      break;
+    case 15:
+    case 16:
+      meet_another(client);
       break;
   }
 }
@@ -190,6 +253,7 @@ TEST(RandomOperations, leave_no_contradiction_and_nothing_behind) {
   EXPECT_TRUE(world.reserved.empty());
   EXPECT_TRUE(crowd.routes.empty());
   EXPECT_EQ(world.server.next_deadline(), kNever);
+  EXPECT_GT(crowd.hops_taken, 200U);
   for (const int code : {0, 400, 403, 437, 438, 440, 443, 486, 508}) EXPECT_GT(crowd.codes[code], 0U) << code;
   EXPECT_EQ(crowd.codes.count(300), 0U) << "no redirection, ever";
   EXPECT_EQ(crowd.codes.count(500), 0U) << "answers fit, and the service opens what it is asked for";
