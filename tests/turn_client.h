@@ -12,6 +12,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -110,6 +111,16 @@ class TurnClient {
     EXPECT_TRUE(socket_) << "no client socket";
     client_address_ = io::bound_address(socket_).value_or(Address{});
   }
+
+  // What lies between TURN and a stream's socket, such as TLS.
+  struct Layer {
+    virtual ~Layer() = default;
+    // As send() and recv() with MSG_DONTWAIT.
+    virtual ssize_t send(Bytes bytes) = 0;
+    virtual ssize_t receive(MutableBytes space) = 0;
+    virtual bool buffered() = 0;  // receive() has more than the socket knows of
+  };
+  void put_below(std::unique_ptr<Layer> layer) { layer_ = std::move(layer); }
 
   const Address& client_address() const { return client_address_; }
   io::Socket& socket() { return socket_; }
@@ -283,7 +294,8 @@ class TurnClient {
       return;
     }
     while (!bytes.empty()) {
-      const ssize_t count = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t count =
+          layer_ ? layer_->send(bytes) : ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (count > 0) {
         bytes = bytes.subspan(static_cast<std::size_t>(count));
         continue;
@@ -341,7 +353,9 @@ class TurnClient {
         if (const auto frame = framer_.next()) return Buffer(frame->begin(), frame->end());
       }
       const auto left = std::chrono::ceil<milliseconds>(until - io::read_now().monotonic);
-      if (closed_ || left.count() < 0 || !await_readable(socket_.get(), left)) return std::nullopt;
+      const bool buffered = layer_ && layer_->buffered();
+      if (closed_ || left.count() < 0 || (!buffered && !await_readable(socket_.get(), left)))
+        return std::nullopt;
       if (transport_ == turn::Transport::udp) {
         Buffer buffer(65536);
         const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -350,7 +364,8 @@ class TurnClient {
         return buffer;
       }
       const MutableBytes space = framer_.space(65536);
-      const ssize_t count = recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
+      const ssize_t count =
+          layer_ ? layer_->receive(space) : recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
       if (count > 0) framer_.filled(static_cast<std::size_t>(count));
       closed_ = count == 0 || (count < 0 && errno != EAGAIN);
     }
@@ -403,6 +418,7 @@ class TurnClient {
   turn::StreamFramer framer_;
   std::deque<Buffer> kept_;
   bool closed_ = false;
+  std::unique_ptr<Layer> layer_;
 };
 
 }  // namespace offhook::test

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -63,6 +64,30 @@ async function ready(http, exited, log) {
   }
 }
 
+/** A certificate with its key for `names`, signed by itself. */
+function certificate(name, names = 'IP:127.0.0.1', days = 90) {
+  const [cert, key] = [path.join(folder, `${name}.pem`), path.join(folder, `${name}.key`)];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', `${days}`, '-subj', `/CN=${name}`];
+  const done = spawnSync('openssl', ['req', '-x509', ...kind, '-addext', `subjectAltName=${names}`, '-out', cert, '-keyout', key]);
+  assert.equal(done.status, 0, `${done.stderr}`);
+  return { cert, key };
+}
+
+/** One request by TLS that trusts the certificate in the file `ca` alone: status, body, and the serial of what was shown. */
+function httpsGet(port, target, { ca, headers = {} }) {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, path: target, ca: fs.readFileSync(ca), headers, agent: false, timeout: 5000 };
+    const request = https.get(options, (response) => {
+      const serial = response.socket.getPeerCertificate().serialNumber;
+      let body = '';
+      response.on('data', (chunk) => { body += chunk; });
+      response.on('end', () => resolve({ status: response.statusCode, body, serial }));
+    });
+    request.once('timeout', () => request.destroy(new Error('no answer')));
+    request.once('error', reject);
+  });
+}
+
 const json = async (url, headers = {}) => {
   const response = await fetch(url, { headers });
   return { status: response.status, body: await response.json() };
@@ -80,7 +105,7 @@ const tests = {
       assert.match(own.stdout, /Examples:/);
     }
     for (const flag of ['--dev', '--state-dir', '--listen-address', '--port', '--http-port', '--relay-address', '--external-address',
-      '--relay-ports', '--secret', '--realm', '--shards', '--allow-peer', '--log-format']) {
+      '--relay-ports', '--secret', '--realm', '--shards', '--allow-peer', '--cert', '--key', '--tls-port', '--public-name', '--log-format']) {
       assert.ok(run(['serve', '--help']).stdout.includes(flag), flag);
     }
   },
@@ -94,6 +119,11 @@ const tests = {
       [['serve', '--port', '1', '--port', '2'], /--port/],
       [['serve', '--relay-ports', '5-1'], /--relay-ports = "5-1" is not allowed here: it must be LO-HI/],
       [['serve', '--allow-peer', '10.0.0.0-10.0.0.9'], /a prefix such as/],
+      [['serve', '--cert', 'cert.pem'], /cert = "cert.pem" is not allowed here: it needs its private key beside it: add key \(--key FILE\)/],
+      [['serve', '--key', 'key.pem'], /it needs its certificate beside it: add cert \(--cert FILE\)/],
+      [['serve', '--tls-port', '443'], /it needs a certificate: add cert and key/],
+      [['serve', '--dev', '--tls-port', '8080'], /it must differ from port and http_port/],
+      [['serve', '--public-name', 'https://a'], /a name in the certificate such as/],
       [['serve', '--secret', 'short'], /--secret is not allowed here: it must be at least 16 characters/],
       [['serve', '--config', path.join(folder, 'nothing.toml')], /nothing\.toml: No such file or directory; check the path/],
       [['serve', '--config', writeFile('a.toml', 'prot = 1\n')], /a\.toml: prot is not allowed here: there is no such setting; did you mean port\?/],
@@ -139,6 +169,20 @@ const tests = {
     ]) {
       const done = run([...base, ...args]);
       assert.equal(done.status, 1, `${args}: ${done.stderr}`);
+      assert.match(done.stderr, message);
+    }
+    const good = certificate('good');
+    const other = certificate('other');
+    for (const [cert, key, message] of [
+      [path.join(folder, 'none.pem'), good.key, /the certificate: cannot read .*none\.pem: No such file or directory; check the path/],
+      [good.cert, path.join(folder, 'none.key'), /the certificate's key: cannot read .*none\.key: No such file/],
+      [folder, good.key, /the certificate: cannot read .*: Is a directory/],
+      [writeFile('der.pem', 'no PEM'), good.key, /der\.pem is not in PEM form .*fullchain\.pem/],
+      [good.cert, writeFile('key.pem', 'no PEM'), /key\.pem holds no private key in PEM form/],
+      [good.cert, other.key, /other\.key does not belong to the first certificate in .*good\.pem; give the two files of one issue/],
+    ]) {
+      const done = run([...base, '--cert', cert, '--key', key]);
+      assert.equal(done.status, 1, `${cert} ${key}: ${done.stderr}`);
       assert.match(done.stderr, message);
     }
     const below = run(['serve', '--listen-address', '127.0.0.1', '--state-dir', path.join(writeFile('plain', ''), 'below')]);
@@ -201,6 +245,67 @@ const tests = {
     });
   },
 
+  async 'with a certificate one port serves the page, the API and TURN, and takes a new certificate while running'() {
+    const { cert, key } = certificate('own', 'DNS:calls.test,IP:127.0.0.1');
+    const tls = await freePort();
+    await withServer(['--cert', cert, '--key', key, '--tls-port', `${tls}`], async ({ http, port, log }) => {
+      assert.match(log(), new RegExp(`https://127\\.0\\.0\\.1:${tls}/`));
+      const page = await httpsGet(tls, '/', { ca: cert });
+      assert.equal(page.status, 200);
+      assert.match(page.body, /<!doctype html>/i);
+      assert.equal((await fetch(`http://127.0.0.1:${tls}/healthz`)).status, 200);
+      const token = run(['token', '--user', 'alice', '--state-dir', state]).stdout.trim();
+      const answer = await httpsGet(tls, '/api/turn/credentials', { ca: cert, headers: { Authorization: `Bearer ${token}` } });
+      const { uris, iceServers } = JSON.parse(answer.body);
+      assert.deepEqual(uris, [`stun:127.0.0.1:${port}`, `turn:127.0.0.1:${port}?transport=udp`, `turn:127.0.0.1:${port}?transport=tcp`, `turns:127.0.0.1:${tls}?transport=tcp`]);
+      assert.deepEqual(iceServers[1].urls, uris.slice(1));
+      const over_http = await json(`http://127.0.0.1:${http}/api/turn/credentials`, { Authorization: `Bearer ${token}` });
+      assert.deepEqual(over_http.body.uris, uris);
+
+      // The new certificate comes half first: the old one stays until both files fit.
+      const renewed = certificate('renewed');
+      fs.renameSync(renewed.cert, cert);
+      await logged(log, /the certificate stays as it was: the key .* does not belong/);
+      fs.renameSync(renewed.key, key);
+      await logged(log, /the certificate has changed: new connections get the new one/);
+      const after = await httpsGet(tls, '/healthz', { ca: cert });
+      assert.notEqual(after.serial, page.serial);
+    });
+  },
+
+  async 'a certificate that ends soon is served with a warning'() {
+    const { cert, key } = certificate('late', 'IP:127.0.0.1', 1);
+    await withServer(['--cert', cert, '--key', key, '--tls-port', `${await freePort()}`], async ({ log }) => {
+      assert.match(log(), /the certificate expires on .*, in \d days: renew it/);
+    });
+  },
+
+  async '--dev makes its own certificate, does not offer it to browsers for TURN, and goes on without its port'() {
+    const tls = await freePort();
+    await withServer(['--dev', '--tls-port', `${tls}`], async ({ http }) => {
+      const own = path.join(state, 'own-certificate.pem');
+      assert.equal(fs.statSync(path.join(state, 'own-certificate-key.pem')).mode & 0o777, 0o600);
+      const dev = JSON.parse((await httpsGet(tls, '/api/dev/token?user=alice', { ca: own })).body);
+      const answer = await json(`http://127.0.0.1:${http}/api/turn/credentials`, { Authorization: `Bearer ${dev.token}` });
+      assert.equal(answer.body.uris.length, 3);
+    });
+    const named = ['--dev', '--tls-port', `${tls}`, '--public-name', 'calls.test'];
+    await withServer(named, async ({ http }) => {
+      const dev = await json(`http://127.0.0.1:${http}/api/dev/token?user=alice`);
+      const answer = await json(`http://127.0.0.1:${http}/api/turn/credentials`, { Authorization: `Bearer ${dev.body.token}` });
+      assert.equal(answer.body.uris[3], `turns:calls.test:${tls}?transport=tcp`);
+    });
+    const held = await heldTcpPort();
+    try {
+      const done = run(['serve', '--dev', '--listen-address', '127.0.0.1', '--state-dir', state, '--port', `${await freePort()}`, '--http-port',
+        `${await freePort()}`, '--tls-port', `${held.port}`]);
+      assert.equal(done.status, 1, 'a port that was asked for');
+      assert.match(done.stderr, new RegExp(`${held.port} is in use.*--tls-port`));
+    } finally {
+      held.close();
+    }
+  },
+
   async 'JSON log lines are JSON, also with a user name that would break them'() {
     await withServer(['--dev', '--log-format', 'json'], async ({ log }) => {
       for (const line of log().trim().split('\n')) assert.ok(JSON.parse(line).message.length > 0);
@@ -208,6 +313,13 @@ const tests = {
   },
 };
 
+/** Waits until the server has logged a line like this. */
+async function logged(log, pattern) {
+  for (const deadline = Date.now() + 10_000; !pattern.test(log());) {
+    assert.ok(Date.now() < deadline, `no line matches ${pattern}:\n${log()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 const passwordOf = (secret, username) => createHmac('sha1', secret).update(username).digest('base64');
 

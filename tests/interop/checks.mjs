@@ -55,6 +55,24 @@ export const passes = [
   relayed('20 clients, client to client, TCP', ['-y', '-t', '-m', '20'], { sends: 20 * n }),
 ];
 
+// The tool draws a version of TLS for each connection, and tries again where TLS 1.0 and 1.1 are refused.
+const old_tls = /tls_connect|protocol version/;
+const byTls = (what, flags) => relayed(what, ['-S', '-t', ...flags, ...peer4], { tolerated: old_tls });
+
+/** By TLS of the tool's own, at a port for TLS and at the one for TURN. */
+export const tlsPasses = [byTls('TLS, channels', []), byTls('TLS, Send and Data indications', ['-s'])];
+export const tlsAtTurnPort = [byTls('TLS at the port of TURN, channels', [])];
+/** The tool without TLS, and TLS put around it on the way. */
+export const bridgedPasses = [
+  relayed('TLS around TCP, channels', ['-t', ...peer4]),
+  relayed('TLS around TCP, Send and Data indications', ['-t', '-s', ...peer4]),
+  relayed('TLS around TCP, client to client', ['-y', '-t'], { sends: 4 * n }),
+  relayed('TLS around TCP, messages of 1400 bytes', ['-t', '-l', '1400', ...peer4]),
+  relayed('TLS around TCP, ChannelData of odd length (padding)', ['-t', '-l', '173', ...peer4]),
+  relayed('TLS around TCP, 20 clients, client to client', ['-y', '-t', '-m', '20'], { sends: 20 * n }),
+];
+export const inTheClearAtTlsPort = [relayed('TCP without TLS at the port of TLS, channels', ['-t', ...peer4])];
+
 /** What has to be refused by the server with peers on loopback allowed. */
 export const refusals = [
   refused('a credential of another secret', ['-u', 'alice', '-W', 'ANOTHER_SECRET', ...peer4], /Cannot complete Allocation/, { own_credentials: true }),

@@ -13,6 +13,7 @@
 #include "service/relay/ready_probe.h"
 #include "service/relay/relay_service.h"
 #include "service/signal/signal_service.h"
+#include "service/web/certificates.h"
 #include "service/web/control_plane.h"
 #include "service/web/web_service.h"
 
@@ -30,20 +31,40 @@ int refuse(const std::string& message) {
   return kFoundSomethingWrong;
 }
 
+relay::FastPathChoice fast_path_choice(settings::FastPath choice) {
+  switch (choice) {
+    case settings::FastPath::automatic:
+      return relay::FastPathChoice::automatic;
+    case settings::FastPath::off:
+      return relay::FastPathChoice::off;
+    case settings::FastPath::xdp:
+      return relay::FastPathChoice::xdp;
+    case settings::FastPath::tc:
+      return relay::FastPathChoice::tc;
+  }
+  return relay::FastPathChoice::off;
+}
+
 relay::RelaySettings relay_settings(const Settings& settings) {
   relay::RelaySettings relay;
   relay.listen_addresses = settings.listen_addresses;
   relay.port = settings.port;
+  relay.tls_ports = settings.tls_ports;
+  // Whoever tries it out has it without TLS rather than not at all.
+  relay.go_on_without_tls_ports = settings.tls_ports_by_default && settings.certificate_file.empty();
   relay.relay_addresses = settings.relay_addresses;
   relay.relay_port_first = settings.relay_port_first;
   relay.relay_port_last = settings.relay_port_last;
   relay.shards = settings.shards;
+  relay.fast_path = fast_path_choice(settings.fast_path);
+  relay.fast_path_channels = settings.fast_path_channels;
   relay.user_quota = settings.user_quota;
   relay.total_quota = settings.total_quota;
   relay.realm = settings.realm;
   relay.lifetime_default = settings.lifetime_default;
   relay.lifetime_limit = settings.lifetime_limit;
   relay.rfc5766_channels = settings.rfc5766_channels;
+  relay.peers_by_call = settings.peer_policy == settings::PeerPolicy::call;
   relay.allow_peers = settings.allow_peers;
   relay.deny_peers = settings.deny_peers;
   if (settings.dev) {
@@ -89,7 +110,35 @@ service::CredentialsSettings credentials_settings(const Settings& settings) {
   return credentials;
 }
 
-void greet(const Settings& settings, const relay::RelayService& relay) {
+service::CertificateSettings certificate_settings(const Settings& settings) {
+  service::CertificateSettings certificates;
+  certificates.certificate_file = settings.certificate_file;
+  certificates.key_file = settings.key_file;
+  certificates.make_own = settings.dev;
+  certificates.state_dir = settings.state_dir;
+  certificates.addresses =
+      settings.listen_addresses.empty() ? relay::local_addresses() : settings.listen_addresses;
+  for (const auto& external : settings.external_addresses)
+    certificates.addresses.push_back(external.external);
+  return certificates;
+}
+
+// The TURN URI over TLS. A certificate of our own is not offered: a browser would try it, and refuse it, in
+// every call. A public name says that clients trust it all the same.
+void offer_tls(const Settings& settings, const relay::RelayService& relay,
+               const service::Certificates& certificates, service::CredentialsService& credentials) {
+  constexpr std::uint16_t kHttpsPort = 443;  // passes most firewalls
+  if (relay.tls_addresses().empty()) return;
+  if (settings.certificate_file.empty() && settings.public_name.empty()) return;
+  const auto& ports = settings.tls_ports;
+  const bool has_https_port = std::find(ports.begin(), ports.end(), kHttpsPort) != ports.end();
+  credentials.offer_tls({.port = has_https_port ? kHttpsPort : ports.front(),
+                         .public_name = settings.public_name,
+                         .certificates = certificates});
+}
+
+void greet(const Settings& settings, const relay::RelayService& relay,
+           const service::Certificates& certificates) {
   spdlog::info(
       "offhook {} serves STUN and TURN over UDP and TCP on port {} ({} addresses), relay ports {}-{}",
       OFFHOOK_VERSION, settings.port, relay.listening_addresses().size(), settings.relay_port_first,
@@ -103,6 +152,13 @@ void greet(const Settings& settings, const relay::RelayService& relay) {
       settings.listen_addresses.empty() ? "localhost" : settings.listen_addresses.front().text();
   const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
   spdlog::info("call page: http://{}:{}/", shown, settings.http_port);
+  if (relay.tls_addresses().empty()) return;
+  // Browsers give a camera to https and to localhost alone.
+  spdlog::info("call page for other machines: {}{}",
+               service::page_url(*certificates->current(), settings.public_name, relay.tls_addresses()),
+               settings.certificate_file.empty()
+                   ? " (certificate of our own: the browser warns once; give one with --cert and --key)"
+                   : "");
 }
 
 }  // namespace
@@ -115,14 +171,34 @@ int serve(const Settings& settings) {
   auto credentials = service::CredentialsService::create(credentials_settings(settings), random);
   if (!credentials) return refuse(credentials.error());
 
-  relay::RelayService relay(relay_settings(settings), (*credentials)->turn_credentials());
+  const auto certificates = service::open_certificates(certificate_settings(settings));
+  if (!certificates) return refuse(certificates.error());
+
+  relay::RelaySettings for_relay = relay_settings(settings);
+  for_relay.certificates = *certificates;
+  relay::RelayService relay(std::move(for_relay), (*credentials)->turn_credentials());
+  relay.on_http([&control, &relay] {
+    // If the loop's mailbox is full, the next one that comes takes this one along.
+    (void)control.loop().post([&control, &relay] { control.adopt(relay.take_http()); });
+  });
   if (const auto started = relay.start(); !started) return refuse(started.error().message);
   const relay::ReadyProbe probe(relay);
 
   service::SignalSettings signal_settings;
   signal_settings.call.ring_timeout = settings.ring_timeout;
+  signal_settings.call.credentials_interval = Duration(settings.credential_ttl) / 2;
+  signal_settings.warm_path = settings.warm_path;
+  service::SignalHooks hooks;
+  hooks.credentials_for = [&issuer = **credentials](std::string_view user, const Address& local_address,
+                                                    std::string_view host) {
+    return issuer.ice_servers_for(user, local_address, host);
+  };
+  hooks.on_peer_introduced = [&relay](const std::string& user, const std::string& call, const Address& peer) {
+    relay.introduce(user, call, peer);
+  };
+  hooks.on_call_over = [&relay](const std::string& call) { relay.part(call); };
   service::SignalService signal(control.loop(), control.http(), signal_settings,
-                                (*credentials)->token_verifier(), random);
+                                (*credentials)->token_verifier(), random, std::move(hooks));
   (*credentials)->add_routes(control.http());
   (*credentials)->watch(control.loop(), [&relay](auto fresh) { relay.set_credentials(std::move(fresh)); });
   service::add_web_routes(control.http(), [&probe] {
@@ -132,7 +208,11 @@ int serve(const Settings& settings) {
   if (const auto listening = control.listen(settings.listen_addresses, settings.http_port); !listening) {
     return refuse(listening.error());
   }
-  greet(settings, relay);
+  if (*certificates) {
+    control.watch(*certificates);
+    offer_tls(settings, relay, *certificates, **credentials);
+  }
+  greet(settings, relay, *certificates);
   control.run([&signal] { signal.shutdown(); });
   spdlog::info("stopped");
   return kGood;

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "io/http/asio.h"
 #include "io/http/http_server.h"
+#include "io/http/http_stream.h"
 #include "io/http/router.h"
 
 namespace offhook::io {
@@ -53,6 +54,8 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
 
   // False if a limit of settings is reached.
   bool has_room_for(const Ip& client) const;
+  // Serves an accepted connection, or closes it at once if a limit is reached.
+  void admit(tcp::socket socket, std::optional<TlsConnection> tls, const Address& client_address);
 
   ControlLoop& loop;
   const HttpServerSettings settings;
@@ -65,7 +68,7 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
 };
 
 // Serves HTTP on an accepted socket until it closes or becomes a WebSocket. Keeps itself alive.
-void serve_http(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+void serve_http(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                 const Address& client_address);
 
 }  // namespace offhook::io

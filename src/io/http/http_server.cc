@@ -104,10 +104,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
     boost::system::error_code error;
     const tcp::endpoint endpoint = socket.remote_endpoint(error);
     if (error) return;  // gone already
-    const Address client = from_endpoint(endpoint);
-    if (!server_->has_room_for(client.ip)) return;
     socket.set_option(tcp::no_delay(true), error);
-    serve_http(server_, std::move(socket), ConnectionSlot(server_, client.ip), client);
+    server_->admit(std::move(socket), std::nullopt, from_endpoint(endpoint));
   }
 
   std::shared_ptr<HttpServer::State> server_;
@@ -140,6 +138,13 @@ bool HttpServer::State::has_room_for(const Ip& client) const {
   return entry == slots_by_client_network.end() || entry->second < settings.connections_per_address_limit;
 }
 
+void HttpServer::State::admit(tcp::socket socket, std::optional<TlsConnection> tls,
+                              const Address& client_address) {
+  if (!has_room_for(client_address.ip)) return;
+  serve_http(shared_from_this(), HttpStream(std::move(socket), std::move(tls)),
+             ConnectionSlot(shared_from_this(), client_address.ip), client_address);
+}
+
 HttpServer::HttpServer(ControlLoop& loop, HttpServerSettings settings)
     : state_(std::make_shared<State>(loop, std::move(settings))) {}
 
@@ -170,6 +175,16 @@ Result<Address, ListenError> HttpServer::listen(const Address& address) {
   listener->accept();
   state_->listeners.push_back(std::move(listener));
   return bound;
+}
+
+void HttpServer::adopt(AcceptedStream stream) {
+  tcp::socket socket(state_->loop.asio().context);
+  boost::system::error_code error;
+  const auto protocol = stream.client_address.ip.is_v4() ? tcp::v4() : tcp::v6();
+  socket.assign(protocol, stream.socket.get(), error);
+  if (error) return;  // out of memory: the connection is closed
+  (void)stream.socket.release();
+  state_->admit(std::move(socket), std::move(stream.tls), stream.client_address);
 }
 
 void HttpServer::stop_listening() {

@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "base/result.h"
 #include "io/http/control_loop.h"
+#include "io/tls/accepted_stream.h"
 
 namespace offhook::io {
 
@@ -107,6 +108,9 @@ class HttpServer {
   void websocket(std::string path, WebSocketHandler handler);
   // Port 0 takes a free one. Returns the bound address.
   Result<Address, ListenError> listen(const Address& address);
+  // Serves a connection that somebody else accepted, in the clear or by TLS, as if it had come in here;
+  // closes it if a limit is reached.
+  void adopt(AcceptedStream stream);
   void stop_listening();
   std::size_t connection_count() const;
 

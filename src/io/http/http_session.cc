@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/url/parse.hpp>
@@ -68,10 +67,10 @@ HttpResponse bad_request(std::string_view message) { return error_response(400, 
 
 class HttpSession final : public Connection, public std::enable_shared_from_this<HttpSession> {
  public:
-  HttpSession(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+  HttpSession(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
               const Address& client)
       : Connection(std::move(server)),
-        stream_(std::move(socket)),
+        stream_(std::move(stream)),
         slot_(std::move(slot)),
         client_address_(client),
         buffer_(this->server().settings.header_bytes_limit + kReadAheadBytes) {
@@ -115,7 +114,8 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     if (header.count(http::field::origin) != 1 || header.count(http::field::host) > 1) return;
     const std::string origin = text(header[http::field::origin]);
     if (origin.empty()) return;
-    if (origin_allowed(origin, text(header[http::field::host]), server().settings.allowed_origins))
+    const std::string host = text(header[http::field::host]);
+    if (origin_allowed(origin, host, stream_.is_tls(), server().settings.allowed_origins))
       page_origin_ = origin;
   }
 
@@ -171,11 +171,9 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     stream_.expires_never();
     const bool from_page = !request.header("Origin").empty() || request_.count(http::field::origin) > 1;
     if (from_page && !page_origin_) {
-      return refuse_websocket(server_pointer(), stream_.release_socket(), std::move(slot_), request_,
-                              request);
+      return refuse_websocket(server_pointer(), std::move(stream_), std::move(slot_), request_, request);
     }
-    serve_websocket(server_pointer(), stream_.release_socket(), std::move(slot_), request_, request,
-                    *handler);
+    serve_websocket(server_pointer(), std::move(stream_), std::move(slot_), request_, request, *handler);
   }
 
   // Fetch standard, "CORS-preflight fetch": a browser asks before it sends Authorization to another origin.
@@ -229,9 +227,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
   }
 
   void linger() {
-    error_code error;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, error);
-    if (error) return;
+    if (!stream_.end_sending()) return;
     stream_.expires_after(kLingerTimeout);
     buffer_.clear();
     drop_rest(0);
@@ -245,7 +241,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
                             });
   }
 
-  beast::tcp_stream stream_;
+  HttpStream stream_;
   ConnectionSlot slot_;
   Address client_address_;
   Address local_address_;
@@ -258,9 +254,9 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
 
 }  // namespace
 
-void serve_http(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+void serve_http(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                 const Address& client_address) {
-  std::make_shared<HttpSession>(std::move(server), std::move(socket), std::move(slot), client_address)
+  std::make_shared<HttpSession>(std::move(server), std::move(stream), std::move(slot), client_address)
       ->read();
 }
 

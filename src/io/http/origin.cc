@@ -28,9 +28,11 @@ bool same_host(std::string_view origin, std::string_view scheme, std::string_vie
 
 }  // namespace
 
-bool origin_allowed(std::string_view origin, std::string_view host, const std::vector<std::string>& allowed) {
+bool origin_allowed(std::string_view origin, std::string_view host, bool by_tls,
+                    const std::vector<std::string>& allowed) {
   if (origin.empty()) return true;
-  if (same_host(origin, "http://", ":80", host) || same_host(origin, "https://", ":443", host)) return true;
+  if (same_host(origin, "https://", ":443", host)) return true;
+  if (!by_tls && same_host(origin, "http://", ":80", host)) return true;
   return std::any_of(allowed.begin(), allowed.end(), [origin](std::string_view entry) {
     return entry == "*" || equal_ignoring_case(entry, origin);
   });

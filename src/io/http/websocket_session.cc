@@ -41,10 +41,10 @@ class WebSocketSession final : public Connection,
                                public WebSocket,
                                public std::enable_shared_from_this<WebSocketSession> {
  public:
-  WebSocketSession(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+  WebSocketSession(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                    HttpRequest request)
       : Connection(std::move(server)),
-        stream_(std::move(socket)),
+        stream_(std::move(stream)),
         slot_(std::move(slot)),
         request_(std::move(request)),
         close_timer_(this->server().loop.asio().context) {
@@ -162,13 +162,12 @@ class WebSocketSession final : public Connection,
     if (finished_) return;
     finished_ = true;
     close_timer_.cancel();
-    error_code ignored;  // the socket is gone either way
-    stream_.next_layer().close(ignored);
+    stream_.next_layer().close();
     const WebSocketEvents events = std::exchange(events_, {});
     if (events.on_closed) events.on_closed();
   }
 
-  websocket::stream<tcp::socket, false> stream_;  // false: no permessage-deflate, so nothing to inflate
+  websocket::stream<HttpStream, false> stream_;  // false: no permessage-deflate, so nothing to inflate
   ConnectionSlot slot_;
   HttpRequest request_;
   WebSocketEvents events_;
@@ -185,17 +184,17 @@ class WebSocketSession final : public Connection,
 
 }  // namespace
 
-void serve_websocket(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+void serve_websocket(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                      const beast::http::request<beast::http::string_body>& upgrade,
                      const HttpRequest& request, const WebSocketHandler& handler) {
-  std::make_shared<WebSocketSession>(std::move(server), std::move(socket), std::move(slot), request)
+  std::make_shared<WebSocketSession>(std::move(server), std::move(stream), std::move(slot), request)
       ->accept(upgrade, handler);
 }
 
-void refuse_websocket(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+void refuse_websocket(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                       const beast::http::request<beast::http::string_body>& upgrade,
                       const HttpRequest& request) {
-  serve_websocket(std::move(server), std::move(socket), std::move(slot), upgrade, request,
+  serve_websocket(std::move(server), std::move(stream), std::move(slot), upgrade, request,
                   [](WebSocket& refused, const HttpRequest&) {
                     refused.close(kCloseForbidden, "forbidden: origin not allowed");
                     return WebSocketEvents{};

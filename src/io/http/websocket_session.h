@@ -13,14 +13,14 @@ namespace offhook::io {
 
 // `upgrade` passed the Origin check and `handler` serves its path. Keeps itself alive until the socket is
 // closed.
-void serve_websocket(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+void serve_websocket(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                      const boost::beast::http::request<boost::beast::http::string_body>& upgrade,
                      const HttpRequest& request, const WebSocketHandler& handler);
 
 // The same for an upgrade of a foreign origin: completes it and closes with 4403 at once, because a browser
 // tells its page of a close code and not of an HTTP status. What the client sends is dropped; the socket is
 // gone a close_timeout later at the latest.
-void refuse_websocket(std::shared_ptr<HttpServer::State> server, tcp::socket socket, ConnectionSlot slot,
+void refuse_websocket(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                       const boost::beast::http::request<boost::beast::http::string_body>& upgrade,
                       const HttpRequest& request);
 

@@ -1,6 +1,7 @@
 #pragma once
 // A bounded mailbox into a loop. For commands, never for packets: posting takes a lock.
 
+#include <atomic>
 #include <cstddef>
 #include <mutex>
 #include <utility>
@@ -21,16 +22,21 @@ class Mailbox {
       const std::scoped_lock lock(mutex_);
       if (letters_.size() >= limit_) return false;
       letters_.push_back(std::move(letter));
+      waiting_ = true;
     }
     wake_up_.ring();
     return true;
   }
 
+  // Letters wait; says it before the descriptor wakes the loop. What the loop receives after a letter was
+  // posted is received with this true: whoever looks before it acts, acts after the letter.
+  bool waiting() const { return waiting_.load(std::memory_order_acquire); }
   // For the loop: the descriptor to watch, and all that waits, oldest first.
   int fd() const { return wake_up_.fd(); }
   std::vector<T> take() {
     wake_up_.clear();
     const std::scoped_lock lock(mutex_);
+    waiting_ = false;
     return std::exchange(letters_, {});
   }
 
@@ -38,6 +44,7 @@ class Mailbox {
   const std::size_t limit_;
   WakeUp wake_up_;
   std::mutex mutex_;
+  std::atomic<bool> waiting_ = false;
   std::vector<T> letters_;
 };
 

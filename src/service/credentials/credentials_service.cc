@@ -98,11 +98,19 @@ io::HttpResponse CredentialsService::answer_credentials(const io::HttpRequest& r
   const UnixTime now = io::ControlLoop::now().wall;
   const auto user = token_keys_.verifier.verify(*token, now);
   if (!user) return io::error_response(401, credentials::code(user.error()), credentials::text(user.error()));
-  const auto external = external_of(settings_.external_addresses, request.local_address.family());
-  const std::string host = relay_host(settings_.public_host, external, request.header("Host"),
-                                      request.local_address, settings_.ipv4_loopback);
-  const auto credential = turn_credentials_->mint(user->user, settings_.ttl, now);
-  return json_response(ice_servers_json(credential, relay_uris(host, settings_.port)));
+  return json_response(ice_servers_for(user->user, request.local_address, request.header("Host")));
+}
+
+std::string CredentialsService::ice_servers_for(std::string_view user, const Address& local_address,
+                                                std::string_view host_header) const {
+  const auto external = external_of(settings_.external_addresses, local_address.family());
+  const std::string host =
+      relay_host(settings_.public_host, external, host_header, local_address, settings_.ipv4_loopback);
+  const auto credential = turn_credentials_->mint(user, settings_.ttl, io::ControlLoop::now().wall);
+  if (!tls_) return ice_servers_json(credential, relay_uris(host, settings_.port));
+  const std::string tls_host =
+      turns_host(tls_->public_name, host, host_header, tls_->certificates->current()->names);
+  return ice_servers_json(credential, relay_uris(host, settings_.port, tls_host, tls_->port));
 }
 
 io::HttpResponse CredentialsService::answer_dev_token(const io::HttpRequest& request) const {

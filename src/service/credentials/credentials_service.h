@@ -10,12 +10,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
 #include "core/credentials/token_verifier.h"
 #include "core/credentials/turn_credentials.h"
 #include "io/http/http_server.h"
+#include "io/tls/server_certificates.h"
 #include "service/credentials/token_keys.h"
 
 namespace offhook::service {
@@ -33,6 +35,12 @@ struct CredentialsSettings {
   bool dev = false;
 };
 
+struct TlsOffer {
+  std::uint16_t port = 0;
+  std::string public_name;  // the host to name; empty: one that the certificate covers
+  std::shared_ptr<const io::ServerCertificates> certificates;  // not null
+};
+
 class CredentialsService {
  public:
   using TurnCredentials = std::shared_ptr<const credentials::TurnCredentials>;
@@ -43,6 +51,13 @@ class CredentialsService {
 
   TurnCredentials turn_credentials() const { return turn_credentials_; }
   const credentials::TokenVerifier& token_verifier() const { return token_keys_.verifier; }
+
+  // From now on the answers name TURN over TLS as well.
+  void offer_tls(TlsOffer offer) { tls_ = std::move(offer); }
+
+  // What GET /api/turn/credentials answers this user, who reached `local_address` by this `Host` header.
+  std::string ice_servers_for(std::string_view user, const Address& local_address,
+                              std::string_view host_header) const;
 
   // Both are called on the control thread. The service must outlive the server's last request, and the loop
   // the service.
@@ -59,6 +74,7 @@ class CredentialsService {
   void look_for_rotation();
 
   CredentialsSettings settings_;
+  std::optional<TlsOffer> tls_;
   Random& random_;
   Secret token_secret_;
   TokenKeys token_keys_;

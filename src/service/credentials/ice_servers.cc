@@ -42,10 +42,29 @@ std::string relay_host(std::string_view public_host, std::optional<Ip> external,
   return behind_a_proxy ? std::string(host) : bracketed(local_address.ip.text());
 }
 
-std::vector<std::string> relay_uris(std::string_view host, std::uint16_t port) {
+std::string turns_host(std::string_view public_name, std::string_view relay_host,
+                       std::string_view host_header, const io::CertificateNames& names) {
+  if (!public_name.empty()) return bracketed(public_name);
+  const std::string_view bare = relay_host.starts_with('[') ? host_of(relay_host) : relay_host;
+  const auto ip = Ip::parse(bare);
+  if (ip ? names.covers(*ip) : names.covers(bare)) return std::string(relay_host);
+  // Each client takes "localhost" for itself.
+  const auto reachable = [](std::string_view name) { return !name.empty() && name != "localhost"; };
+  const std::string_view came_by = host_of(host_header);
+  if (reachable(came_by) && names.covers(came_by)) return std::string(came_by);
+  const std::string first = names.first_name();
+  return reachable(first) ? first : std::string();
+}
+
+std::vector<std::string> relay_uris(std::string_view host, std::uint16_t port, std::string_view turns_host,
+                                    std::uint16_t turns_port) {
   const std::string authority = std::string(host) + ":" + std::to_string(port);
-  return {"stun:" + authority, "turn:" + authority + "?transport=udp",
-          "turn:" + authority + "?transport=tcp"};
+  std::vector<std::string> uris = {"stun:" + authority, "turn:" + authority + "?transport=udp",
+                                   "turn:" + authority + "?transport=tcp"};
+  if (!turns_host.empty()) {
+    uris.push_back("turns:" + std::string(turns_host) + ":" + std::to_string(turns_port) + "?transport=tcp");
+  }
+  return uris;
 }
 
 std::string ice_servers_json(const credentials::TurnCredential& credential,
@@ -60,7 +79,7 @@ std::string ice_servers_json(const credentials::TurnCredential& credential,
   out.key("iceServers").begin_array();
   write_uris(out.begin_object().key("urls"), uris, "stun:");
   out.end_object();
-  write_uris(out.begin_object().key("urls"), uris, "turn:");
+  write_uris(out.begin_object().key("urls"), uris, "turn");
   out.field("username", credential.username).field("credential", credential.password).end_object();
   out.end_array().end_object();
   return out.take();

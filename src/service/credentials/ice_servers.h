@@ -10,6 +10,7 @@
 
 #include "base/address.h"
 #include "core/credentials/turn_credentials.h"
+#include "io/tls/certificate.h"
 
 namespace offhook::service {
 
@@ -24,8 +25,16 @@ namespace offhook::service {
 std::string relay_host(std::string_view public_host, std::optional<Ip> external, std::string_view host_header,
                        const Address& local_address, bool ipv4_loopback);
 
-// At most one STUN and three TURN URIs (RFC 7064, RFC 7065), ordered UDP, TCP.
-std::vector<std::string> relay_uris(std::string_view host, std::uint16_t port);
+// The host of the TURN URI over TLS, where a client checks the certificate against it; empty if no host would
+// pass. `public_name` wins. `relay_host`, an address if possible, is next; then the name by which the client
+// came (it has just resolved), then the first that the certificate has.
+std::string turns_host(std::string_view public_name, std::string_view relay_host,
+                       std::string_view host_header, const io::CertificateNames& names);
+
+// One STUN and at most three TURN URIs (RFC 7064, RFC 7065), ordered UDP, TCP, TLS; none for TLS if
+// `turns_host` is empty.
+std::vector<std::string> relay_uris(std::string_view host, std::uint16_t port,
+                                    std::string_view turns_host = {}, std::uint16_t turns_port = 0);
 
 // docs/protocol.md, "Ice servers".
 std::string ice_servers_json(const credentials::TurnCredential& credential,

@@ -1,10 +1,7 @@
 #include "service/relay/client_connections.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <utility>
 
 namespace offhook::relay {
@@ -31,13 +28,15 @@ Ip limited_as(const Ip& ip) {
 
 }  // namespace
 
-void ClientConnections::adopt(io::Accepted accepted, const Address& listen_address, Instant now) {
+void ClientConnections::adopt(io::Accepted accepted, const Address& listen_address, Service service,
+                              Instant now) {
   if (!within_limits(accepted.client_address.ip)) {
     counters_.add(Counter::connections_refused);
     return;
   }
   auto connection = std::make_unique<Connection>();
   connection->socket = std::move(accepted.socket);
+  connection->service = service;
   connection->serial = next_serial_;
   next_serial_ = (next_serial_ + 1) & kSerialMask;
   if (free_.empty()) {
@@ -65,9 +64,9 @@ std::optional<turn::Client> ClientConnections::find(const EventTag& tag) const {
   return connection.client;
 }
 
-ClientConnections::Read ClientConnections::read(std::uint32_t handle) {
+ClientConnections::Read ClientConnections::read(std::uint32_t handle, Instant now, Source source) {
   Connection* connection = find(handle);
-  if (connection == nullptr) return {};
+  if (connection == nullptr || (connection->phase != Phase::turn && !identify(*connection, now))) return {};
   if (!connection->framer && connection->has_allocation && !spare_framers_.empty()) {
     connection->framer = std::move(spare_framers_.back());
     spare_framers_.pop_back();
@@ -75,14 +74,11 @@ ClientConnections::Read ClientConnections::read(std::uint32_t handle) {
   if (!connection->framer) connection->framer = std::make_unique<turn::StreamFramer>();
   const MutableBytes space =
       connection->framer->space(connection->has_allocation ? kReadBytes : kReadBytesWithoutAllocation);
-  const ssize_t count = recv(connection->socket.get(), space.data(), space.size(), MSG_DONTWAIT);
-  if (count > 0) {
-    connection->framer->filled(static_cast<std::size_t>(count));
-    return {connection->framer.get(), static_cast<std::size_t>(count) == space.size()};
-  }
-  const bool nothing_yet = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
-  if (!nothing_yet) doom(*connection);
-  return {};
+  const std::size_t count = receive(*connection, space, source);
+  if (count == 0) return {};
+  connection->framer->filled(count);
+  const bool buffered = connection->tls && connection->tls->buffered() > 0;
+  return {connection->framer.get(), buffered || count == space.size(), buffered};
 }
 
 void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Instant now) {
@@ -155,24 +151,22 @@ void ClientConnections::flush() {
   to_flush_.clear();
 }
 
-void ClientConnections::handle_writable(std::uint32_t handle) {
+bool ClientConnections::handle_writable(std::uint32_t handle) {
   Connection* connection = find(handle);
-  if (connection != nullptr && connection->waits_for_room) send_waiting(*connection);
+  if (connection == nullptr || !connection->waits_for_room) return false;
+  const bool read_on = std::exchange(connection->read_waits_for_room, false);
+  send_waiting(*connection);
+  return read_on;
 }
 
 void ClientConnections::send_waiting(Connection& connection) {
   while (connection.out_sent < connection.out.size()) {
     const Bytes rest = Bytes(connection.out).subspan(connection.out_sent);
-    const ssize_t count =
-        send(connection.socket.get(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count >= 0) {
-      connection.out_sent += static_cast<std::size_t>(count);
+    const std::size_t count = send_some(connection, rest);
+    if (connection.doomed) return;
+    if (count > 0) {
+      connection.out_sent += count;
       continue;
-    }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) {
-      doom(connection);
-      return;
     }
     // What was sent leaves the front once it is half of the queue: each byte is moved at most once.
     if (connection.out_sent * 2 >= connection.out.size()) {
@@ -232,6 +226,7 @@ std::optional<turn::Client> ClientConnections::take_doomed() {
   const std::unique_ptr<Connection> connection = std::move(connections_[index]);
   free_.push_back(index);
   deadlines_.cancel(connection->client.handle);
+  if (connection->phase == Phase::handshaking) handshakes_ -= 1;
   if (!connection->has_allocation)
     count_without_allocation(connection->client.five_tuple.client_address.ip, -1);
   counters_.set(Counter::connections_live, connections_.size() - free_.size());
@@ -244,6 +239,7 @@ void ClientConnections::close_all() {
   to_flush_.clear();
   doomed_.clear();
   deadlines_ = {};
+  handshakes_ = 0;
   without_allocation_ = 0;
   without_allocation_by_address_.clear();
   counters_.set(Counter::connections_live, 0);

@@ -1,5 +1,9 @@
 #pragma once
-// The TCP connections of one shard's clients: framing in, a bounded queue out, deadlines. Single-threaded.
+// The TCP connections of one shard's clients: what they speak, TLS, framing in, a bounded queue out,
+// deadlines. Single-threaded.
+//
+// A connection's first byte tells what it speaks (first_byte.h). TURN stays here, inside TLS or not; HTTP is
+// handed over.
 //
 // A connection is closed in one place: whoever finds a reason dooms it, and the shard takes the doomed ones,
 // tells the core and lets them go. A doomed connection neither reads nor sends.
@@ -14,7 +18,11 @@
 #include "core/turn/types.h"
 #include "io/loop/poller.h"
 #include "io/net/socket.h"
+#include "io/tls/server_certificates.h"
+#include "io/tls/tls_connection.h"
 #include "service/relay/event_tag.h"
+#include "service/relay/first_byte.h"
+#include "service/relay/http_handover.h"
 #include "service/relay/relay_counters.h"
 #include "wire/turn/stream_framing.h"
 
@@ -26,7 +34,8 @@ inline constexpr std::size_t kStreamQueueBytesLimit = 256 * 1024;
 // Control replies may go this much beyond, so that a queue full of media does not end the allocation. A reply
 // that does not fit even so ends the connection: the stream may not lose it silently.
 inline constexpr std::size_t kStreamControlReserveBytes = 16 * 1024;
-// One frame must arrive within this time; a client that trickles bytes holds a buffer.
+// One frame must arrive within this time, and so must a TLS handshake; a client that trickles bytes holds a
+// buffer.
 inline constexpr std::chrono::seconds kFrameTimeout{10};
 // A connection must make an allocation within this time, and after its last one ended.
 inline constexpr std::chrono::seconds kConnectionWithoutAllocationTimeout{60};
@@ -35,6 +44,8 @@ inline constexpr std::chrono::seconds kConnectionWithoutAllocationTimeout{60};
 // call itself anything within its /64, so there the /64 counts as one address.
 inline constexpr std::size_t kWithoutAllocationLimit = 8192;
 inline constexpr std::size_t kWithoutAllocationLimitAnAddress = 256;
+// TLS handshakes that are under way in one shard: each holds some 30 KiB until it is done.
+inline constexpr std::size_t kHandshakesLimit = 1024;
 // Whoever has no allocation has proved nothing yet, and gets little memory. Output: a client asks, reads, and
 // asks again; this is some twenty replies that it has not read.
 inline constexpr std::size_t kStreamQueueBytesLimitWithoutAllocation = 4 * 1024;
@@ -44,32 +55,40 @@ inline constexpr std::size_t kFrameBytesLimitWithoutAllocation = 2 * 1024;
 
 class ClientConnections {
  public:
-  ClientConnections(io::Poller& poller, ShardCounters& counters) : poller_(poller), counters_(counters) {}
+  // Without `certificates` a client that begins TLS is closed, without `http` one that speaks HTTP. Both must
+  // outlive this.
+  ClientConnections(io::Poller& poller, ShardCounters& counters,
+                    const io::ServerCertificates* certificates = nullptr, HttpHandover* http = nullptr)
+      : poller_(poller), counters_(counters), certificates_(certificates), http_(http) {}
 
   // Set in the handle of every stream client; a UDP client's handle is the index of its listening socket.
   static constexpr std::uint32_t kHandleBit = 0x8000'0000;
   static bool owns(std::uint32_t handle) { return (handle & kHandleBit) != 0; }
 
   // Takes the connection in, or closes it at once if a limit is reached.
-  void adopt(io::Accepted accepted, const Address& listen_address, Instant now);
+  enum class Service : std::uint8_t { turn, turn_and_http };
+  void adopt(io::Accepted accepted, const Address& listen_address, Service service, Instant now);
 
   // The client behind an event; nothing if its connection is gone.
   std::optional<turn::Client> find(const EventTag& tag) const;
   // Reads once. Null if nothing came or the connection is doomed. The framer, and frames taken from it, stay
-  // valid until finish_read(), which must follow and be told whether frames were taken. `more` says that the
-  // read filled all the space it had.
+  // valid until finish_read(), which must follow and be told whether frames were taken.
   struct Read {
     turn::StreamFramer* framer = nullptr;
-    bool more = false;
+    bool more = false;      // the read filled all the space it had
+    bool buffered = false;  // more is decrypted already: the poller will not wake for it
   };
-  Read read(std::uint32_t handle);
+  // buffered_alone: what is decrypted already, so that a busy client does not hold the others up.
+  enum class Source : std::uint8_t { socket, buffered_alone };
+  Read read(std::uint32_t handle, Instant now, Source source = Source::socket);
   void finish_read(std::uint32_t handle, bool frames_taken, Instant now);
 
   // Queues whole packets; flush() sends. A client that is gone is none. Media belongs to an allocation.
   void send_media(const turn::Client& client, Bytes bytes);
   void send_control(const turn::Client& client, Bytes bytes);
   void flush();
-  void handle_writable(std::uint32_t handle);
+  // True if reading waited for room as well: then read() goes on.
+  [[nodiscard]] bool handle_writable(std::uint32_t handle);
 
   // Whether this client has an allocation decides which deadline it is under.
   void set_has_allocation(const turn::Client& client, bool has_allocation, Instant now);
@@ -82,16 +101,26 @@ class ClientConnections {
   void close_all();
 
  private:
+  enum class Phase : std::uint8_t {
+    fresh,        // nothing has come, in the clear
+    handshaking,  // TLS
+    secured,      // nothing has come inside TLS
+    turn,
+  };
   struct Connection {
     io::Socket socket;
+    std::optional<io::TlsConnection> tls;
     turn::Client client;
+    Phase phase = Phase::fresh;
+    Service service = Service::turn;
     std::uint32_t serial = 0;
     bool has_allocation = false;
     bool doomed = false;
-    bool waits_for_room = false;  // the kernel's buffer is full; EPOLLOUT is asked for
+    bool waits_for_room = false;       // the kernel's buffer is full; EPOLLOUT is asked for
+    bool read_waits_for_room = false;  // TLS has to send before it can read on
     bool to_flush = false;
     Instant idle_since;                          // without an allocation
-    Instant frame_since = kNever;                // when the unfinished frame began
+    Instant frame_since = kNever;                // when the unfinished frame, or the handshake, began
     Instant armed = kNever;                      // its entry in deadlines_
     std::unique_ptr<turn::StreamFramer> framer;  // only while a frame is unfinished
     Buffer out;                                  // only while bytes wait
@@ -106,6 +135,20 @@ class ClientConnections {
     return connection.out.size() - connection.out_sent;
   }
   bool has_room_for_control(Connection& connection, std::size_t bytes);
+
+  // client_connections_tls.cc
+  // True once the connection speaks TURN. Until then each call goes as far as the bytes that came allow.
+  bool identify(Connection& connection, Instant now);
+  std::optional<Protocol> first_protocol(Connection& connection);
+  void begin_tls(Connection& connection, Instant now);
+  void shake_hands(Connection& connection);
+  void hand_over(Connection& connection);
+  // Bytes read; 0 if none came, or the connection is doomed now.
+  std::size_t receive(Connection& connection, MutableBytes space, Source source);
+  std::size_t receive_secured(Connection& connection, MutableBytes space, Source source);
+  // Bytes sent; 0 if the socket takes none now, or the connection is doomed now.
+  std::size_t send_some(Connection& connection, Bytes bytes);
+
   void send_waiting(Connection& connection);
   void watch(Connection& connection, bool for_room);
   void arm(Connection& connection, Instant deadline);
@@ -115,11 +158,14 @@ class ClientConnections {
 
   io::Poller& poller_;
   ShardCounters& counters_;
+  const io::ServerCertificates* certificates_;
+  HttpHandover* http_;
   std::vector<std::unique_ptr<Connection>> connections_;  // by handle without kHandleBit
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> to_flush_;
   std::vector<std::uint32_t> doomed_;
   std::uint32_t next_serial_ = 1;
+  std::size_t handshakes_ = 0;  // under way
   std::size_t without_allocation_ = 0;
   std::unordered_map<Ip, std::size_t> without_allocation_by_address_;  // IPv6 by /64
   DeadlineHeap<std::uint32_t> deadlines_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "io/net/interfaces.h"
@@ -91,6 +92,44 @@ Result<Listeners, std::string> open_listeners(const std::vector<Ip>& ips, std::u
     const bool try_another = port == 0 && all.error().code == EADDRINUSE && i < kFreePortTries;
     if (!try_another) return fail(all.error().text());
   }
+}
+
+namespace {
+
+SystemError of_tls_port(SystemError error, std::uint16_t port) {
+  if (error.code == EADDRINUSE) {
+    error.hint = "see which program has it: ss -lntp | grep :" + std::to_string(port) +
+                 "; stop that one, or choose another port (--tls-port)";
+  }
+  return error;
+}
+
+}  // namespace
+
+Result<void, SystemError> add_tls_port(Listeners& listeners, const std::vector<Ip>& ips, std::uint16_t port) {
+  std::vector<std::vector<Listener>> opened(listeners.shards.size());
+  std::vector<Address> addresses;
+  for (const Ip& ip : ips) {
+    Address address{ip, port};
+    {
+      const auto unused = io::open_tcp_listener(address, PortSharing::exclusive);
+      if (!unused) return fail(of_tls_port(unused.error(), port));
+      // Port 0 takes a free one, the same in every shard.
+      if (port == 0) address = io::bound_address(*unused).value_or(address);
+    }
+    for (auto& of_shard : opened) {
+      auto socket = io::open_tcp_listener(address, PortSharing::between_shards);
+      if (!socket) return fail(of_tls_port(socket.error(), port));
+      of_shard.push_back({std::move(*socket), address, ClientConnections::Service::turn_and_http});
+    }
+    addresses.push_back(address);
+  }
+  for (std::size_t shard = 0; shard < opened.size(); ++shard) {
+    auto& tcp = listeners.shards[shard].tcp;
+    std::move(opened[shard].begin(), opened[shard].end(), std::back_inserter(tcp));
+  }
+  listeners.tls_addresses.insert(listeners.tls_addresses.end(), addresses.begin(), addresses.end());
+  return {};
 }
 
 }  // namespace offhook::relay

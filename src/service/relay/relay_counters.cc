@@ -20,6 +20,12 @@ std::string_view name(Counter counter) {
       return "packets_to_peers";
     case Counter::bytes_to_peers:
       return "bytes_to_peers";
+    case Counter::packets_hopped:
+      return "packets_hopped";
+    case Counter::packets_routed:
+      return "packets_routed";
+    case Counter::routes_refused:
+      return "routes_refused";
     case Counter::allocations_live:
       return "allocations_live";
     case Counter::allocations_created:
@@ -38,6 +44,8 @@ std::string_view name(Counter counter) {
       return "refused_quota";
     case Counter::refused_capacity:
       return "refused_capacity";
+    case Counter::refused_introductions:
+      return "refused_introductions";
     case Counter::dropped_from_peer:
       return "dropped_from_peer";
     case Counter::dropped_by_kernel_send:
@@ -54,8 +62,16 @@ std::string_view name(Counter counter) {
       return "connections_refused";
     case Counter::connections_timed_out:
       return "connections_timed_out";
+    case Counter::tls_handshakes:
+      return "tls_handshakes";
+    case Counter::tls_handshakes_failed:
+      return "tls_handshakes_failed";
+    case Counter::http_connections:
+      return "http_connections";
     case Counter::icmp_errors:
       return "icmp_errors";
+    case Counter::mailbox_overflows:
+      return "mailbox_overflows";
   }
   return "";
 }

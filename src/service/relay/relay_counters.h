@@ -19,6 +19,11 @@ enum class Counter : std::uint8_t {
   bytes_from_peers,
   packets_to_peers,
   bytes_to_peers,
+  packets_hopped,  // of those to clients: from another client here, past both relay sockets
+  // Of all those: by the fast path, which counts a packet between two clients here as through both relay
+  // sockets.
+  packets_routed,
+  routes_refused,  // channels for which the fast path had no room
   // Allocations; the first is how many there are now, the others how many there ever were.
   allocations_live,
   allocations_created,
@@ -30,6 +35,7 @@ enum class Counter : std::uint8_t {
   refused_peer,
   refused_quota,
   refused_capacity,
+  refused_introductions,  // a limit of calls or addresses of a user was reached
   // Media lost here, by reason.
   dropped_from_peer,         // no permission, or nobody to give it to
   dropped_by_kernel_send,    // the kernel did not take a datagram
@@ -40,9 +46,13 @@ enum class Counter : std::uint8_t {
   connections_accepted,
   connections_refused,    // a limit of connections without allocation was reached
   connections_timed_out,  // no allocation, or a frame that never ended
+  tls_handshakes,         // that succeeded
+  tls_handshakes_failed,
+  http_connections,  // handed over
   icmp_errors,
+  mailbox_overflows,  // orders to a shard that did not fit
 };
-inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::icmp_errors) + 1;
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::mailbox_overflows) + 1;
 // "packets_from_clients"
 std::string_view name(Counter counter);
 

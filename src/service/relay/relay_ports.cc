@@ -31,9 +31,18 @@ Address PortLease::address() const {
   return {ports_->addresses_[address_index_], port_};
 }
 
-void PortLease::publish() { (void)ports_->ports_[address_index_]->live.set(port_); }
+void PortLease::publish(const RelayHolder& holder) {
+  RelayPorts::Live& live = ports_->live(address_index_, port_);
+  const turn::AllocationId& allocation = holder.relay.allocation;
+  live.shard = holder.shard;
+  live.allocation = std::uint64_t{allocation.generation} << 32U | allocation.index;
+  live.incarnation |= 1U;
+}
 
-void PortLease::unpublish() { ports_->ports_[address_index_]->live.clear(port_); }
+void PortLease::unpublish() {
+  RelayPorts::Live& live = ports_->live(address_index_, port_);
+  if (live.incarnation % 2 != 0) live.incarnation += 1;
+}
 
 void PortLease::give_back() {
   if (ports_ == nullptr) return;
@@ -51,14 +60,12 @@ void RelayPorts::Bitmap::clear(std::uint16_t port) {
   words_[port / 64U].fetch_and(~(std::uint64_t{1} << (port % 64U)));
 }
 
-bool RelayPorts::Bitmap::test(std::uint16_t port) const {
-  return (words_[port / 64U].load(std::memory_order_relaxed) >> (port % 64U) & 1U) != 0;
-}
-
 RelayPorts::RelayPorts(std::vector<Ip> addresses, std::uint16_t first, std::uint16_t last, unsigned shards)
     : addresses_(std::move(addresses)), first_(first), last_(last), shards_(shards) {
   assert(first_ <= last_ && shards_ > 0);
-  for (std::size_t i = 0; i < addresses_.size(); ++i) ports_.push_back(std::make_unique<Ports>());
+  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+    ports_.push_back(std::make_unique<Ports>(last_ - first_ + 1));
+  }
 }
 
 // Pairs are numbered from the one that holds first_; the first and the last may be in range by half.
@@ -115,10 +122,31 @@ std::optional<std::pair<PortLease, PortLease>> RelayPorts::take_pair(std::size_t
   });
 }
 
-bool RelayPorts::contains(const Address& relayed_address) const {
+const RelayPorts::Live* RelayPorts::find(const Address& relayed_address) const {
   const auto found = std::find(addresses_.begin(), addresses_.end(), relayed_address.ip);
-  if (found == addresses_.end()) return false;
-  return ports_[static_cast<std::size_t>(found - addresses_.begin())]->live.test(relayed_address.port);
+  if (found == addresses_.end() || !in_range(relayed_address.port)) return nullptr;
+  return &ports_[static_cast<std::size_t>(found - addresses_.begin())]->live[relayed_address.port - first_];
+}
+
+bool RelayPorts::contains(const Address& relayed_address) const { return incarnation(relayed_address) != 0; }
+
+std::uint32_t RelayPorts::incarnation(const Address& relayed_address) const {
+  const Live* live = find(relayed_address);
+  if (live == nullptr) return 0;
+  const std::uint32_t incarnation = live->incarnation.load(std::memory_order_acquire);
+  return incarnation % 2 != 0 ? incarnation : 0;
+}
+
+std::optional<RelayHolder> RelayPorts::holder(const Address& relayed_address) const {
+  const Live* live = find(relayed_address);
+  const std::uint32_t before = incarnation(relayed_address);
+  if (before == 0) return std::nullopt;
+  const std::uint32_t shard = live->shard;
+  const std::uint64_t allocation = live->allocation;
+  if (live->incarnation != before) return std::nullopt;
+  return RelayHolder{shard,
+                     {{static_cast<std::uint32_t>(allocation), static_cast<std::uint32_t>(allocation >> 32U)},
+                      relayed_address.family()}};
 }
 
 }  // namespace offhook::relay

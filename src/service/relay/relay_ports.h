@@ -1,7 +1,7 @@
 #pragma once
 // The relay addresses of this process, which of their ports are taken, and which are live relayed addresses.
 //
-// Shards share nothing but these bitmaps: ports belong to shards in pairs (even, odd), so that two shards
+// Shards share nothing but these tables: ports belong to shards in pairs (even, odd), so that two shards
 // never draw the same one and EVEN-PORT finds its neighbour in its own shard. All of it may be called from
 // any thread.
 
@@ -18,10 +18,17 @@
 #include "base/address.h"
 #include "base/random.h"
 #include "core/turn/ports.h"
+#include "core/turn/types.h"
 
 namespace offhook::relay {
 
 class RelayPorts;
+
+// Which shard has a live relayed address, and what the shard calls it.
+struct RelayHolder {
+  unsigned shard = 0;
+  turn::RelayId relay;
+};
 
 // One port of one relay address, given back on destruction. Must not outlive its RelayPorts.
 class PortLease {
@@ -34,8 +41,8 @@ class PortLease {
   explicit operator bool() const { return ports_ != nullptr; }
   Address address() const;
   // From now on, until unpublish() or the end of the lease, this is a live relayed address
-  // (turn::LiveRelays).
-  void publish();
+  // (turn::LiveRelays), in a new incarnation.
+  void publish(const RelayHolder& holder);
   void unpublish();
   void give_back();
 
@@ -66,6 +73,9 @@ class RelayPorts final : public turn::LiveRelays {
                                                            Random& random);
 
   bool contains(const Address& relayed_address) const override;
+  std::uint32_t incarnation(const Address& relayed_address) const override;
+  // Nothing if it is not live.
+  std::optional<RelayHolder> holder(const Address& relayed_address) const;
 
  private:
   friend class PortLease;
@@ -74,15 +84,27 @@ class RelayPorts final : public turn::LiveRelays {
    public:
     bool set(std::uint16_t port);  // false if it was set already
     void clear(std::uint16_t port);
-    bool test(std::uint16_t port) const;
 
    private:
     std::array<std::atomic<std::uint64_t>, 1024> words_{};
   };
-  struct Ports {
-    Bitmap taken;
-    Bitmap live;
+  // Whether a port is live, and whose it is. Its shard alone writes; the holder is written first, and counts
+  // only if the incarnation is the same before and after it was read.
+  struct Live {
+    std::atomic<std::uint32_t> incarnation = 0;  // odd while it is live
+    std::atomic<std::uint32_t> shard = 0;
+    std::atomic<std::uint64_t> allocation = 0;  // generation, index
   };
+  struct Ports {
+    explicit Ports(std::size_t count) : live(count) {}
+    Bitmap taken;
+    std::vector<Live> live;  // from first_ on
+  };
+  // Null if it is no port of ours.
+  const Live* find(const Address& relayed_address) const;
+  Live& live(std::uint32_t address_index, std::uint16_t port) {
+    return ports_[address_index]->live[port - first_];
+  }
 
   std::size_t pairs_of(unsigned shard) const;
   std::uint32_t even_port(unsigned shard, std::size_t pair) const;

@@ -16,6 +16,7 @@
 #include "io/net/fd_limit.h"
 #include "io/net/fd_table.h"
 #include "io/net/interfaces.h"
+#include "service/relay/fast_path_start.h"
 #include "service/relay/self_check.h"
 #include "service/relay/shard.h"
 #include "wire/turn/channel_data.h"
@@ -27,6 +28,9 @@ namespace {
 constexpr std::uint64_t kFdReserve = 20'000;
 // Peers on lower ports are refused, so that two clients of this relay could not reach each other there.
 constexpr std::uint16_t kRelayPortLeast = turn::kPeerPortFirst;
+
+// The self-check's introduction of itself.
+constexpr const char* kSelfCheckCall = "self-check";
 
 void add_once(std::vector<Ip>& to, const Ip& ip) {
   if (std::find(to.begin(), to.end(), ip) == to.end()) to.push_back(ip);
@@ -56,6 +60,7 @@ turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip
   core.permission_lifetime = settings.permission_lifetime;
   core.channel_lifetime = settings.channel_lifetime;
   if (settings.rfc5766_channels) core.channel_number_last = turn::kChannelNumberLastRfc5766;
+  core.peer_rule = settings.peers_by_call ? turn::PeerRule::call : turn::PeerRule::open;
   core.allow_peers = settings.allow_peers;
   core.deny_peers = settings.deny_peers;
   core.own_addresses = own_addresses(settings, listen_ips);
@@ -78,6 +83,7 @@ struct RelayService::Running {
   Running(const RelaySettings& settings, const std::vector<Ip>& listen_ips, unsigned shard_count,
           std::shared_ptr<const credentials::TurnCredentials> credentials)
       : shared{core_settings(settings, listen_ips),
+               settings.hops,
                settings.relay_addresses.empty() ? RelayAddressRule::by_listen_address
                                                 : RelayAddressRule::fixed,
                VouchedUsers(settings.realm, std::move(credentials)),
@@ -85,11 +91,13 @@ struct RelayService::Running {
                RelayPorts(relay_ips(settings, listen_ips), settings.relay_port_first,
                           settings.relay_port_last, shard_count),
                {},
+               {},
                {}},
         tables_settled(shard_count) {}
   ~Running() {
     for (const auto& shard : shards) shard->stop();
     for (std::thread& thread : threads) thread.join();
+    if (shared.fast_path) log_reasons(*shared.fast_path);
   }
 
   // The body of a shard's thread. What it opens is in its own table of descriptors, or in the process's where
@@ -102,9 +110,15 @@ struct RelayService::Running {
     if (own) io::close_own_fd_table();
   }
 
+  void introduce(const std::string& user, const std::string& call, const Address& peer);
+  void part(const std::string& call);
+  void note_overflow();
+
   Shared shared;
   std::vector<std::unique_ptr<Shard>> shards;
-  std::latch tables_settled;                // each shard has its table of descriptors
+  std::latch tables_settled;  // each shard has its table of descriptors
+  // Of introductions and parted calls that no shard wrote down.
+  std::atomic<std::uint64_t> overflows = 0;
   std::atomic<int> shared_table_error = 0;  // why a shard has none of its own: an errno
   std::vector<std::thread> threads;         // as shards, once started
 };
@@ -147,7 +161,18 @@ Result<void, StartError> RelayService::start() {
   }
   auto listeners = open_listeners(listen_ips, settings_.port, shard_count);
   if (!listeners) return fail(StartError{listeners.error()});
+  for (const std::uint16_t tls_port : settings_.tls_ports) {
+    const auto added = add_tls_port(*listeners, listen_ips, tls_port);
+    if (added) continue;
+    if (!settings_.go_on_without_tls_ports) return fail(StartError{added.error().text()});
+    spdlog::warn("relay: nothing is served over TLS: {}", added.error().text());
+  }
+  running->shared.certificates = settings_.certificates;
+  running->shared.http.on_waiting(on_http_);
   running->shared.settings.listen_addresses = listeners->addresses;  // a free port is known only now
+  std::vector<Ip> reached = listen_ips;
+  for (const Ip& ip : settings_.relay_addresses) add_once(reached, ip);
+  running->shared.fast_path = start_fast_path(settings_, reached, listeners->addresses.front().port);
   for (unsigned number = 0; number < shard_count; ++number) {
     auto poller = io::make_epoll_poller();
     if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});
@@ -157,6 +182,7 @@ Result<void, StartError> RelayService::start() {
       return fail(StartError{io::system_error("watch the listening sockets", errno).text()});
     }
   }
+  for (const auto& shard : running->shards) running->shared.shards.push_back(shard.get());
   for (unsigned number = 0; number < shard_count; ++number) {
     running->threads.emplace_back(&Running::run, running.get(), std::ref(*running->shards[number]));
     (void)pthread_setname_np(running->threads.back().native_handle(),
@@ -170,9 +196,12 @@ Result<void, StartError> RelayService::start() {
                  io::system_error("give each shard its own table of open files", code).text(), limit);
   }
   listening_addresses_ = std::move(listeners->addresses);
+  tls_addresses_ = std::move(listeners->tls_addresses);
   running_ = std::move(running);
   for (const Address& address : listening_addresses_)
     spdlog::info("relay: UDP and TCP on {}", address.text());
+  for (const Address& address : tls_addresses_)
+    spdlog::info("relay: TLS, and HTTP for the page, on {}", address.text());
   return {};
 }
 
@@ -190,16 +219,59 @@ bool RelayService::revoke(std::string_view user) {
   return all;
 }
 
+// Counts what a full mailbox did not take, and logs the first of every thousand.
+void RelayService::Running::note_overflow() {
+  constexpr std::uint64_t kLogged = 1000;
+  if (overflows.fetch_add(1) % kLogged == 0) {
+    spdlog::warn("relay: a shard is too busy to hear of calls; their permissions are late or stay too long");
+  }
+}
+
+void RelayService::Running::introduce(const std::string& user, const std::string& call, const Address& peer) {
+  for (const auto& shard : shards) {
+    if (!shard->introduce({user, call, peer})) note_overflow();
+  }
+}
+
+void RelayService::Running::part(const std::string& call) {
+  for (const auto& shard : shards) {
+    if (!shard->part(call)) note_overflow();
+  }
+}
+
+void RelayService::introduce(const std::string& user, const std::string& call, const Address& peer) {
+  if (running_) running_->introduce(user, call, peer);
+}
+
+void RelayService::part(const std::string& call) {
+  if (running_) running_->part(call);
+}
+
+std::vector<io::AcceptedStream> RelayService::take_http() {
+  return running_ ? running_->shared.http.take() : std::vector<io::AcceptedStream>{};
+}
+
 RelayCounters RelayService::counters() const {
   RelayCounters sum;
   if (!running_) return sum;
+  sum.add(Counter::mailbox_overflows, running_->overflows);
   for (const auto& shard : running_->shards) shard->add_to(sum);
+  if (running_->shared.fast_path) add_traffic(*running_->shared.fast_path, sum);
   return sum;
 }
 
 Result<void, std::string> RelayService::self_check(std::chrono::milliseconds patience) const {
   if (!running_) return fail(std::string("the relay is not started"));
-  return check_relayed_echo(listening_addresses_.front(), *credentials_, io::read_now().wall, patience);
+  const Address& server = listening_addresses_.front();
+  const auto& relays = settings_.relay_addresses;
+  // Nothing else introduces the check to its own relayed address.
+  const std::string user = user_of_check(*credentials_);
+  for (const Ip& ip : relays.empty() ? std::vector<Ip>{server.ip} : relays) {
+    running_->introduce(user, kSelfCheckCall, {ip, server.port});
+  }
+  auto checked = check_relayed_echo(server, *credentials_, io::read_now().wall, patience);
+  running_->part(kSelfCheckCall);
+  return checked;
 }
 
 }  // namespace offhook::relay

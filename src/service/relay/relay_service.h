@@ -3,14 +3,17 @@
 // thread.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/address.h"
 #include "base/result.h"
 #include "core/credentials/turn_credentials.h"
+#include "io/tls/accepted_stream.h"
 #include "service/relay/relay_counters.h"
 #include "service/relay/relay_settings.h"
 
@@ -44,9 +47,23 @@ class RelayService {
   // Ends every allocation of this user, soon. False if a shard is too busy to take the order: ask again.
   [[nodiscard]] bool revoke(std::string_view user);
 
+  // A call has passed `peer` to `user` as a candidate of the other party: every allocation of the user
+  // permits its IP address until part(call), if the peer gate lets it. In effect for all that a client sends
+  // after this has returned. From any thread while the relay runs; never waits. What a shard has no room for
+  // is counted and logged.
+  void introduce(const std::string& user, const std::string& call, const Address& peer);
+  void part(const std::string& call);
+
+  // HTTP connections that came in at a TLS port. `ring` is called from any thread when one waits; to be set
+  // before start(). take_http() gives all that wait, to the control thread.
+  void on_http(std::function<void()> ring) { on_http_ = std::move(ring); }
+  std::vector<io::AcceptedStream> take_http();
+
   RelayCounters counters() const;
   // Each serves UDP and TCP. Empty before start().
   const std::vector<Address>& listening_addresses() const { return listening_addresses_; }
+  // Each serves TLS, TURN over TCP and HTTP. Empty before start().
+  const std::vector<Address>& tls_addresses() const { return tls_addresses_; }
 
   // An echo through the relay itself, as a client would (self_check.h), over UDP and the first listening
   // address. In the caller's thread, at most `patience`. The error says which step failed.
@@ -58,7 +75,9 @@ class RelayService {
 
   RelaySettings settings_;
   std::shared_ptr<const credentials::TurnCredentials> credentials_;
+  std::function<void()> on_http_;
   std::vector<Address> listening_addresses_;
+  std::vector<Address> tls_addresses_;
   std::unique_ptr<Running> running_;
 };
 

@@ -4,13 +4,19 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/address.h"
+#include "io/tls/server_certificates.h"
 
 namespace offhook::relay {
+
+// The kernel program that relays the packets of bound channels (io/fastpath). automatic: XDP, else TC, else
+// none.
+enum class FastPathChoice : std::uint8_t { automatic, off, xdp, tc };
 
 struct RelaySettings {
   // Where clients reach the relay, over UDP and TCP. Empty: every address of every interface that is up.
@@ -18,6 +24,11 @@ struct RelaySettings {
   // :: stand for every such address of their family.
   std::vector<Ip> listen_addresses;
   std::uint16_t port = 3478;  // 0: a free port, the same on every address and transport
+  // Ports for TLS, TURN over TCP and HTTP, each told by its first bytes. 0: a free port.
+  std::vector<std::uint16_t> tls_ports;
+  bool go_on_without_tls_ports = false;  // where another program has one: a warning instead of an error
+  // What TLS shows, there and over TCP on `port`. Null: no TLS.
+  std::shared_ptr<const io::ServerCertificates> certificates;
   // Where peers reach the relay: all addresses of a family serve all clients in turn. Empty: the address that
   // the client reached or, for the other family, the first listen address of that family.
   std::vector<Ip> relay_addresses;
@@ -35,6 +46,10 @@ struct RelaySettings {
   std::chrono::seconds permission_lifetime{300};
   std::chrono::seconds channel_lifetime{600};
   bool rfc5766_channels = false;  // let clients bind channels up to 0x7FFF, as before RFC 8656
+  bool peers_by_call = false;     // only addresses that a call has introduced to a user are its peers
+  FastPathChoice fast_path = FastPathChoice::automatic;
+  std::uint32_t fast_path_channels = 16384;  // at once; those beyond go through sockets
+  bool hops = true;  // false, for comparison: clients of this server reach each other through relay sockets
   // Peers beyond the default deny list of core/turn/peer_policy.h. `allow_peers` wins over `deny_peers`.
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;

@@ -1,5 +1,6 @@
 #include "service/relay/relay_sockets.h"
 
+#include <cassert>
 #include <cerrno>
 
 namespace offhook::relay {
@@ -57,6 +58,11 @@ const io::Socket* RelaySockets::find(const turn::RelayId& relay) const {
   const std::size_t at = position(relay.allocation.index, relay.family);
   if (at >= relays_.size() || relays_[at].generation != relay.allocation.generation) return nullptr;
   return relays_[at].leased ? &relays_[at].leased->socket : nullptr;
+}
+
+Address RelaySockets::relayed_address(const turn::RelayId& relay) const {
+  assert(find(relay) != nullptr);
+  return relays_[position(relay.allocation.index, relay.family)].leased->lease.address();
 }
 
 std::optional<turn::RelayId> RelaySockets::find(const EventTag& tag) const {
@@ -131,7 +137,7 @@ RelaySockets::Outcome RelaySockets::watch(const turn::RelayId& relay, LeasedSock
   const std::size_t at = position(relay.allocation.index, relay.family);
   if (at >= relays_.size()) relays_.resize(at + 1);
   const Address relayed_address = leased.lease.address();
-  leased.lease.publish();
+  leased.lease.publish({shard_, relay});
   relays_[at].generation = relay.allocation.generation;
   relays_[at].leased.emplace(std::move(leased));
   size_ += 1;

@@ -38,6 +38,8 @@ class RelaySockets {
   // Null if it is closed or was never open.
   const io::Socket* find(const turn::RelayId& relay) const;
   std::optional<turn::RelayId> find(const EventTag& tag) const;
+  // Of a relay that is open.
+  Address relayed_address(const turn::RelayId& relay) const;
   std::size_t size() const { return size_; }
   // Why the last open() failed, if the system was the cause: an errno, otherwise 0.
   int last_error() const { return last_error_; }

@@ -29,6 +29,11 @@ auto failed(std::string_view step, const std::string& reason) {
 
 }  // namespace
 
+std::string user_of_check(const credentials::TurnCredentials& credentials) {
+  if (credentials.can_mint()) return std::string(kUser);
+  return credentials.static_users().empty() ? std::string() : credentials.static_users().begin()->first;
+}
+
 Result<void, std::string> check_relayed_echo(const Address& server,
                                              const credentials::TurnCredentials& credentials, UnixTime now,
                                              std::chrono::milliseconds patience) {

@@ -22,8 +22,10 @@ constexpr int kRoundsLimit = 4;
 constexpr int kAcceptLimit = 64;
 // ICMP errors read from one socket in a row.
 constexpr int kIcmpLimit = 16;
-// Commands that wait for a shard: revocations come from people and webhooks.
-constexpr std::size_t kMailboxLimit = 1024;
+// Commands that wait for a shard, which takes all of them in each round. A call brings some twenty
+// candidates, and a pair of channels two hops: room for several hundred calls that begin within one long
+// round.
+constexpr std::size_t kMailboxLimit = 16384;
 // Accepting rests so long when descriptors have run out; without it the loop would spin.
 constexpr std::chrono::milliseconds kAcceptRest{200};
 
@@ -37,7 +39,8 @@ Shard::Shard(unsigned number, Shared& shared, ShardListeners listeners, std::uni
       listeners_(std::move(listeners)),
       log_(counters_),
       relays_({shared.ports, shared.reservations, shared.random, *poller_}, shared.rule, number_),
-      connections_(*poller_, counters_),
+      routes_(shared.fast_path.get(), shared.ports.addresses(), shared.hops, counters_),
+      connections_(*poller_, counters_, shared.certificates.get(), &shared.http),
       server_(shared.settings, {shared.random, shared.users, shared.quota, shared.ports}),
       batch_(kBatchSlots, turn::kHeadroomBytes, turn::kTailroomBytes),
       queue_(kBatchSlots) {}
@@ -57,7 +60,12 @@ bool Shard::watch() {
 
 std::vector<int> Shard::fds() const {
   std::vector<int> fds = shared_.reservations.fds();
-  fds.push_back(mailbox_.fd());
+  for (const int fd : shared_.http.fds()) fds.push_back(fd);
+  if (shared_.fast_path) {
+    for (const int fd : shared_.fast_path->fds()) fds.push_back(fd);
+  }
+  // Every shard's: who posts a letter rings the bell, by a number that in another table is another thing.
+  for (const Shard* shard : shared_.shards) fds.push_back(shard->mailbox_.fd());
   fds.push_back(poller_->fd());
   for (const Listener& listener : listeners_.udp) fds.push_back(listener.socket.get());
   for (const Listener& listener : listeners_.tcp) fds.push_back(listener.socket.get());
@@ -78,6 +86,7 @@ void Shard::run() {
     counters_.set(Counter::allocations_live, server_.allocation_count());
   }
   connections_.close_all();
+  routes_.remove_all();
   relays_.close_all();
   counters_.set(Counter::allocations_live, 0);
 }
@@ -112,11 +121,31 @@ void Shard::serve(const io::Ready& ready) {
 }
 
 void Shard::serve_mailbox() {
-  for (Command& command : mailbox_.take()) {
-    const auto* revoke = std::get_if<Revoke>(&command);
-    if (revoke == nullptr) continue;
-    server_.revoke(revoke->username, now_);
+  for (const Command& command : mailbox_.take()) {
+    std::visit([this](const auto& each) { obey(each); }, command);
   }
+}
+
+void Shard::obey(const Revoke& command) { server_.revoke(command.username, now_); }
+
+void Shard::obey(const Introduce& command) {
+  const bool taken =
+      server_.handle_peer_introduced(command.user, command.call, command.peer_address, now_, outbox_);
+  if (!taken) counters_.add(Counter::refused_introductions);
+  execute_effects();
+}
+
+void Shard::obey(const Part& command) {
+  server_.handle_call_over(command.call, now_, outbox_);
+  execute_effects();
+}
+
+void Shard::obey(const HopChange& command) {
+  if (const auto* install = std::get_if<turn::InstallHop>(&command.change)) {
+    return server_.handle_hop_installed(command.relay, install->hop);
+  }
+  const auto& remove = std::get<turn::RemoveHop>(command.change);
+  server_.handle_hop_removed(command.relay, remove.relayed_address, remove.incarnation);
 }
 
 void Shard::serve_udp_listener(std::size_t index) {
@@ -125,6 +154,7 @@ void Shard::serve_udp_listener(std::size_t index) {
     if (batch_.free_slots() < kClientBurst) make_room();
     const std::size_t first = batch_.size();
     const std::size_t count = batch_.receive(listener.socket.get(), kClientBurst);
+    if (mailbox_.waiting()) serve_mailbox();
     std::uint64_t bytes = 0;
     for (std::size_t i = first; i < first + count; ++i) {
       const auto datagram = batch_.datagram(i);
@@ -147,7 +177,7 @@ void Shard::serve_tcp_listener(std::size_t index) {
   for (int i = 0; i < kAcceptLimit; ++i) {
     auto accepted = io::accept_connection(listener.socket);
     if (accepted) {
-      connections_.adopt(std::move(*accepted), listener.address, now_.monotonic);
+      connections_.adopt(std::move(*accepted), listener.address, listener.service, now_.monotonic);
       continue;
     }
     const int code = accepted.error();
@@ -173,17 +203,20 @@ void Shard::resume_accepting() {
 void Shard::serve_connection(const EventTag& tag, const io::Ready& ready) {
   const auto client = connections_.find(tag);
   if (!client) return;
-  if (ready.writable) connections_.handle_writable(client->handle);
-  if (!ready.readable && !ready.error) return;
-  for (int round = 0; round < kRoundsLimit; ++round) {
-    const auto read = connections_.read(client->handle);
+  const bool read_on = ready.writable && connections_.handle_writable(client->handle);
+  if (!ready.readable && !ready.error && !read_on) return;
+  using Source = ClientConnections::Source;
+  for (int round = 0;; ++round) {
+    const Source source = round < kRoundsLimit ? Source::socket : Source::buffered_alone;
+    const auto read = connections_.read(client->handle, now_.monotonic, source);
     if (read.framer == nullptr) return;
+    if (mailbox_.waiting()) serve_mailbox();
     bool frames_taken = false;
     serve_frames(*client, *read.framer, frames_taken);
     // The queue borrows from the framer's buffer, which the next read changes.
     flush_queue();
     connections_.finish_read(client->handle, frames_taken, now_.monotonic);
-    if (!read.more) return;
+    if (!read.more || (round + 1 >= kRoundsLimit && !read.buffered)) return;
   }
 }
 
@@ -255,6 +288,8 @@ void Shard::forward(const turn::Forward& forward) {
       return forward_to_peer(forward);
     case turn::Forward::Via::client:
       return forward_to_client(forward);
+    case turn::Forward::Via::hop:
+      return forward_over_hop(forward);
   }
 }
 
@@ -281,6 +316,13 @@ void Shard::forward_to_client(const turn::Forward& forward) {
     return connections_.send_media(forward.client, forward.bytes);
   enqueue(listeners_.udp[forward.client.handle].socket.get(), forward.client.five_tuple.client_address,
           forward.bytes);
+}
+
+// A UDP client of another shard, too, is reached from here: every shard listens at every address, at the same
+// index, so that the client sees no other sender than its own shard. A stream client is this shard's.
+void Shard::forward_over_hop(const turn::Forward& forward) {
+  counters_.add(Counter::packets_hopped);
+  forward_to_client(forward);
 }
 
 void Shard::enqueue(int fd, const Address& to, Bytes bytes) {

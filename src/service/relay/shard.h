@@ -23,19 +23,39 @@
 #include "service/relay/listeners.h"
 #include "service/relay/relay_log.h"
 #include "service/relay/relay_sockets.h"
+#include "service/relay/routes.h"
 #include "service/relay/vouched_users.h"
 
 namespace offhook::relay {
 
+class Shard;
+
 // What the shards of one process share. Every member may be used from any thread.
 struct Shared {
   turn::Settings settings;
+  bool hops = true;  // false: everything passes the relay sockets
   RelayAddressRule rule;
   VouchedUsers users;
   AllocationQuota quota;
   RelayPorts ports;
   ReservationTable reservations;
   crypto::SecureRandom random;
+  std::vector<Shard*> shards;  // by number; complete before the first one runs
+  std::shared_ptr<const io::ServerCertificates> certificates;  // null: no TLS
+  HttpHandover http;
+  std::unique_ptr<io::FastPath> fast_path;  // null: none. Set before the shards are made
+};
+
+// A call has passed this address to the user.
+struct Introduce {
+  std::string user;
+  std::string call;
+  Address peer_address;
+};
+// A hop for the shard that has the relay, from whichever shard has its far end.
+struct HopChange {
+  turn::RelayId relay;
+  std::variant<turn::InstallHop, turn::RemoveHop> change;
 };
 
 class Shard {
@@ -45,7 +65,7 @@ class Shard {
 
   // Watches the listening sockets; false if the kernel refuses. Before run().
   [[nodiscard]] bool watch();
-  // What the shard's thread needs of the descriptors that exist before run().
+  // What the shard's thread needs of the descriptors that exist before run(). Once shared.shards is complete.
   std::vector<int> fds() const;
   // The thread's body; returns after stop(), with every relay socket and connection closed. Allocations die
   // with the shard.
@@ -53,8 +73,12 @@ class Shard {
 
   // From any thread.
   void stop();
-  // From any thread. False if the mailbox is full.
+  // From any thread. False if the mailbox is full. In effect before any packet is handled that was received
+  // later.
   [[nodiscard]] bool revoke(std::string username) { return mailbox_.post(Revoke{std::move(username)}); }
+  [[nodiscard]] bool introduce(Introduce introduction) { return mailbox_.post(std::move(introduction)); }
+  [[nodiscard]] bool part(std::string call) { return mailbox_.post(Part{std::move(call)}); }
+  [[nodiscard]] bool change_hop(HopChange change) { return mailbox_.post(std::move(change)); }
   void add_to(RelayCounters& sum) const;
 
  private:
@@ -62,10 +86,18 @@ class Shard {
   struct Revoke {
     std::string username;
   };
-  using Command = std::variant<Stop, Revoke>;
+  struct Part {
+    std::string call;
+  };
+  using Command = std::variant<Stop, Revoke, Introduce, Part, HopChange>;
 
   void serve(const io::Ready& ready);
   void serve_mailbox();
+  void obey(const Stop&) {}
+  void obey(const Revoke& command);
+  void obey(const Introduce& command);
+  void obey(const Part& command);
+  void obey(const HopChange& command);
   void serve_udp_listener(std::size_t index);
   void serve_tcp_listener(std::size_t index);
   void resume_accepting();
@@ -79,6 +111,7 @@ class Shard {
   void forward(const turn::Forward& forward);
   void forward_to_peer(const turn::Forward& forward);
   void forward_to_client(const turn::Forward& forward);
+  void forward_over_hop(const turn::Forward& forward);
   void enqueue(int fd, const Address& to, Bytes bytes);
   void flush_queue();
   void make_room();
@@ -93,6 +126,9 @@ class Shard {
   void execute(turn::CloseRelaySocket& effect);
   void execute(turn::InstallRoute& effect);
   void execute(turn::RemoveRoute& effect);
+  void execute(turn::InstallHop& effect);
+  void execute(turn::RemoveHop& effect);
+  void send_hop(const Address& from, HopChange change);
   void execute(turn::Audit& effect);
   void answer(const turn::RelayId& relay, const RelaySockets::Outcome& outcome);
 
@@ -104,6 +140,7 @@ class Shard {
   ShardListeners listeners_;
   RelayLog log_;
   RelaySockets relays_;
+  Routes routes_;
   ClientConnections connections_;
   turn::Server server_;
   io::DatagramBatch batch_;

@@ -41,10 +41,35 @@ void Shard::execute(turn::CloseRelaySocket& effect) {
   relays_.close(effect.relay);
 }
 
-// There is no fast path yet that could obey; without one, routes change nothing but the speed.
-void Shard::execute(turn::InstallRoute&) {}
+void Shard::execute(turn::InstallRoute& effect) {
+  if (relays_.find(effect.relay) != nullptr) routes_.install(effect, relays_.relayed_address(effect.relay));
+}
 
-void Shard::execute(turn::RemoveRoute&) {}
+void Shard::execute(turn::RemoveRoute& effect) { routes_.remove(effect); }
+
+void Shard::execute(turn::InstallHop& effect) {
+  if (shared_.hops) send_hop(effect.from, {{}, effect});
+}
+
+void Shard::execute(turn::RemoveHop& effect) {
+  if (shared_.hops) send_hop(effect.from, {{}, effect});
+}
+
+// To the shard that sends over it. Who has no live relayed address there sends nothing, and has no hops left.
+void Shard::send_hop(const Address& from, HopChange change) {
+  const auto holder = shared_.ports.holder(from);
+  if (!holder) return;
+  change.relay = holder->relay;
+  if (holder->shard == number_) return obey(change);
+  // A stream belongs to the thread that accepted it.
+  const auto* install = std::get_if<turn::InstallHop>(&change.change);
+  if (install != nullptr && ClientConnections::owns(install->hop.client.handle)) return;
+  // Lost: without a hop, packets take the sockets; one that stays is dead with its relayed address, or
+  // expires.
+  if (!shared_.shards[holder->shard]->change_hop(std::move(change))) {
+    counters_.add(Counter::mailbox_overflows);
+  }
+}
 
 void Shard::execute(turn::Audit& effect) {
   log_.audit(effect, now_.monotonic);

@@ -73,6 +73,23 @@ Applied apply_prefix(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_tls_port(Settings& settings, std::string_view text) {
+  const auto port = parse_number<std::uint16_t>(text, 1, 65535);
+  if (!port) return fail(std::string("a number from 1 to 65535"));
+  settings.tls_ports.push_back(*port);
+  return {};
+}
+
+Applied apply_public_name(Settings& settings, std::string_view text) {
+  const bool good = !text.empty() && std::all_of(text.begin(), text.end(), [](char letter) {
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           (letter >= '0' && letter <= '9') || letter == '-' || letter == '.';
+  });
+  if (!good) return fail(std::string("a name in the certificate such as calls.example.org"));
+  settings.public_name = std::string(text);
+  return {};
+}
+
 Applied apply_external(Settings& settings, std::string_view text) {
   const std::size_t slash = text.find('/');
   const auto external = Ip::parse(text.substr(0, slash));
@@ -143,9 +160,33 @@ Applied apply_origin(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_peer_policy(Settings& settings, std::string_view text) {
+  if (text != "open" && text != "call") return fail(std::string("open or call"));
+  settings.peer_policy = text == "call" ? PeerPolicy::call : PeerPolicy::open;
+  return {};
+}
+
+Applied apply_fast_path(Settings& settings, std::string_view text) {
+  constexpr std::pair<std::string_view, FastPath> kChoices[] = {
+      {"auto", FastPath::automatic}, {"off", FastPath::off}, {"xdp", FastPath::xdp}, {"tc", FastPath::tc}};
+  for (const auto& [name, choice] : kChoices) {
+    if (text != name) continue;
+    settings.fast_path = choice;
+    return {};
+  }
+  return fail(std::string("auto, off, xdp or tc"));
+}
+
 Applied apply_log_format(Settings& settings, std::string_view text) {
   if (text != "text" && text != "json") return fail(std::string("text or json"));
   settings.log_format = text == "json" ? LogFormat::json : LogFormat::text;
+  return {};
+}
+
+Applied apply_warm_path(Settings& settings, std::string_view text) {
+  const auto warm_path = parse_warm_path(text);
+  if (!warm_path) return fail(std::string("direct, relay or off"));
+  settings.warm_path = *warm_path;
   return {};
 }
 
@@ -162,6 +203,14 @@ constexpr SettingRow kRows[] = {
      apply_number<&Settings::port, 1, 65535>},
     {"http_port", "N", nullptr, false, "the page, the API and the WebSocket (8080)",
      apply_number<&Settings::http_port, 1, 65535>},
+    {"cert", "FILE", nullptr, false,
+     "certificate for TLS, the whole chain as PEM (none; --dev makes its own)",
+     apply_text<&Settings::certificate_file>},
+    {"key", "FILE", nullptr, false, "the certificate's private key as PEM", apply_text<&Settings::key_file>},
+    {"tls_port", "N", clear<&Settings::tls_ports>, false,
+     "HTTPS, WSS and TURN over TLS and TCP in one port, such as 443 (5349)", apply_tls_port},
+    {"public_name", "NAME", nullptr, false,
+     "name that the TURN URI over TLS carries (what the certificate covers)", apply_public_name},
     {"public_host", "HOST", nullptr, false,
      "name or address that TURN URIs carry (the one that the client reached)",
      apply_text<&Settings::public_host>},
@@ -172,6 +221,11 @@ constexpr SettingRow kRows[] = {
     {"relay_ports", "LO-HI", nullptr, false, "range of the relay ports (49152-65535)", apply_relay_ports},
     {"shards", "N", nullptr, false, "relay threads; 0 is one a core (0)",
      apply_number<&Settings::shards, 0, 256>},
+    {"fast_path", "auto|off|xdp|tc", nullptr, false,
+     "relay bound channels in the kernel: XDP, else TC, else not at all (auto)", apply_fast_path},
+    {"fast_path_channels", "N", nullptr, false,
+     "channels in the fast path at once, 0.5 KiB of memory each; others use sockets (16384)",
+     apply_number<&Settings::fast_path_channels, 1, 4'000'000>},
     {"secret", "S", clear<&Settings::shared_secrets>, true,
      "shared secret for TURN credentials; the first mints, all are accepted (generated)", apply_secret},
     {"user", "NAME:PASSWORD", clear<&Settings::static_users>, true,
@@ -191,6 +245,9 @@ constexpr SettingRow kRows[] = {
     {"rfc5766_channels", "", nullptr, false,
      "let old clients bind channels above 0x4FFF (refused, as RFC 8656 asks)",
      apply_switch<&Settings::rfc5766_channels>},
+    {"peer_policy", "open|call", nullptr, false,
+     "call: relay only to addresses that a call here has passed to the user, not for other apps (open)",
+     apply_peer_policy},
     {"allow_peer", "CIDR", clear<&Settings::allow_peers>, false,
      "relay to this prefix although it is denied by default", apply_prefix<&Settings::allow_peers>},
     {"deny_peer", "CIDR", clear<&Settings::deny_peers>, false, "never relay to this prefix",
@@ -205,6 +262,9 @@ constexpr SettingRow kRows[] = {
      apply_text<&Settings::jwt_audience>},
     {"ring_timeout", "S", nullptr, false, "a call that nobody answers ends after so many seconds (45)",
      apply_seconds<&Settings::ring_timeout>},
+    {"warm_path", "direct|relay|off", nullptr, false,
+     "what two devices may exchange before accept: all, a path through the relay alone, or none (relay)",
+     apply_warm_path},
     {"allowed_origin", "ORIGIN", clear<&Settings::allowed_origins>, false,
      "pages from here may open the WebSocket and use the API (the server's own page)", apply_origin},
     {"log_format", "text|json", nullptr, false, "form of the log lines (text)", apply_log_format},

@@ -161,7 +161,43 @@ Result<void, SettingError> SettingsBuilder::apply_flag(const SettingRow& row,
   return apply(row, values, flag_name(row));
 }
 
-Result<Settings, SettingError> SettingsBuilder::finish() const {
+// TLS as a whole: a certificate has a key, its ports have a certificate, and each port has one use.
+Result<void, SettingError> SettingsBuilder::check_tls() const {
+  const Settings& s = settings_;
+  if (!s.certificate_file.empty() && s.key_file.empty()) {
+    return fail(
+        SettingError{"cert", s.certificate_file, "it needs its private key beside it: add key (--key FILE)"});
+  }
+  if (s.certificate_file.empty() && !s.key_file.empty()) {
+    return fail(
+        SettingError{"key", s.key_file, "it needs its certificate beside it: add cert (--cert FILE)"});
+  }
+  if (s.tls_ports.empty()) return {};
+  if (s.certificate_file.empty() && !s.dev) {
+    return fail(SettingError{"tls_port", std::to_string(s.tls_ports.front()),
+                             "it needs a certificate: add cert and key (--cert FILE --key FILE)"});
+  }
+  std::vector<std::uint16_t> seen;
+  for (const std::uint16_t port : s.tls_ports) {
+    if (port == s.port || port == s.http_port) {
+      return fail(SettingError{"tls_port", std::to_string(port),
+                               "it must differ from port and http_port; a TLS port serves what they serve"});
+    }
+    if (std::find(seen.begin(), seen.end(), port) != seen.end())
+      return fail(SettingError{"tls_port", std::to_string(port), "it must be given once"});
+    seen.push_back(port);
+  }
+  return {};
+}
+
+Result<Settings, SettingError> SettingsBuilder::finish() {
+  constexpr std::uint16_t kTlsPort = 5349;  // RFC 8656 section 3
+  const bool has_certificate = settings_.dev || !settings_.certificate_file.empty();
+  if (has_certificate && settings_.tls_ports.empty()) {
+    settings_.tls_ports = {kTlsPort};
+    settings_.tls_ports_by_default = true;
+  }
+  if (auto checked = check_tls(); !checked) return fail(checked.error());
   if (settings_.lifetime_default > settings_.lifetime_limit) {
     return fail(SettingError{
         "lifetime_default", std::to_string(settings_.lifetime_default.count()),

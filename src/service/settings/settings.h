@@ -16,10 +16,15 @@
 #include "base/address.h"
 #include "base/redact.h"
 #include "base/result.h"
+#include "base/warm_path.h"
 
 namespace offhook::settings {
 
+// open: a TURN client may name any peer that is not denied. call: only addresses that a call here has passed
+// to its user.
+enum class PeerPolicy : std::uint8_t { open, call };
 enum class LogFormat : std::uint8_t { text, json };
+enum class FastPath : std::uint8_t { automatic, off, xdp, tc };
 
 struct ExternalAddress {
   Ip external;
@@ -32,12 +37,19 @@ struct Settings {
   std::vector<Ip> listen_addresses;  // empty: every address of this machine
   std::uint16_t port = 3478;
   std::uint16_t http_port = 8080;
+  std::string certificate_file;  // with its key; empty: no TLS, or with dev one of our own
+  std::string key_file;
+  std::vector<std::uint16_t> tls_ports;  // with a certificate 5349 if none is given
+  bool tls_ports_by_default = false;
+  std::string public_name;  // in the TURN URI over TLS; empty: what the certificate covers
   std::string public_host;  // name or address in TURN URIs; empty: as the client reached us
   std::vector<Ip> relay_addresses;
   std::vector<ExternalAddress> external_addresses;
   std::uint16_t relay_port_first = 49152;
   std::uint16_t relay_port_last = 65535;
   unsigned shards = 0;  // 0: one a core
+  FastPath fast_path = FastPath::automatic;
+  std::uint32_t fast_path_channels = 16384;
   std::vector<Secret> shared_secrets;
   std::map<std::string, Secret, std::less<>> static_users;
   std::string realm = "offhook";
@@ -47,6 +59,7 @@ struct Settings {
   std::size_t user_quota = 100;  // live allocations a user; 0: no limit
   std::size_t total_quota = 0;   // live allocations in all; 0: no limit
   bool rfc5766_channels = false;
+  PeerPolicy peer_policy = PeerPolicy::open;
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;
   std::string jwt_key_file;
@@ -54,6 +67,7 @@ struct Settings {
   std::string jwt_issuer;
   std::string jwt_audience;
   std::chrono::seconds ring_timeout{45};
+  WarmPath warm_path = WarmPath::relay;
   std::vector<std::string> allowed_origins;
   LogFormat log_format = LogFormat::text;
 };
@@ -89,11 +103,12 @@ class SettingsBuilder {
   Result<void, SettingError> apply_environment(const char* (*read)(const char* name));
   Result<void, SettingError> apply_flag(const SettingRow& row, std::span<const std::string> values);
   // Checks what only the whole can show (relay ports in order, lifetimes in order).
-  Result<Settings, SettingError> finish() const;
+  Result<Settings, SettingError> finish();
 
  private:
   Result<void, SettingError> apply(const SettingRow& row, std::span<const std::string> values,
                                    std::string key);
+  Result<void, SettingError> check_tls() const;
   Settings settings_;
 };
 

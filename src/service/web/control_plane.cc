@@ -1,12 +1,17 @@
 #include "service/web/control_plane.h"
 
 #include <cerrno>
+#include <utility>
+
+#include "service/web/certificates.h"
 
 namespace offhook::service {
 namespace {
 
 // Close frames of WebSockets leave in this time; a peer that does not answer is left behind.
 constexpr std::chrono::milliseconds kFarewell{300};
+// A look costs two calls of stat().
+constexpr std::chrono::seconds kCertificateLookInterval{1};
 
 // A machine without IPv6 is no error when nobody asked for an address.
 bool is_missing_family(const io::ListenError& error) {
@@ -31,6 +36,19 @@ Result<void, std::string> ControlPlane::listen(const std::vector<Ip>& addresses,
   }
   if (bound == 0) return fail(std::string("this machine has neither IPv4 nor IPv6"));
   return {};
+}
+
+void ControlPlane::adopt(std::vector<io::AcceptedStream> streams) {
+  for (io::AcceptedStream& stream : streams) http_.adopt(std::move(stream));
+}
+
+void ControlPlane::watch(std::shared_ptr<io::ServerCertificates> certificates) {
+  certificates_ = std::move(certificates);
+  certificate_timer_ = std::make_unique<io::ControlLoop::Timer>(loop_, [this] {
+    look_at(*certificates_);
+    certificate_timer_->set(io::ControlLoop::now().monotonic + kCertificateLookInterval);
+  });
+  certificate_timer_->set(io::ControlLoop::now().monotonic + kCertificateLookInterval);
 }
 
 void ControlPlane::run(const std::function<void()>& on_stop) {

@@ -35,7 +35,16 @@ TEST(Origin, Table) {
       {"everybody", "https://evil.example", "a.example", {"*"}, true},
   };
   for (const Case& c : cases)
-    EXPECT_EQ(origin_allowed(c.origin, c.host, c.allowed), c.expected) << c.description;
+    EXPECT_EQ(origin_allowed(c.origin, c.host, false, c.allowed), c.expected) << c.description;
+}
+
+TEST(Origin, OfARequestByTlsIsOwnOnlyWithHttps) {
+  EXPECT_TRUE(origin_allowed("https://a.example", "a.example", true, {}));
+  EXPECT_TRUE(origin_allowed("https://a.example:5349", "a.example:5349", true, {}));
+  EXPECT_FALSE(origin_allowed("http://a.example:5349", "a.example:5349", true, {}));
+  EXPECT_TRUE(origin_allowed("http://a.example:5349", "a.example:5349", false, {}));
+  EXPECT_TRUE(origin_allowed("http://old.example", "a.example", true, {"http://old.example"}));
+  EXPECT_TRUE(origin_allowed("", "a.example", true, {}));
 }
 
 }  // namespace

@@ -38,6 +38,38 @@ TEST(RelayHost, BehindAProxyOfThisMachineIsTheNameThatTheClientUsed) {
   EXPECT_EQ(relay_host("", std::nullopt, "", at("127.0.0.1:8080"), true), "127.0.0.1");
 }
 
+TEST(TurnsHost, IsOneThatTheCertificateCovers) {
+  const io::CertificateNames names{{"calls.example.org", "*.example.net"},
+                                   {*Ip::parse("192.0.2.1"), *Ip::parse("2001:db8::1")}};
+  // What the operator says, even if the certificate does not.
+  EXPECT_EQ(turns_host("other.example.com", "192.0.2.1", "", names), "other.example.com");
+  // An address, where a name could fail.
+  EXPECT_EQ(turns_host("", "192.0.2.1", "calls.example.org", names), "192.0.2.1");
+  EXPECT_EQ(turns_host("", "[2001:db8::1]", "calls.example.org", names), "[2001:db8::1]");
+  // Else the name by which the client came, else the certificate's first.
+  EXPECT_EQ(turns_host("", "192.0.2.2", "eu.example.net:5349", names), "eu.example.net");
+  EXPECT_EQ(turns_host("", "192.0.2.2", "192.0.2.2:5349", names), "calls.example.org");
+  EXPECT_EQ(turns_host("", "turn.example.net", "", names), "turn.example.net");
+}
+
+TEST(TurnsHost, IsNoneRatherThanOneThatClientsRefuse) {
+  EXPECT_EQ(turns_host("", "192.0.2.2", "192.0.2.2", {{"*.example.net"}, {}}), "");
+  EXPECT_EQ(turns_host("", "192.0.2.2", "localhost", {{"localhost"}, {}}), "");
+  EXPECT_EQ(turns_host("", "192.0.2.2", "", {}), "");
+}
+
+TEST(IceServers, NameTheRelayOverTlsBesideTheOthers) {
+  EXPECT_EQ(relay_uris("192.0.2.1", 3478, "calls.example.org", 443).back(),
+            "turns:calls.example.org:443?transport=tcp");
+  EXPECT_EQ(relay_uris("192.0.2.1", 3478, "", 443).size(), 3U);
+  const std::string text =
+      ice_servers_json({"u", "p", std::chrono::seconds(1)}, relay_uris("192.0.2.1", 3478, "192.0.2.1", 443));
+  EXPECT_NE(text.find(R"({"urls":["turn:192.0.2.1:3478?transport=udp","turn:192.0.2.1:3478?transport=tcp",)"
+                      R"("turns:192.0.2.1:443?transport=tcp"],"username":"u","credential":"p"})"),
+            std::string::npos)
+      << text;
+}
+
 TEST(IceServers, HaveTheFieldsOfTheRestDraftAndOfTheBrowser) {
   const credentials::TurnCredential credential{"1762961234:alice", "s+cret=", std::chrono::seconds(3600)};
   const auto uris = relay_uris("192.0.2.1", 3478);

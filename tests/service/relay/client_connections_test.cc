@@ -20,7 +20,7 @@ class Connections : public testing::Test {
     length = io::to_socket_address(listen_address_, address);
     EXPECT_EQ(::connect(client.get(), &address.any, length), 0);
     EXPECT_TRUE(test::await_readable(listener_.get(), test::kPatience));
-    connections_.adopt(std::move(*io::accept_connection(listener_)), listen_address_, now_);
+    connections_.adopt(std::move(*io::accept_connection(listener_)), listen_address_, service_, now_);
     return client;
   }
   static bool is_closed(const io::Socket& client) {
@@ -38,7 +38,7 @@ class Connections : public testing::Test {
     const auto client = connections_.find(next_event());
     EXPECT_TRUE(client.has_value());
     std::vector<Buffer> frames;
-    const auto read = connections_.read(client->handle);
+    const auto read = connections_.read(client->handle, now_);
     if (read.framer == nullptr) return frames;
     while (const auto frame = read.framer->next()) frames.emplace_back(frame->begin(), frame->end());
     connections_.finish_read(client->handle, !frames.empty(), now_);
@@ -54,6 +54,7 @@ class Connections : public testing::Test {
             ClientConnections::kHandleBit};
   }
 
+  ClientConnections::Service service_ = ClientConnections::Service::turn;
   Instant now_{seconds(1000)};
   ShardCounters counters_;
   std::unique_ptr<io::Poller> poller_ = io::make_epoll_poller();
@@ -131,7 +132,7 @@ TEST_F(Connections, AnEventOfAClosedOneDoesNotTouchItsSuccessor) {
   const EventTag old = next_event();
   const auto closed = connections_.find(old);
   ASSERT_TRUE(closed.has_value());
-  EXPECT_EQ(connections_.read(closed->handle).framer, nullptr);
+  EXPECT_EQ(connections_.read(closed->handle, now_).framer, nullptr);
   EXPECT_FALSE(connections_.find(old).has_value()) << "doomed";
   EXPECT_EQ(close_doomed(), 1U);
   const io::Socket successor = connect();
@@ -171,7 +172,7 @@ TEST_F(Connections, MediaIsDroppedWholeWhenTheClientReadsTooSlowlyAndControlIsNo
   while (!reply_arrived) {
     for (const io::Ready& ready : poller_->wait(now_, now_)) {
       if (ready.writable)
-        connections_.handle_writable(connections_.find(EventTag::unpack(ready.tag))->handle);
+        (void)connections_.handle_writable(connections_.find(EventTag::unpack(ready.tag))->handle);
     }
     ASSERT_TRUE(test::await_readable(client.get(), test::kPatience));
     const MutableBytes space = framer.space(65536);
@@ -246,7 +247,7 @@ TEST_F(Connections, AnIpv6NetworkOf64BitsCountsAsOneAddress) {
     std::array<int, 2> ends{};
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
     clients.emplace_back(ends[0]);
-    connections_.adopt({io::Socket(ends[1]), {ip, 50000}}, {kLoopback6, 3478}, now_);
+    connections_.adopt({io::Socket(ends[1]), {ip, 50000}}, {kLoopback6, 3478}, service_, now_);
   };
   std::array<std::uint8_t, 16> octets{0x20, 0x01, 0x0D, 0xB8};
   for (std::size_t i = 0; i <= kWithoutAllocationLimitAnAddress; ++i) {

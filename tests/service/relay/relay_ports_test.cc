@@ -74,12 +74,37 @@ TEST(RelayPorts, OnlyPublishedPortsAreLive) {
   auto lease = ports.take(0, 0, RelayPorts::Parity::any, random);
   const Address at = lease->address();
   EXPECT_FALSE(ports.contains(at));
-  lease->publish();
+  lease->publish({3, {{7, 9}, Family::ipv4}});
   EXPECT_TRUE(ports.contains(at));
+  EXPECT_EQ(ports.holder(at)->shard, 3U);
+  EXPECT_EQ(ports.holder(at)->relay, (turn::RelayId{{7, 9}, Family::ipv4}));
   EXPECT_FALSE(ports.contains({*Ip::parse("127.0.0.2"), at.port}));
   EXPECT_FALSE(ports.contains({at.ip, static_cast<std::uint16_t>(at.port + 1)}));
+  EXPECT_FALSE(ports.contains({at.ip, 49999}));
+  EXPECT_FALSE(ports.contains({at.ip, 50011}));
   lease.reset();
   EXPECT_FALSE(ports.contains(at));
+  EXPECT_FALSE(ports.holder(at));
+}
+
+TEST(RelayPorts, APortIsLiveInANewIncarnationEachTime) {
+  RelayPorts ports({kIp}, 50000, 50000, 1);
+  crypto::SecureRandom random;
+  const Address at{kIp, 50000};
+  std::set<std::uint32_t> incarnations;
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    auto lease = ports.take(0, 0, RelayPorts::Parity::any, random);
+    EXPECT_EQ(ports.incarnation(at), 0U) << "taken is not live";
+    lease->publish({0, {{i, 1}, Family::ipv4}});
+    EXPECT_EQ(ports.holder(at)->relay.allocation.index, i);
+    incarnations.insert(ports.incarnation(at));
+    lease->unpublish();
+    EXPECT_EQ(ports.incarnation(at), 0U);
+    lease->unpublish();
+    EXPECT_EQ(ports.incarnation(at), 0U) << "twice is once";
+  }
+  EXPECT_EQ(incarnations.size(), 5U);
+  EXPECT_FALSE(incarnations.contains(0));
 }
 
 TEST(RelayPorts, DrawsAreSpread) {

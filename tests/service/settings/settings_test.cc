@@ -21,6 +21,7 @@ TEST(Settings, DefaultsAreThoseOfTheHelp) {
   EXPECT_EQ(settings->relay_port_first, 49152);
   EXPECT_EQ(settings->relay_port_last, 65535);
   EXPECT_EQ(settings->credential_ttl.count(), 3600);
+  EXPECT_EQ(settings->warm_path, WarmPath::relay);
   EXPECT_FALSE(settings->dev);
 }
 
@@ -35,6 +36,10 @@ TEST(Settings, ReadsEveryKindFromToml) {
     allow_peer = "10.0.0.0/8"
     external_address = ["203.0.113.7/10.0.0.5", "2001:db8::7"]
     log_format = "json"
+    peer_policy = "call"
+    fast_path = "tc"
+    fast_path_channels = 100
+    warm_path = "direct"
   )");
   ASSERT_TRUE(settings) << settings.error().text();
   EXPECT_TRUE(settings->dev);
@@ -46,6 +51,35 @@ TEST(Settings, ReadsEveryKindFromToml) {
   EXPECT_EQ(settings->external_addresses[0].bound, Ip::parse("10.0.0.5"));
   EXPECT_FALSE(settings->external_addresses[1].bound);
   EXPECT_EQ(settings->log_format, LogFormat::json);
+  EXPECT_EQ(settings->peer_policy, PeerPolicy::call);
+  EXPECT_EQ(settings->fast_path, FastPath::tc);
+  EXPECT_EQ(settings->fast_path_channels, 100U);
+  EXPECT_EQ(settings->warm_path, WarmPath::direct);
+}
+
+TEST(Settings, OfTlsBelongTogether) {
+  const auto error_of = [](std::string_view toml) {
+    const auto settings = from_toml(toml);
+    return settings ? std::string() : settings.error().text();
+  };
+  EXPECT_NE(error_of("cert = 'a.pem'").find("add key (--key FILE)"), std::string::npos);
+  EXPECT_NE(error_of("key = 'a.pem'").find("add cert (--cert FILE)"), std::string::npos);
+  EXPECT_NE(error_of("tls_port = 443").find("needs a certificate"), std::string::npos);
+  constexpr std::string_view kPair = "cert = 'a.pem'\nkey = 'b.pem'\n";
+  const auto with = [&](std::string_view more) { return std::string(kPair) + std::string(more); };
+  EXPECT_NE(error_of(with("tls_port = 8080")).find("must differ"), std::string::npos);
+  EXPECT_NE(error_of(with("tls_port = [443, 443]")).find("given once"), std::string::npos);
+  EXPECT_NE(error_of(with("port = 5349")).find("must differ"), std::string::npos) << "the default counts";
+  EXPECT_NE(error_of(with("public_name = 'a b'")).find("a name in the certificate"), std::string::npos);
+
+  EXPECT_TRUE(from_toml("")->tls_ports.empty());
+  EXPECT_EQ(from_toml(kPair)->tls_ports, std::vector<std::uint16_t>{5349});
+  EXPECT_TRUE(from_toml("dev = true")->tls_ports_by_default);
+  const auto given = from_toml(with("tls_port = [443, 5349]\npublic_name = 'calls.example.org'"));
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->tls_ports, (std::vector<std::uint16_t>{443, 5349}));
+  EXPECT_FALSE(given->tls_ports_by_default);
+  EXPECT_EQ(given->public_name, "calls.example.org");
 }
 
 TEST(Settings, FlagsWinOverEnvironmentWinsOverFile) {
@@ -97,6 +131,10 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"user = \"alice:caf\\u00e9\"", "both printable ASCII"},
       {"realm = \"caf\\u00e9\"", "printable ASCII characters"},
       {"log_format = \"xml\"", "text or json"},
+      {"peer_policy = \"none\"", "open or call"},
+      {"fast_path = \"bpf\"", "auto, off, xdp or tc"},
+      {"fast_path_channels = 0", "a number from 1 to 4000000"},
+      {"warm_path = \"on\"", "it must be direct, relay or off"},
       {"lifetime_default = 1000\nlifetime_limit = 900", "it must not be above lifetime_limit (900)"},
       {"port = 8080", "it must differ from port"},
       {"prot = 1", "there is no such setting; did you mean port?"},

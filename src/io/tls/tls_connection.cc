@@ -1,0 +1,116 @@
+#include "io/tls/tls_connection.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace offhook::io {
+namespace {
+
+// OpenSSL's own socket BIO writes with write(), which raises SIGPIPE when the peer is gone.
+int fd_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+
+void set_fd_of(BIO* bio, int fd) { BIO_set_data(bio, reinterpret_cast<void*>(std::intptr_t{fd})); }
+
+bool come_again() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+int receive_some(BIO* bio, char* space, int size) {
+  BIO_clear_retry_flags(bio);
+  const ssize_t count = recv(fd_of(bio), space, static_cast<std::size_t>(size), MSG_DONTWAIT);
+  if (count < 0 && come_again()) BIO_set_retry_read(bio);
+  return static_cast<int>(count);
+}
+
+int send_some(BIO* bio, const char* bytes, int size) {
+  BIO_clear_retry_flags(bio);
+  const ssize_t count = send(fd_of(bio), bytes, static_cast<std::size_t>(size), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count < 0 && come_again()) BIO_set_retry_write(bio);
+  return static_cast<int>(count);
+}
+
+long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+const BIO_METHOD* socket_method() {
+  static const BIO_METHOD* const kMethod = [] {
+    BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "offhook socket");
+    if (method == nullptr) return method;
+    BIO_meth_set_read(method, &receive_some);
+    BIO_meth_set_write(method, &send_some);
+    BIO_meth_set_ctrl(method, &control);
+    return method;
+  }();
+  return kMethod;
+}
+
+int bounded(std::size_t size) {
+  return static_cast<int>(std::min<std::size_t>(size, SSL3_RT_MAX_PLAIN_LENGTH));
+}
+
+}  // namespace
+
+void TlsConnection::Free::operator()(ssl_st* connection) const { SSL_free(connection); }
+
+std::optional<TlsConnection> TlsConnection::begin(const TlsContext& context, int fd) {
+  ERR_clear_error();
+  TlsConnection connection(SSL_new(context.get()));
+  BIO* bio = socket_method() == nullptr ? nullptr : BIO_new(socket_method());
+  if (!connection.ssl_ || bio == nullptr) {
+    BIO_free(bio);
+    return std::nullopt;
+  }
+  set_fd_of(bio, fd);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(connection.ssl_.get(), bio, bio);
+  SSL_set_accept_state(connection.ssl_.get());
+  return connection;
+}
+
+void TlsConnection::set_fd(int fd) { set_fd_of(SSL_get_rbio(ssl_.get()), fd); }
+
+TlsConnection::Status TlsConnection::handshake() {
+  ERR_clear_error();
+  return outcome(SSL_do_handshake(ssl_.get()), 0).status;
+}
+
+TlsConnection::Transfer TlsConnection::read(MutableBytes space) {
+  ERR_clear_error();
+  const int count = SSL_read(ssl_.get(), space.data(), bounded(space.size()));
+  return outcome(count, static_cast<std::size_t>(std::max(count, 0)));
+}
+
+TlsConnection::Transfer TlsConnection::peek(MutableBytes space) {
+  ERR_clear_error();
+  const int count = SSL_peek(ssl_.get(), space.data(), bounded(space.size()));
+  return outcome(count, static_cast<std::size_t>(std::max(count, 0)));
+}
+
+TlsConnection::Transfer TlsConnection::write(Bytes bytes) {
+  ERR_clear_error();
+  // A retry may offer more than before, never less: OpenSSL has encrypted a record already.
+  const int count = SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()));
+  return outcome(count, static_cast<std::size_t>(std::max(count, 0)));
+}
+
+std::size_t TlsConnection::buffered() const { return static_cast<std::size_t>(SSL_pending(ssl_.get())); }
+
+void TlsConnection::send_close() {
+  ERR_clear_error();
+  // Not within a handshake, and not after a fault: OpenSSL would call it an error.
+  if (SSL_is_init_finished(ssl_.get()) != 0) (void)SSL_shutdown(ssl_.get());
+  ERR_clear_error();
+}
+
+TlsConnection::Transfer TlsConnection::outcome(int result, std::size_t bytes) {
+  if (result > 0) return {Status::done, bytes};
+  const int reason = SSL_get_error(ssl_.get(), result);
+  ERR_clear_error();
+  if (reason == SSL_ERROR_WANT_READ) return {Status::wants_read, 0};
+  if (reason == SSL_ERROR_WANT_WRITE) return {Status::wants_write, 0};
+  return {Status::ended, 0};
+}
+
+}  // namespace offhook::io

@@ -1,0 +1,57 @@
+#pragma once
+// The server's side of one TLS connection over a non-blocking stream socket, which it borrows. It never
+// waits: an answer of wants_read or wants_write says what to wait for before the same call is made again.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "io/tls/tls_context.h"
+
+struct ssl_st;
+
+namespace offhook::io {
+
+class TlsConnection {
+ public:
+  enum class Status : std::uint8_t {
+    done,
+    wants_read,
+    wants_write,
+    ended,  // by the peer, by the network, or by a fault of TLS; nothing more will come or go
+  };
+  struct Transfer {
+    Status status = Status::ended;
+    std::size_t bytes = 0;  // at least 1 if done
+  };
+
+  // Nothing if memory has run out. The handshake comes first.
+  static std::optional<TlsConnection> begin(const TlsContext& context, int fd);
+  // The same socket under another number, after it went to another thread (io/net/descriptor_queue.h).
+  void set_fd(int fd);
+
+  Status handshake();
+  // At most one record a call; `space` and `bytes` are not empty.
+  Transfer read(MutableBytes space);
+  Transfer peek(MutableBytes space);
+  // After wants_read or wants_write the next write() begins with the same bytes; they may have moved, and
+  // more may follow them.
+  Transfer write(Bytes bytes);
+  // Decrypted bytes that the next read() gives without asking the socket, for which no poller will wake.
+  std::size_t buffered() const;
+  // Tells the peer that nothing more comes (close_notify), if the socket takes it.
+  void send_close();
+
+ private:
+  struct Free {
+    void operator()(ssl_st* connection) const;
+  };
+  explicit TlsConnection(ssl_st* connection) : ssl_(connection) {}
+  Transfer outcome(int result, std::size_t bytes);
+
+  std::unique_ptr<ssl_st, Free> ssl_;
+};
+
+}  // namespace offhook::io

@@ -1,0 +1,171 @@
+// A connection until it is known what it speaks, and the ways of its bytes: in the clear or by TLS.
+
+#include <sys/socket.h>
+
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include "service/relay/client_connections.h"
+
+namespace offhook::relay {
+namespace {
+
+using Status = io::TlsConnection::Status;
+
+bool come_again() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+}  // namespace
+
+bool ClientConnections::identify(Connection& connection, Instant now) {
+  if (connection.phase == Phase::fresh) {
+    const auto protocol = first_protocol(connection);
+    if (!protocol) return false;
+    switch (*protocol) {
+      case Protocol::tls:
+        begin_tls(connection, now);
+        break;
+      case Protocol::http:
+        hand_over(connection);
+        return false;
+      case Protocol::turn:
+        connection.phase = Phase::turn;
+        return true;
+    }
+  }
+  if (connection.phase == Phase::handshaking && !connection.doomed) shake_hands(connection);
+  if (connection.phase != Phase::secured || connection.doomed) return false;
+  const auto protocol = first_protocol(connection);
+  if (!protocol) return false;
+  switch (*protocol) {
+    case Protocol::tls:  // inside itself
+      doom(connection);
+      return false;
+    case Protocol::http:
+      hand_over(connection);
+      return false;
+    case Protocol::turn:
+      connection.phase = Phase::turn;
+      return true;
+  }
+  return false;
+}
+
+// The byte stays where it is, for whoever will read it.
+std::optional<Protocol> ClientConnections::first_protocol(Connection& connection) {
+  std::uint8_t first = 0;
+  if (connection.tls) {
+    const auto peeked = connection.tls->peek({&first, 1});
+    if (peeked.status == Status::done) return protocol_of(first);
+    if (peeked.status == Status::ended) doom(connection);
+    if (peeked.status == Status::wants_write) {
+      connection.read_waits_for_room = true;
+      watch(connection, true);
+    }
+    return std::nullopt;
+  }
+  const ssize_t count = recv(connection.socket.get(), &first, 1, MSG_DONTWAIT | MSG_PEEK);
+  if (count > 0) return protocol_of(first);
+  if (count == 0 || !come_again()) doom(connection);
+  return std::nullopt;
+}
+
+void ClientConnections::begin_tls(Connection& connection, Instant now) {
+  if (certificates_ == nullptr) {
+    doom(connection);
+    return;
+  }
+  if (handshakes_ >= kHandshakesLimit) {
+    counters_.add(Counter::connections_refused);
+    doom(connection);
+    return;
+  }
+  connection.tls = io::TlsConnection::begin(certificates_->current()->context, connection.socket.get());
+  if (!connection.tls) {
+    doom(connection);
+    return;
+  }
+  connection.phase = Phase::handshaking;
+  handshakes_ += 1;
+  connection.frame_since = now;
+  arm(connection, deadline_of(connection));
+}
+
+void ClientConnections::shake_hands(Connection& connection) {
+  switch (connection.tls->handshake()) {
+    case Status::done:
+      handshakes_ -= 1;
+      connection.phase = Phase::secured;
+      connection.frame_since = kNever;
+      counters_.add(Counter::tls_handshakes);
+      watch(connection, false);
+      return;
+    case Status::wants_read:
+      watch(connection, false);
+      return;
+    case Status::wants_write:
+      connection.read_waits_for_room = true;
+      watch(connection, true);
+      return;
+    case Status::ended:
+      counters_.add(Counter::tls_handshakes_failed);
+      doom(connection);
+      return;
+  }
+}
+
+// Whoever takes it over reads its first byte again. What is left here is closed like any other connection.
+void ClientConnections::hand_over(Connection& connection) {
+  doom(connection);
+  if (connection.service != Service::turn_and_http || http_ == nullptr) return;
+  // Its descriptor lives on elsewhere, and with it the poller's interest would.
+  poller_.remove(connection.socket.get());
+  const bool given = http_->give(
+      {std::move(connection.socket), std::move(connection.tls), connection.client.five_tuple.client_address});
+  counters_.add(given ? Counter::http_connections : Counter::connections_refused);
+}
+
+std::size_t ClientConnections::receive(Connection& connection, MutableBytes space, Source source) {
+  if (connection.tls) return receive_secured(connection, space, source);
+  const ssize_t count = recv(connection.socket.get(), space.data(), space.size(), MSG_DONTWAIT);
+  if (count > 0) return static_cast<std::size_t>(count);
+  if (count == 0 || !come_again()) doom(connection);
+  return 0;
+}
+
+std::size_t ClientConnections::receive_secured(Connection& connection, MutableBytes space, Source source) {
+  std::size_t filled = 0;
+  while (filled < space.size()) {
+    if (source == Source::buffered_alone && connection.tls->buffered() == 0) break;
+    const auto read = connection.tls->read(space.subspan(filled));
+    filled += read.bytes;
+    if (read.status == Status::done) continue;
+    // After the end comes what was read before it: the next call finds the end again.
+    if (read.status == Status::ended && filled == 0) doom(connection);
+    if (read.status == Status::wants_write) {
+      connection.read_waits_for_room = true;
+      watch(connection, true);
+    }
+    break;
+  }
+  return filled;
+}
+
+std::size_t ClientConnections::send_some(Connection& connection, Bytes bytes) {
+  if (connection.tls) {
+    const auto wrote = connection.tls->write(bytes);
+    // Without renegotiation a finished handshake never makes a write wait for a read.
+    if (wrote.status == Status::ended || wrote.status == Status::wants_read) doom(connection);
+    return wrote.bytes;
+  }
+  for (;;) {
+    const ssize_t count =
+        send(connection.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count > 0) return static_cast<std::size_t>(count);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) doom(connection);
+    return 0;
+  }
+}
+
+}  // namespace offhook::relay

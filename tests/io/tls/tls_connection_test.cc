@@ -1,0 +1,160 @@
+#include "io/tls/tls_connection.h"
+
+#include <gtest/gtest.h>
+
+#include "io/tls/server_certificates.h"
+#include "tls_client.h"
+
+namespace offhook::io {
+namespace {
+
+using Status = TlsConnection::Status;
+using test::TlsClient;
+
+class TlsConnections : public testing::Test {
+ protected:
+  void begin(int least = TLS1_2_VERSION, int most = TLS1_3_VERSION) {
+    test::SocketPair ends = test::socket_pair();
+    server_socket_ = std::move(ends.server);
+    client_.emplace(std::move(ends.client), least, most);
+    server_ = TlsConnection::begin(certificate_.context, server_socket_.get());
+    ASSERT_TRUE(server_.has_value());
+  }
+  // Both ends in turns, in this thread. The server's last word.
+  Status shake_hands() {
+    Status status = Status::wants_read;
+    for (int i = 0; i < 20; ++i) {
+      const bool client_done = client_->step();
+      status = server_->handshake();
+      if (status == Status::ended || (client_done && status == Status::done)) return status;
+    }
+    return status;
+  }
+  std::string read_text() {
+    std::array<std::uint8_t, 16384> space{};
+    const auto got = server_->read(space);
+    return got.status == Status::done ? to_string(Bytes(space).first(got.bytes)) : "";
+  }
+
+  test::ScratchDirectory scratch_;
+  Certificate certificate_ = *load_certificate(test::fresh_certificate(scratch_, "a"));
+  Fd server_socket_;
+  std::optional<TlsClient> client_;
+  std::optional<TlsConnection> server_;
+};
+
+TEST_F(TlsConnections, CarryBytesBothWaysUnderTls12And13) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    begin(version, version);
+    ASSERT_EQ(shake_hands(), Status::done);
+    EXPECT_EQ(SSL_version(client_->ssl()), version);
+    EXPECT_EQ(server_->write(as_bytes("from the server")).bytes, 15U);
+    EXPECT_EQ(client_->receive(), "from the server");
+    std::array<std::uint8_t, 4> few{};
+    EXPECT_EQ(server_->read(few).status, Status::wants_read);
+    ASSERT_TRUE(client_->send("from the client"));
+    EXPECT_EQ(server_->peek(few).bytes, 4U);
+    EXPECT_EQ(server_->read(few).bytes, 4U);
+    EXPECT_EQ(to_string(few), "from");
+    EXPECT_EQ(server_->buffered(), 11U);
+    EXPECT_EQ(read_text(), " the client");
+    EXPECT_EQ(server_->buffered(), 0U);
+  }
+}
+
+TEST_F(TlsConnections, RefuseWhatIsOlder) {
+  for (const int version : {TLS1_VERSION, TLS1_1_VERSION}) {
+    begin(version, version);
+    EXPECT_EQ(shake_hands(), Status::ended);
+    EXPECT_FALSE(client_->handshake());
+  }
+}
+
+TEST_F(TlsConnections, EndOnGarbageAndOnAClientThatLeaves) {
+  begin();
+  ASSERT_EQ(::send(client_->fd(), "\x16not a ClientHello, however it begins", 37, 0), 37);
+  EXPECT_EQ(server_->handshake(), Status::ended);
+  begin();
+  EXPECT_EQ(server_->handshake(), Status::wants_read);
+  client_->cut();
+  EXPECT_EQ(server_->handshake(), Status::ended);
+}
+
+TEST_F(TlsConnections, HearAndSayThatNothingMoreComes) {
+  begin();
+  ASSERT_EQ(shake_hands(), Status::done);
+  ASSERT_TRUE(client_->send("last words"));
+  SSL_shutdown(client_->ssl());
+  EXPECT_EQ(read_text(), "last words");
+  std::array<std::uint8_t, 4> few{};
+  EXPECT_EQ(server_->read(few).status, Status::ended);
+  server_->send_close();
+  EXPECT_EQ(client_->receive(), "");
+  EXPECT_NE(SSL_get_shutdown(client_->ssl()) & SSL_RECEIVED_SHUTDOWN, 0);
+}
+
+TEST_F(TlsConnections, WriteOnFromAQueueThatMovesAndGrows) {
+  begin();
+  ASSERT_EQ(shake_hands(), Status::done);
+  std::string queue;
+  std::string sent;
+  std::size_t refused = 0;
+  // Until the kernel takes no more.
+  while (refused == 0) {
+    for (int i = 0; i < 5000; ++i) queue += static_cast<char>('a' + (sent.size() + queue.size()) % 26);
+    std::string moved = queue;
+    const auto wrote = server_->write(as_bytes(moved));
+    if (wrote.status == Status::wants_write) refused += 1;
+    sent += queue.substr(0, wrote.bytes);
+    queue.erase(0, wrote.bytes);
+  }
+  std::string arrived;
+  while (!queue.empty()) {
+    queue += "more of it";
+    sent += queue;
+    while (!queue.empty()) {
+      const std::string moved = queue;
+      const auto wrote = server_->write(as_bytes(moved));
+      ASSERT_NE(wrote.status, Status::ended);
+      queue.erase(0, wrote.bytes);
+      if (wrote.status == Status::wants_write) arrived += client_->receive();
+    }
+  }
+  arrived += client_->receive_exactly(sent.size() - arrived.size());
+  EXPECT_EQ(arrived, sent);
+}
+
+// As a connection does whose descriptor went to another thread.
+TEST_F(TlsConnections, GoOnUnderAnotherNumberOfTheSocket) {
+  begin();
+  ASSERT_EQ(shake_hands(), Status::done);
+  ASSERT_TRUE(client_->send("before"));
+  std::array<std::uint8_t, 3> few{};
+  EXPECT_EQ(server_->read(few).bytes, 3U);
+  Fd copy(dup(server_socket_.get()));
+  server_socket_.close();
+  server_->set_fd(copy.get());
+  TlsConnection moved = std::move(*server_);
+  EXPECT_EQ(moved.read(few).bytes, 3U);
+  EXPECT_EQ(to_string(few), "ore");
+  EXPECT_EQ(moved.write(as_bytes("after")).bytes, 5U);
+  EXPECT_EQ(client_->receive(), "after");
+}
+
+TEST_F(TlsConnections, AgreeOnTheProtocolsOfBrowsersAndTurnClients) {
+  const std::string offers[] = {"\x02h2\x08http/1.1", "\x09stun.turn", "\x03xyz"};
+  const std::string chosen[] = {"http/1.1", "stun.turn", ""};
+  for (std::size_t i = 0; i < std::size(offers); ++i) {
+    begin();
+    SSL_set_alpn_protos(client_->ssl(), reinterpret_cast<const unsigned char*>(offers[i].data()),
+                        static_cast<unsigned>(offers[i].size()));
+    ASSERT_EQ(shake_hands(), Status::done);
+    const unsigned char* protocol = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(client_->ssl(), &protocol, &size);
+    EXPECT_EQ(std::string(protocol, protocol + size), chosen[i]);
+  }
+}
+
+}  // namespace
+}  // namespace offhook::io
