@@ -70,9 +70,11 @@ export async function untilReleased(person) {
 }
 
 const fits = {
+  'any-relay': ({ local, remote }) => local === 'relay' || remote === 'relay',
   direct: ({ local, remote }) => local !== 'relay' && remote !== 'relay',
   'relay-udp': ({ local, remote, relay_protocol }) => local === 'relay' && remote === 'relay' && relay_protocol === 'udp',
   'relay-tcp': ({ local, remote, relay_protocol }) => local === 'relay' && remote === 'relay' && relay_protocol === 'tcp',
+  'relay-tls': ({ local, remote, relay_protocol }) => local === 'relay' && remote === 'relay' && relay_protocol === 'tls',
 };
 
 /**

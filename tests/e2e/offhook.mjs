@@ -18,6 +18,12 @@ export class Offhook {
     server.origin = `http://127.0.0.1:${server.http_port}`;
     const listen = addresses.flatMap((address) => ['--listen-address', address]);
     const ports = ['--port', String(server.port), '--http-port', String(server.http_port)];
+    // With --dev it makes a certificate of its own, unless one is given.
+    if (flags.includes('--dev') || flags.includes('--cert')) {
+      server.tls_port = await freePort();
+      server.tls_origin = `https://127.0.0.1:${server.tls_port}`;
+      ports.push('--tls-port', String(server.tls_port));
+    }
     server.child = new Child(binary, ['serve', '--state-dir', server.directory, ...listen, ...ports, ...flags], {
       log: log ?? path.join(server.directory, 'log'),
     });

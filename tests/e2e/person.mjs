@@ -99,6 +99,21 @@ export class Person {
     return this.page.evaluate(() => window.__witness.count());
   }
 
+  /** RTP of all connections, and the kinds of remote candidates that they know. */
+  wire() {
+    return this.page.evaluate(() => window.__witness.wire());
+  }
+
+  /** One value of the page's witness. */
+  noted(name) {
+    return this.page.evaluate((key) => window.__witness[key], name);
+  }
+
+  /** The browser tells this page that its network is another one. */
+  changeNetwork() {
+    return this.page.evaluate(() => window.dispatchEvent(new Event('online')));
+  }
+
   report() {
     return this.page.evaluate(() => JSON.parse(JSON.stringify(window.__witness.call?.report() ?? null)));
   }

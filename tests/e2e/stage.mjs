@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 import { Offhook } from './offhook.mjs';
+import { makeCertificate } from './certificate.mjs';
 import { Person } from './person.mjs';
 import { SignalProxy } from './signal_proxy.mjs';
 
@@ -34,6 +35,7 @@ export class Stage {
   #browsers = [];
   #proxies = [];
   #servers = [];
+  #trusted = [];
   people = [];
 
   constructor({ binary, directory }) {
@@ -51,8 +53,18 @@ export class Stage {
     return this.server;
   }
 
+  /** The same with a certificate, which browsers that start from now on trust; people come by https. */
+  async serveByTls(flags = []) {
+    const { cert, key, public_key_hash } = makeCertificate(this.directory);
+    this.#trusted = [`--ignore-certificate-errors-spki-list=${public_key_hash}`];
+    const server = await this.serve(['--cert', cert, '--key', key, ...flags]);
+    server.origin = server.tls_origin;
+    return server;
+  }
+
   async browser({ asks_for_media = false } = {}) {
-    const args = asks_for_media ? chromium_flags : [...chromium_flags, '--use-fake-ui-for-media-stream'];
+    const own_flags = [...chromium_flags, ...this.#trusted];
+    const args = asks_for_media ? own_flags : [...own_flags, '--use-fake-ui-for-media-stream'];
     // headless: false keeps the driver from adding a --headless of its own beside ours.
     const browser = await chromium.launch({ executablePath: chromium_path, headless: false, args, timeout: launch_limit_ms });
     this.#browsers.push(browser);

@@ -16,12 +16,21 @@
     audio_at: 0,
     video_at: 0,
     instant_accept: false,
+    /** When a connection first stood, ICE and DTLS, by Date.now(). */
+    path_at: 0,
+    /** What getUserMedia was asked for. */
+    asked: [],
+    /** Frames that came over WebSockets, since the page began. */
+    frames: [],
+    /** Requests for credentials, since the page began. */
+    credential_requests: 0,
     /** The SDK's newest call, for its state and report; nothing is counted by it. */
     call: null,
 
     /** Begins a new call. */
     reset() {
-      witness.dialed_at = witness.accepted_at = witness.audio_at = witness.video_at = 0;
+      witness.dialed_at = witness.accepted_at = witness.audio_at = witness.video_at = witness.path_at = 0;
+      witness.asked = [];
       witness.call = null;
     },
 
@@ -39,6 +48,33 @@
       return { ...total, dialed_at, accepted_at, audio_at, video_at, open: open.size, connected, live };
     },
   });
+
+  /** RTP of all open connections, and the kinds of candidates that they know of the other side. */
+  witness.wire = async () => {
+    const wire = { sent: 0, received: 0, lost: 0, remote_types: [] };
+    for (const connection of [...open]) {
+      for (const row of (await connection.getStats()).values()) {
+        if (row.type === 'outbound-rtp') wire.sent += row.packetsSent ?? 0;
+        if (row.type === 'inbound-rtp') wire.received += row.packetsReceived ?? 0;
+        if (row.type === 'inbound-rtp') wire.lost += row.packetsLost ?? 0;
+        if (row.type === 'remote-candidate') wire.remote_types.push(row.candidateType);
+      }
+    }
+    return { ...wire, remote_types: [...new Set(wire.remote_types)].sort() };
+  };
+
+  window.WebSocket = class WebSocket extends window.WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener('message', (event) => witness.frames.push(JSON.parse(event.data)));
+    }
+  };
+
+  const { fetch } = window;
+  window.fetch = (input, init) => {
+    if (String(input).includes('/api/turn/credentials')) witness.credential_requests += 1;
+    return fetch(input, init);
+  };
 
   function countOf(stats) {
     const count = { ...Object.fromEntries(counters.map((name) => [name, 0])), pair: null };
@@ -80,7 +116,11 @@
     constructor(...args) {
       super(...args);
       open.add(this);
-      this.addEventListener('connectionstatechange', () => this.connectionState === 'connected' && timeFirstMedia(this));
+      this.addEventListener('connectionstatechange', () => {
+        if (this.connectionState !== 'connected') return;
+        witness.path_at ||= Date.now();
+        timeFirstMedia(this);
+      });
     }
 
     close() {
@@ -91,6 +131,7 @@
 
   const { getUserMedia } = MediaDevices.prototype;
   MediaDevices.prototype.getUserMedia = async function getAndKeep(constraints) {
+    witness.asked.push(['audio', 'video'].filter((kind) => constraints[kind]).join('+'));
     const stream = await getUserMedia.call(this, constraints);
     for (const track of stream.getTracks()) captured.add(track);
     return stream;

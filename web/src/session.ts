@@ -1,4 +1,4 @@
-import { CallClient, type RelayTransport } from 'offhook';
+import { CallClient, type RelayTransport, type WarmPath } from 'offhook';
 
 const name_key = 'offhook.name';
 
@@ -8,16 +8,19 @@ export interface PageParameters {
   call: string;
   relay_only: boolean;
   transports: RelayTransport[] | null;
+  warm_path: WarmPath | null;
 }
 
 export function pageParameters(): PageParameters {
   const query = new URLSearchParams(location.search);
   const transports = (query.get('transport') ?? '').split(',').filter((word): word is RelayTransport => ['udp', 'tcp', 'tls'].includes(word));
+  const warm_path = (['direct', 'relay', 'off'] as const).find((word) => word === query.get('warm')) ?? null;
   return {
     name: query.get('name') ?? '',
     call: query.get('call') ?? '',
     relay_only: query.get('policy') === 'relay',
     transports: transports.length > 0 ? transports : null,
+    warm_path,
   };
 }
 
@@ -58,6 +61,7 @@ export async function signIn(name: string, parameters: PageParameters): Promise<
     },
     devices: { video: large ? { width: { ideal: 1280 }, height: { ideal: 720 } } : {} },
     iceTransportPolicy: parameters.relay_only ? 'relay' : 'all',
+    ...(parameters.warm_path ? { warmPath: parameters.warm_path } : {}),
     ...(parameters.transports ? { relayTransports: parameters.transports } : {}),
   });
 }

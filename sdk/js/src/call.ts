@@ -1,14 +1,14 @@
 import type { CallDeps, CallInit } from './call_deps.js';
-import { CallError, causeOf } from './errors.js';
+import { CallError, causeOf, fatal_errors, own_rejections } from './errors.js';
 import { Emitter } from './events.js';
 import { LocalMedia } from './local_media.js';
-import { Path } from './path.js';
-import { Peer, type Kind } from './peer.js';
-import type { HangupReason, MediaKinds, RejectReason, ServerMessage } from './protocol.js';
+import { Link, type NegotiationMessage } from './link.js';
+import type { Kind } from './peer.js';
+import type { HangupReason, MediaKinds, RejectReason, ServerMessage, WarmPath } from './protocol.js';
 import { RemoteMedia } from './remote_media.js';
-import { Timeline, type CallReport, type CallState, type Direction } from './report.js';
+import { reportOf, Timeline, type CallReport, type CallState, type Direction } from './report.js';
 import type { Reading, SelectedPair } from './stats.js';
-import { Watch } from './watch.js';
+import { acceptWord, readAcceptWord } from './word.js';
 
 interface CallEvents {
   state: [CallState];
@@ -19,16 +19,6 @@ interface CallEvents {
   /** Our own media, as soon as a device is open; again when a device is added to it. */
   localstream: [MediaStream];
 }
-
-/** What is said here when this side does not take a call. */
-const own_rejections: Readonly<Record<RejectReason, string | undefined>> = {
-  declined: 'You declined the call.',
-  busy: 'You were in another call.',
-  media_denied: undefined,
-};
-
-/** Errors that say that the server has no such call of ours; the others concern one message of it. */
-const fatal_errors = ['self_call', 'too_many_calls', 'bad_call_id', 'unknown_call', 'not_in_call'];
 
 /** One call with one party. Its verbs may be called in any state, and twice; those that make no sense do nothing. */
 export class Call extends Emitter<CallEvents> {
@@ -45,17 +35,22 @@ export class Call extends Emitter<CallEvents> {
   readonly #deps: CallDeps;
   readonly #timeline = new Timeline();
   readonly #local: LocalMedia;
-  #path: Path;
   readonly #remote: RemoteMedia;
   #id: string;
-  /** Whether the server knows this side as the caller, which makes the first offer and repairs the path. */
+  /** Whether the server knows this side as the caller, which makes the first offer. */
   #calling: boolean;
+  readonly #warm_path: WarmPath;
   #media: { local: MediaKinds; remote: MediaKinds };
   #state: CallState;
-  #peer: Peer | null = null;
-  #watch: Watch | null = null;
-  /** What came from the other side before there was a connection to take it. */
-  #early: ServerMessage[] = [];
+  #link: Link | null = null;
+  #warm = false;
+  #accept_via: CallReport['accept_via'] = null;
+  /** The generation of the offer that began a connection anew; -1 if none did. */
+  #fresh_generation = -1;
+  /** What came from the other side before there was a connection for it. */
+  #early: NegotiationMessage[] = [];
+  /** Restarts of connections that the call no longer has. */
+  #past_restarts = 0;
   #pair: SelectedPair | null = null;
   #end: CallError | null = null;
   #resolve: () => void = () => undefined;
@@ -72,6 +67,8 @@ export class Call extends Emitter<CallEvents> {
     this.peer = init.peer;
     this.direction = init.direction;
     this.#calling = init.direction === 'outgoing';
+    // A server that says nothing of it takes no answer before the accept.
+    this.#warm_path = init.warm_path ?? 'off';
     this.#state = init.direction === 'outgoing' ? 'dialing' : 'ringing';
     const none = { audio: false, video: false };
     this.#media = init.direction === 'outgoing' ? { local: init.media, remote: none } : { local: none, remote: init.media };
@@ -83,7 +80,6 @@ export class Call extends Emitter<CallEvents> {
     this.#remote = new RemoteMedia(deps.playAudio);
     this.#remote.on('stream', (stream) => this.emit('remotestream', stream));
     this.#remote.on('log', (text) => this.#log(text));
-    this.#path = this.#makePath();
   }
 
   /** Changes once if both have dialled each other and the other side's call is the one that goes on. */
@@ -121,7 +117,7 @@ export class Call extends Emitter<CallEvents> {
     this.#media.local = media ? { audio: media.audio ?? false, video: media.video ?? false } : { ...this.#media.remote };
     this.#answer();
     this.#openDevices();
-    void this.#openPeer();
+    if (!this.#link) this.#openLink();
   }
 
   /** Declines an incoming call. */
@@ -151,22 +147,20 @@ export class Call extends Emitter<CallEvents> {
 
   /** How the call goes or went; at any time. */
   report(): CallReport {
-    const relayed = this.#pair !== null && (this.#pair.local === 'relay' || this.#pair.remote === 'relay');
-    return {
+    return reportOf(this.#timeline, {
       call: this.id,
       peer: this.peer,
       direction: this.direction,
       state: this.#state,
       media: { local: { ...this.#media.local }, remote: { ...this.#media.remote } },
-      timeline: this.#timeline.entries(),
-      time_to_connect_ms: this.#timeline.between('accepted', 'connected'),
-      dial_to_connect_ms: this.#timeline.at('connected'),
       selected_pair: this.#pair && { ...this.#pair },
-      path: this.#pair === null ? null : relayed ? 'relay' : 'direct',
-      candidate_types: { local: [...(this.#peer?.types.local ?? [])], remote: [...(this.#peer?.types.remote ?? [])] },
+      warm: this.#warm,
+      accept_via: this.#accept_via,
+      restarts: this.#past_restarts + (this.#link?.restarts ?? 0),
+      candidate_types: this.#link?.candidate_types ?? { local: [], remote: [] },
       end_reason: this.#end?.code ?? null,
       verdict: this.#end?.verdict ?? null,
-    };
+    });
   }
 
   /** @internal An outgoing call begins. */
@@ -174,7 +168,7 @@ export class Call extends Emitter<CallEvents> {
     this.#timeline.mark('dialed');
     this.#deps.send({ type: 'dial', call: this.id, to: this.peer, media: this.#media.local });
     this.#openDevices();
-    void this.#openPeer();
+    this.#openLink();
     this.#dial_timer = setInterval(() => {
       if (this.#state === 'dialing' && !this.#deps.online()) this.#giveUpRinging(new CallError('signaling_lost'));
     }, this.#deps.policy.dial_timeout_ms);
@@ -187,6 +181,17 @@ export class Call extends Emitter<CallEvents> {
     this.#limitRinging(age_ms);
   }
 
+  /** @internal The app hears of this incoming call: it connects while it rings, if it may, and opens no device for that. */
+  warmUp(): void {
+    if (this.#state !== 'ringing' || this.#link || this.#warm_path === 'off') return;
+    if (this.#deps.mayWarm()) this.#openLink();
+  }
+
+  /** @internal Whether it connects, or is connected, while it rings. */
+  get warming(): boolean {
+    return this.direction === 'incoming' && this.#state === 'ringing' && this.#link !== null;
+  }
+
   /**
    * @internal Both have dialled each other, and `incoming`, the other side's call, is the one that goes on: this one
    * becomes it. The person has said that they want to talk, so it is answered, with the devices that are open already.
@@ -196,16 +201,10 @@ export class Call extends Emitter<CallEvents> {
     this.#id = incoming.call;
     this.#calling = false;
     this.#media.remote = incoming.media;
-    this.#early = [];
-    this.#path.stop();
-    this.#path = this.#makePath();
     this.#log('both have dialled: the other call goes on');
+    this.#closeLink();
     this.#answer();
-    // A connection that is still awaited serves the answer as well; one that has offered does not.
-    if (!this.#peer) return;
-    this.#peer.close();
-    this.#peer = null;
-    void this.#openPeer();
+    this.#openLink();
   }
 
   /** @internal */
@@ -217,7 +216,7 @@ export class Call extends Emitter<CallEvents> {
       case 'ringing':
         return this.#handleRinging();
       case 'accepted':
-        return this.#handleAccepted(message.media);
+        return this.#handleAccepted(message.media, 'websocket', message.fresh ?? false);
       case 'offer':
       case 'answer':
       case 'ice-candidate':
@@ -239,21 +238,42 @@ export class Call extends Emitter<CallEvents> {
     if (this.#state === 'ringing') this.#giveUpRinging(new CallError('signaling_lost'));
   }
 
-  #makePath(): Path {
-    const path = new Path(this.#deps.policy, this.#calling);
-    path.on('restart', () => this.#peer?.restart());
-    path.on('interrupted', () => this.#handleInterrupted());
-    path.on('restored', () => this.#handleRestored());
-    path.on('given_up', (ever) => this.#giveUp(ever ? 'ice_lost' : 'ice_failed'));
-    return path;
+  /** @internal The network is another, or may be. */
+  handleNetworkChange(certain: boolean): void {
+    this.#link?.handleNetworkChange(certain);
+  }
+
+  /** @internal The server is reached again. */
+  handleOnline(): void {
+    this.#link?.handleOnline();
   }
 
   #answer(): void {
+    const media = this.#media.local;
+    this.#deps.send({ type: 'accept', call: this.id, media });
+    // The same over the path that stands already: it is shorter, and stands when the server cannot be reached.
+    this.#link?.say(acceptWord({ call: this.id, media }));
+    this.#handleAnswered();
+  }
+
+  /** Both sides want to talk: from now on, and not before, tracks are sent. */
+  #handleAnswered(): void {
+    this.#warm = this.#link?.ready ?? false;
     this.#timeline.mark('accepted');
-    this.#deps.send({ type: 'accept', call: this.id, media: this.#media.local });
     this.#setState('connecting');
-    this.#path.start();
+    if (this.#link?.up) this.#limitMedia();
+    if (this.#link) this.#startTalk(this.#link);
     this.#deps.accepted(this);
+  }
+
+  #startTalk(link: Link): void {
+    for (const track of this.#local.stream.getTracks()) link.setTrack(track.kind as Kind, track);
+    this.#remote.handleAnswered(this.#media.remote);
+    link.handleAnswered();
+  }
+
+  get #answered(): boolean {
+    return this.#state === 'connecting' || this.#state === 'connected' || this.#state === 'reconnecting';
   }
 
   #handleRinging(): void {
@@ -279,61 +299,84 @@ export class Call extends Emitter<CallEvents> {
     this.#finish(error);
   }
 
-  #handleAccepted(media: MediaKinds): void {
-    if (this.#state !== 'dialing' && this.#state !== 'ringing') return;
+  /** The word comes over two ways; the first counts. `fresh`: another device than the one we are connected with has won. */
+  #handleAccepted(media: MediaKinds, via: CallReport['accept_via'], fresh: boolean): void {
+    if (!this.#calling || this.#state === 'ended') return;
+    if (fresh) this.#beginAnew(media);
+    if (this.#answered) return;
     this.#media.remote = media;
-    this.#timeline.mark('accepted');
-    this.#setState('connecting');
-    this.#path.start();
-    this.#deps.accepted(this);
+    this.#accept_via = via;
+    this.#handleAnswered();
   }
 
-  #handleNegotiation(message: ServerMessage): void {
+  #handleWord(text: string): void {
+    const word = readAcceptWord(text);
+    if (word?.call === this.id) this.#handleAccepted(word.media, 'data_channel', false);
+    else this.#log('the other side said something over the data channel that is no answer');
+  }
+
+  /** The device that has won gets a connection of its own. */
+  #beginAnew(media: MediaKinds): void {
+    const generation = this.#link?.generation ?? -1;
+    this.#log('another device has answered: a new connection');
+    this.#media.remote = media;
+    this.#closeLink();
+    this.#fresh_generation = generation + 1;
+    this.#openLink(generation);
+  }
+
+  #handleNegotiation(message: NegotiationMessage): void {
     if (message.type === 'offer') this.#timeline.mark('offer_received');
     if (message.type === 'answer') this.#timeline.mark('answer_received');
-    if (this.#peer) this.#passToPeer(this.#peer, message);
+    // The caller has met another device first, and begins anew with this one.
+    if (message.type === 'offer' && message.fresh && this.#link?.met) {
+      this.#closeLink();
+      this.#openLink(message.generation - 1);
+    }
+    if (this.#link) this.#link.handleMessage(message);
     else this.#early.push(message);
-  }
-
-  #passToPeer(peer: Peer, message: ServerMessage): void {
-    if (message.type === 'offer') peer.handleOffer(message.generation, message.sdp);
-    if (message.type === 'answer') peer.handleAnswer(message.generation, message.sdp);
-    if (message.type === 'ice-candidate') peer.handleCandidate(message.generation, message.candidate);
   }
 
   #handleError({ code, message, refused }: ServerMessage & { type: 'error' }): void {
     this.#log(`the server refused a message: ${code}: ${message}`);
-    if (code === 'stale_generation') return this.#peer?.handleStaleOffer();
     const error = new CallError('error', message, false);
-    if (fatal_errors.includes(code) || refused === 'dial') return this.#finish(error);
-    if (refused === 'offer') this.#hangUp('error', error);
+    if (fatal_errors.includes(code) || refused?.type === 'dial') return this.#finish(error);
+    if (!refused) return;
+    if (refused.generation === 0) return this.#hangUp('error', error);
+    // The other side's offer of this generation came first. Ours for a new connection is due all the same.
+    if (refused.generation === this.#fresh_generation) return this.#beginAnew(this.#media.remote);
+    this.#link?.handleRefusedOffer(refused.generation);
   }
 
-  async #openPeer(): Promise<void> {
-    let connection: RTCPeerConnection | null;
-    try {
-      connection = await this.#deps.takeConnection();
-    } catch (error) {
-      return this.#handleBroken(error);
-    }
-    if (this.#state === 'ended') return connection?.close();
-    if (!connection) {
-      return this.#hangUp('error', new CallError('credentials', 'The server gave no relay credentials, and this call must use the relay.', true));
-    }
-    const peer = new Peer(connection, this.#local.stream);
-    this.#peer = peer;
-    peer.on('description', (type, generation, sdp) => {
+  #openLink(generation = -1): void {
+    const link = new Link({ deps: this.#deps, offers: this.#calling, stream: this.#local.stream, generation });
+    this.#link = link;
+    link.on('description', (type, number, sdp) => {
       this.#timeline.mark(`${type}_sent`);
-      this.#deps.send({ type, call: this.id, generation, sdp });
+      const fresh = type === 'offer' && number === this.#fresh_generation;
+      this.#deps.send({ type, call: this.id, generation: number, sdp, ...(fresh ? { fresh } : {}) });
     });
-    peer.on('candidate', (generation, candidate) => this.#deps.send({ type: 'ice-candidate', call: this.id, generation, candidate }));
-    peer.on('ice', (state) => this.#handleIceState(state));
-    peer.on('track', (kind, track) => this.#remote.handleTrack(kind, track, this.#media.remote));
-    peer.on('broken', (error) => this.#handleBroken(error));
-    peer.on('log', (text) => this.#log(text));
-    for (const track of this.#local.stream.getTracks()) peer.setTrack(track.kind as Kind, track);
-    if (this.#calling) peer.offer();
-    for (const message of this.#early.splice(0)) this.#passToPeer(peer, message);
+    link.on('candidate', (number, candidate) => this.#deps.send({ type: 'ice-candidate', call: this.id, generation: number, candidate }));
+    link.on('track', (kind, track) => this.#remote.handleTrack(kind, track));
+    link.on('word', (text) => this.#handleWord(text));
+    link.on('up', () => this.#handleUp());
+    link.on('interrupted', () => this.#handleInterrupted());
+    link.on('restored', () => this.#handleRestored());
+    link.on('reading', (reading) => this.#handleReading(reading));
+    link.on('given_up', (reason) => this.#hangUp(reason, new CallError(reason)));
+    link.on('failed', (error) => this.#hangUp('error', error));
+    link.on('log', (text) => this.#log(text));
+    if (this.#answered) this.#startTalk(link);
+    void link.open();
+    for (const message of this.#early.splice(0)) link.handleMessage(message);
+  }
+
+  #closeLink(): void {
+    this.#past_restarts += this.#link?.restarts ?? 0;
+    this.#link?.close();
+    this.#link = null;
+    this.#early = [];
+    this.#remote.reset();
   }
 
   #openDevices(): void {
@@ -353,40 +396,31 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #handleLocalTrack(kind: Kind, track: MediaStreamTrack | null): void {
-    this.#peer?.setTrack(kind, track);
+    if (this.#answered) this.#link?.setTrack(kind, track);
     if (!track) return;
     this.#timeline.mark(`local_${kind}`);
     this.emit('localstream', this.#local.stream);
   }
 
-  #handleIceState(state: RTCIceConnectionState): void {
-    const was_up = this.#path.up;
-    this.#path.handleIceState(state);
-    if (!this.#path.up) {
-      if (state === 'disconnected' || state === 'failed') this.#log(`ICE ${state}`);
-      return;
-    }
-    if (was_up) return;
+  #handleUp(): void {
     this.#timeline.mark('ice_connected');
-    this.#log('ICE connected');
-    this.#watchMedia();
+    if (this.#answered) this.#limitMedia();
   }
 
-  #watchMedia(): void {
-    const peer = this.#peer;
-    if (this.#watch || !peer) return;
-    this.#watch = new Watch(() => peer.stats(), this.#deps.policy);
-    this.#watch.on('reading', (reading) => this.#handleReading(reading));
-    this.#watch.start();
+  #limitMedia(): void {
+    clearTimeout(this.#media_timer);
     this.#media_timer = setTimeout(() => {
-      if (this.#state === 'connecting') this.#giveUp('ice_failed', 'A path was found, but no sound or picture came over it.');
+      if (this.#state === 'connecting') this.#hangUp('ice_failed', new CallError('ice_failed', 'A path was found, but no sound or picture came over it.'));
     }, this.#deps.policy.media_timeout_ms);
   }
 
   #handleReading(reading: Reading): void {
     if (reading.pair) this.#notePair(reading.pair);
     this.#remote.handleReading(reading);
-    if (this.#state === 'connecting' && this.#path.up && this.#mediaFlows(reading)) this.#handleConnected();
+    const decoded = this.#remote.decoded(reading);
+    if (decoded.audio) this.#timeline.markOnce('first_audio');
+    if (decoded.video) this.#timeline.markOnce('first_picture');
+    if (this.#state === 'connecting' && this.#link?.up && this.#mediaFlows(reading)) this.#handleConnected();
   }
 
   /** Whether what the other side promised is decoded here, and what we promised is on its way. */
@@ -395,13 +429,14 @@ export class Call extends Emitter<CallEvents> {
     if ((local.audio || local.video) && reading.packets_sent === 0) return false;
     const decoded = this.#remote.decoded(reading);
     if ((decoded.audio || !remote.audio) && (decoded.video || !remote.video)) return true;
-    return (decoded.audio || decoded.video) && this.#timeline.elapsedSince('ice_connected') > this.#deps.policy.late_media_ms;
+    const waited_ms = Math.min(this.#timeline.elapsedSince('ice_connected'), this.#timeline.elapsedSince('accepted'));
+    return (decoded.audio || decoded.video) && waited_ms > this.#deps.policy.late_media_ms;
   }
 
   #handleConnected(): void {
     clearTimeout(this.#media_timer);
     this.#timeline.mark('connected');
-    this.#watch?.slowDown();
+    this.#link?.slowDown();
     const { time_to_connect_ms } = this.report();
     const pair = this.#pair && { local: this.#pair.local, remote: this.#pair.remote, protocol: this.#pair.protocol };
     this.#deps.send({ type: 'connected', call: this.id, time_to_connect_ms: Math.round(time_to_connect_ms ?? 0), ...(pair ? { pair } : {}) });
@@ -429,14 +464,6 @@ export class Call extends Emitter<CallEvents> {
     if (this.#state === 'reconnecting') this.#setState('connected');
   }
 
-  #handleBroken(error: unknown): void {
-    this.#hangUp('error', new CallError('error', `The browser refused a step of the call: ${causeOf(error)}`));
-  }
-
-  #giveUp(reason: 'ice_failed' | 'ice_lost', verdict?: string): void {
-    this.#hangUp(reason, new CallError(reason, verdict));
-  }
-
   #hangUp(reason: HangupReason, error: CallError): void {
     if (this.#state === 'ended') return;
     this.#deps.send({ type: 'hangup', call: this.id, reason });
@@ -451,9 +478,7 @@ export class Call extends Emitter<CallEvents> {
     clearInterval(this.#dial_timer);
     clearTimeout(this.#ring_timer);
     clearTimeout(this.#media_timer);
-    this.#watch?.stop();
-    this.#path.stop();
-    this.#peer?.close();
+    this.#link?.close();
     this.#local.dispose();
     this.#remote.dispose();
     this.#early = [];

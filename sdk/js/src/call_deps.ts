@@ -2,7 +2,7 @@ import type { Call } from './call.js';
 import type { CallError } from './errors.js';
 import type { Devices, GetUserMedia } from './media.js';
 import type { Policy } from './policy.js';
-import type { ClientMessage, MediaKinds } from './protocol.js';
+import type { ClientMessage, MediaKinds, WarmPath } from './protocol.js';
 import type { Direction } from './report.js';
 
 /** What a call needs from the client that made it. */
@@ -10,8 +10,16 @@ export interface CallDeps {
   send: (message: ClientMessage) => void;
   /** Null if there are no relay credentials and the app wants no other path. */
   takeConnection: () => Promise<RTCPeerConnection | null>;
+  /** The newest STUN and TURN servers; null before the first. */
+  iceServers: () => RTCIceServer[] | null;
+  /** Whether one more call may connect while it rings. */
+  mayWarm: () => boolean;
   online: () => boolean;
+  /** The path is silent or lost; the socket may be, too. */
+  suspectSocket: () => void;
   getUserMedia: GetUserMedia | null;
+  /** Whether microphone and camera open without a question to the person. */
+  devicesAllowed: () => boolean;
   devices: Devices;
   playAudio: boolean;
   policy: Policy;
@@ -29,4 +37,6 @@ export interface CallInit {
   direction: Direction;
   /** Of the side that dials. */
   media: MediaKinds;
+  /** Of an incoming call: how far it may connect while it rings. */
+  warm_path?: WarmPath | undefined;
 }

@@ -6,9 +6,9 @@ import { CallError } from './errors.js';
 import { Emitter } from './events.js';
 import { IceServers, type RelayTransport } from './ice_servers.js';
 import { Log, type LogOrigin } from './log.js';
-import type { Devices } from './media.js';
+import { Permissions, type Devices } from './media.js';
 import { default_policy, type Policy } from './policy.js';
-import type { MediaKinds, ServerMessage } from './protocol.js';
+import type { MediaKinds, ServerMessage, WarmPath } from './protocol.js';
 import { TokenSource } from './token.js';
 import { WarmConnection } from './warm.js';
 
@@ -26,6 +26,11 @@ export interface CallClientOptions {
   iceTransportPolicy?: 'all' | 'relay';
   /** Only these ways to the relay. Default: all that the server has. */
   relayTransports?: readonly RelayTransport[];
+  /**
+   * How far calls connect while they ring, so that the answer is heard at once: `direct`, `relay` (nothing but relay
+   * addresses is told before the accept) or `off`. Default: what the server says; a device can only be stricter.
+   */
+  warmPath?: WarmPath;
   /** Whether the SDK plays the other side's sound by itself. Default: yes. */
   playAudio?: boolean;
   /** Whether log lines also go to console.debug. */
@@ -49,6 +54,8 @@ export class CallClient extends Emitter<ClientEvents> {
   readonly #connection: Connection;
   readonly #servers: IceServers;
   readonly #warm: WarmConnection;
+  readonly #permissions: Permissions;
+  #stopWatchingNetwork: () => void = () => undefined;
   readonly #calls = new Map<string, Call>();
   /** Incoming calls from somebody whom we are dialling ourselves; the app hears of them if our own call comes to nothing. */
   readonly #held = new Set<Call>();
@@ -65,7 +72,14 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#log = new Log(options.debug ?? false);
     const { socket, credentials } = addressesOf(options.url ?? environment.origin);
     const token = new TokenSource(options.getToken, this.#policy.token_timeout_ms);
-    this.#connection = new Connection({ url: socket, token, policy: this.#policy, openSocket: environment.openSocket });
+    this.#connection = new Connection({
+      url: socket,
+      token,
+      policy: this.#policy,
+      openSocket: environment.openSocket,
+      warm_path: options.warmPath,
+    });
+    this.#permissions = new Permissions(environment.permissions);
     this.#servers = new IceServers({
       url: credentials,
       token,
@@ -127,7 +141,7 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#held.clear();
     for (const call of this.calls) call.end();
     globalThis.removeEventListener?.('pagehide', this.#handlePageHide);
-    globalThis.removeEventListener?.('online', this.#handleOnline);
+    this.#stopWatchingNetwork();
     globalThis.document?.removeEventListener('visibilitychange', this.#handleVisibility);
     this.#connection.close();
     this.#servers.stop();
@@ -137,7 +151,7 @@ export class CallClient extends Emitter<ClientEvents> {
   #start(): void {
     this.#closed = false;
     globalThis.addEventListener?.('pagehide', this.#handlePageHide);
-    globalThis.addEventListener?.('online', this.#handleOnline);
+    this.#stopWatchingNetwork = this.#environment.watchNetwork((certain) => this.#handleNetworkChange(certain));
     globalThis.document?.addEventListener('visibilitychange', this.#handleVisibility);
     this.#connection.start();
     this.#servers.start();
@@ -153,7 +167,9 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#connection.on('welcome', (welcome) => {
       this.#user = welcome.user;
       this.#ring_timeout_ms = welcome.ring_timeout_ms || default_ring_timeout_ms;
+      this.#servers.handleWelcome();
     });
+    this.#connection.on('credentials', (frame) => this.#servers.handlePushed(frame));
     this.#connection.on('message', (message) => this.#handleMessage(message));
     this.#connection.on('error', (error) => this.#handleError(error));
     this.#connection.on('session_lost', (kept, cause) => {
@@ -169,6 +185,7 @@ export class CallClient extends Emitter<ClientEvents> {
     } else if (!this.#closed) {
       this.#offline_timer ??= setTimeout(() => this.#handleLongOffline(), this.#policy.session_lifetime_ms);
     }
+    if (state === 'online') for (const call of this.#calls.values()) call.handleOnline();
     this.emit('state', state);
   }
 
@@ -187,12 +204,17 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#log.write(`${message.from} calls`, message.call);
     const own = this.#dialled(message.from);
     if (own && message.call < own.id) return this.#replaceOwn(own, message);
-    const call = new Call(this.#deps, { id: message.call, peer: message.from, direction: 'incoming', media: message.media });
+    const call = new Call(this.#deps, { id: message.call, peer: message.from, direction: 'incoming', media: message.media, warm_path: message.warm_path });
     if (!own && this.#busy()) return call.reject('busy');
     this.#track(call);
     call.ring(message.age_ms || 0);
     if (own) this.#held.add(call);
-    else this.emit('incoming', call);
+    else this.#show(call);
+  }
+
+  #show(call: Call): void {
+    call.warmUp();
+    this.emit('incoming', call);
   }
 
   /**
@@ -217,7 +239,7 @@ export class CallClient extends Emitter<ClientEvents> {
       if (this.#dialled(call.peer)) continue;
       this.#held.delete(call);
       if (this.#busy()) call.reject('busy');
-      else this.emit('incoming', call);
+      else this.#show(call);
     }
   }
 
@@ -239,13 +261,24 @@ export class CallClient extends Emitter<ClientEvents> {
         this.#releaseHeld();
       }
       if (state === 'ended' || state === 'connected') this.#warm.refill();
+      this.#heedSetUp();
     });
+    this.#heedSetUp();
+  }
+
+  /** While a call is made or repaired, everything hangs on the server being reached. */
+  #heedSetUp(): void {
+    this.#connection.setUrgent([...this.#calls.values()].some((call) => call.state !== 'connected'));
   }
 
   get #deps(): CallDeps {
     return {
       send: (message) => this.#connection.send(message),
       takeConnection: () => this.#warm.take(),
+      iceServers: () => this.#servers.servers,
+      mayWarm: () => [...this.#calls.values()].filter((call) => call.warming).length < this.#policy.warm_ringing_limit,
+      devicesAllowed: () => this.#permissions.allowed,
+      suspectSocket: () => this.#connection.suspect(),
       online: () => this.#connection.state === 'online',
       getUserMedia: this.#environment.getUserMedia,
       devices: this.#options.devices ?? {},
@@ -269,10 +302,14 @@ export class CallClient extends Emitter<ClientEvents> {
     if (event.persisted) globalThis.addEventListener('pageshow', () => this.#start(), { once: true });
   };
 
-  readonly #handleOnline = (): void => {
-    this.#connection.probe();
-    this.#warm.renew();
-  };
+  #handleNetworkChange(certain: boolean): void {
+    this.#log.write(`the network ${certain ? 'has changed' : 'may have changed'}`);
+    if (certain) {
+      this.#connection.renew();
+      this.#warm.renew();
+    } else this.#connection.probe();
+    for (const call of this.#calls.values()) call.handleNetworkChange(certain);
+  }
 
   /** A page that was in the background may come back with a dead socket. */
   readonly #handleVisibility = (): void => {

@@ -2,12 +2,15 @@ import { CallError, causeOf } from './errors.js';
 import { Emitter } from './events.js';
 import { NumberedStream } from './numbered.js';
 import type { Policy } from './policy.js';
-import { close_codes, type ClientMessage, type ServerMessage, type Welcome } from './protocol.js';
+import { close_codes, type ClientMessage, type ServerMessage, type WarmPath, type Welcome } from './protocol.js';
+import { Socket } from './socket.js';
 import type { TokenSource } from './token.js';
 
 const protocol_version = 1;
 /** A first frame that is refused so often is not a matter of an old token. */
 const max_token_refusals = 2;
+/** So many sockets at a time may be on their way to one session. */
+const max_openings = 3;
 
 export type ConnectionState = 'offline' | 'connecting' | 'online' | 'closed';
 
@@ -18,6 +21,8 @@ interface ConnectionEvents {
   /** The session is gone, and every call that is not in `kept` with it; `cause` if there will be no other. */
   session_lost: [kept: ReadonlySet<string>, cause: CallError | null];
   welcome: [Welcome];
+  /** The server pushes credentials for its relay: a frame, as it came. */
+  credentials: [unknown];
   error: [CallError];
   log: [string];
 }
@@ -27,15 +32,29 @@ export interface ConnectionOptions {
   token: TokenSource;
   policy: Policy;
   openSocket: (url: string) => WebSocket;
+  /** What this device wishes of calls that ring; the server's own word where it says nothing. */
+  warm_path?: WarmPath | undefined;
 }
 
-/** The session with the server, over one WebSocket at a time: opened again when it is lost, resumed, kept alive. */
+/**
+ * The session with the server, over one WebSocket at a time: opened again when it is lost, resumed, kept alive. A socket
+ * that is silent when it matters is not waited for: others are opened beside it, and the first that is through takes over.
+ */
 export class Connection extends Emitter<ConnectionEvents> {
   readonly #options: ConnectionOptions;
   readonly #numbered = new NumberedStream();
   #state: ConnectionState = 'offline';
-  #socket: WebSocket | null = null;
-  #token = '';
+  /** The one that the session runs over. */
+  #socket: Socket | null = null;
+  /** On their way. */
+  #openings = new Set<Socket>();
+  /** The opening that has said hello. One at a time: a hello that comes late would ask for what is gone already. */
+  #greeting: Socket | null = null;
+  /** Whether what is on its way is there for mere suspicion, which a word from the server ends. */
+  #suspected = false;
+  #urgent = false;
+  /** The network has changed, or is suspected to be dead, and no socket has come through since. */
+  #hurried = false;
   /** What a resume needs; null while there is no session to resume. */
   #welcome: Welcome | null = null;
   #had_session = false;
@@ -45,9 +64,11 @@ export class Connection extends Emitter<ConnectionEvents> {
   #token_refusals = 0;
   #token_trouble = false;
   #retry_timer: ReturnType<typeof setTimeout> | undefined;
-  #open_timer: ReturnType<typeof setTimeout> | undefined;
+  #hedge_timer: ReturnType<typeof setTimeout> | undefined;
   #ping_timer: ReturnType<typeof setInterval> | undefined;
   #pong_timer: ReturnType<typeof setTimeout> | undefined;
+  /** What `#pong_timer` was set to; 0 once another socket is being tried. */
+  #pong_wait_ms = 0;
   #ack_timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -61,7 +82,7 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   /** Opens the connection; does nothing if it is open or being opened. */
   start(): void {
-    if (this.#socket || this.#state === 'connecting') return;
+    if (this.#socket || this.#openings.size > 0) return;
     clearTimeout(this.#retry_timer);
     this.#open();
   }
@@ -72,16 +93,44 @@ export class Connection extends Emitter<ConnectionEvents> {
       this.#loseSession('too many messages wait for the server');
       return;
     }
-    if (this.#state === 'online') this.#flush();
+    this.#flush();
   }
 
   /** Makes sure that the connection lives: asks the server if it is open, opens it at once if it is not. */
   probe(): void {
-    if (this.#state === 'online') this.#ping(this.#options.policy.probe_timeout_ms);
-    else if (!this.#socket) {
+    if (this.#socket) this.#ping(this.#options.policy.probe_timeout_ms);
+    else if (this.#openings.size === 0) {
       this.#attempt = 0;
       this.start();
     }
+  }
+
+  /** The path of a call is silent, and the socket may be as dead: it is asked, and another is opened, whichever is sooner. */
+  suspect(): void {
+    if (this.#socket && this.#openings.size === 0) {
+      this.#hurried = true;
+      this.#open();
+      this.#suspected = true;
+    }
+    this.probe();
+  }
+
+  /** The network has changed: the socket of the old one is as good as lost. */
+  renew(): void {
+    this.#attempt = 0;
+    clearTimeout(this.#retry_timer);
+    this.#dropOpenings();
+    this.#suspected = false;
+    this.#hurried = true;
+    this.#open();
+  }
+
+  /** While a call is set up or interrupted, a dead socket is looked for, and gone around, within seconds. */
+  setUrgent(urgent: boolean): void {
+    if (this.#urgent === urgent) return;
+    this.#urgent = urgent;
+    this.#schedulePings();
+    this.#scheduleHedge();
   }
 
   /** Ends the session and its calls at once, as far as a message still gets out. */
@@ -91,70 +140,92 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   #open(): void {
-    this.#setState('connecting');
-    const { policy, openSocket, url, token } = this.#options;
-    let socket: WebSocket;
+    if (!this.#socket) this.#setState('connecting');
+    let opening: Socket;
     try {
-      socket = openSocket(url);
+      opening = new Socket({ ...this.#options, open_timeout_ms: this.#options.policy.open_timeout_ms });
     } catch (error) {
       this.#fail(new CallError('error', `The address of the server is wrong: ${causeOf(error)}`));
       return;
     }
-    this.#socket = socket;
-    this.#open_timer = setTimeout(() => this.#retry('the server did not answer in time'), policy.open_timeout_ms);
-    const opened = new Promise<void>((resolve) => (socket.onopen = () => resolve()));
-    socket.onclose = (event) => this.#handleClose(event);
-    socket.onmessage = (event) => this.#handleText(event.data);
-    Promise.all([token.get(), opened]).then(
-      ([value]) => {
-        if (this.#socket !== socket) return;
-        this.#token = value;
-        this.#sendHello();
-      },
-      (error: unknown) => {
-        if (this.#socket === socket) this.#handleTokenTrouble(error);
-      },
-    );
+    this.#openings.add(opening);
+    opening.on('ready', () => this.#greet());
+    opening.on('text', (text) => this.#handleText(opening, text));
+    opening.on('closed', (code, reason) => this.#handleClose(opening, code, reason));
+    opening.on('late', () => this.#lose(opening, 'the server did not answer in time'));
+    opening.on('token_trouble', (error) => this.#handleTokenTrouble(opening, error));
+    this.#scheduleHedge();
   }
 
-  #handleTokenTrouble(error: unknown): void {
+  #scheduleHedge(): void {
+    clearTimeout(this.#hedge_timer);
+    if (!(this.#urgent || this.#hurried) || this.#openings.size === 0) return;
+    const { socket_hedge_ms, welcome_wait_ms } = this.#options.policy;
+    this.#hedge_timer = setTimeout(() => this.#hedge(), this.#greeting ? welcome_wait_ms : socket_hedge_ms);
+  }
+
+  /** What is on its way takes too long: another one beside it, and a hello without an answer is given up for it. */
+  #hedge(): void {
+    this.emit('log', 'signalling: another socket is tried beside the slow one');
+    if (this.#greeting) this.#drop(this.#greeting);
+    if (this.#openings.size < max_openings) this.#open();
+    else this.#scheduleHedge();
+    this.#greet();
+  }
+
+  #handleTokenTrouble(opening: Socket, error: unknown): void {
     const cause = `getToken failed: ${causeOf(error)}`;
     // Once a series: the app's backend is asked again and again, the app hears of it once.
     if (!this.#token_trouble) this.emit('error', new CallError('credentials', cause, true));
     this.#token_trouble = true;
-    this.#retry(cause);
+    this.#lose(opening, cause);
   }
 
-  #sendHello(): void {
+  /** From now on nothing goes over the socket before: what it would acknowledge, this hello does not know of. */
+  #greet(): void {
+    if (this.#greeting) return;
+    const opening = [...this.#openings].find((one) => one.token !== null);
+    if (!opening) return;
+    this.#greeting = opening;
+    this.#scheduleHedge();
     this.#token_trouble = false;
-    const hello = { type: 'hello', version: protocol_version, token: this.#token };
+    const { warm_path } = this.#options;
     const resume = this.#welcome && {
       session: this.#welcome.session,
       resume_token: this.#welcome.resume_token,
       ack: this.#numbered.ack,
     };
-    this.#write(resume ? { ...hello, resume } : hello);
+    opening.write({
+      type: 'hello',
+      version: protocol_version,
+      token: opening.token,
+      ...(resume ? { resume } : {}),
+      ...(warm_path ? { warm_path } : {}),
+    });
   }
 
-  #handleText(text: unknown): void {
-    clearTimeout(this.#pong_timer);
-    this.#pong_timer = undefined;
+  #handleText(socket: Socket, text: unknown): void {
     let frame: { type?: unknown; ack?: unknown; seq?: unknown };
     try {
       frame = JSON.parse(String(text));
     } catch {
-      this.#violation('a frame that is not JSON');
+      this.#violation(socket, 'a frame that is not JSON');
       return;
     }
-    if (frame.type === 'welcome') return this.#handleWelcome(frame as unknown as Welcome);
+    if (frame.type === 'welcome' && socket === this.#greeting) return this.#handleWelcome(socket, frame as unknown as Welcome);
+    if (socket !== this.#socket) return;
+    clearTimeout(this.#pong_timer);
+    this.#pong_timer = undefined;
+    if (this.#suspected && !this.#greeting) this.#dropOpenings();
     if (typeof frame.ack === 'number') this.#numbered.handleAck(frame.ack);
     if (frame.type === 'ping') return this.#write({ type: 'pong' });
-    if (typeof frame.seq === 'number') this.#handleNumbered(frame as unknown as ServerMessage & { seq: number });
+    if (frame.type === 'credentials') this.emit('credentials', frame);
+    if (typeof frame.seq === 'number') this.#handleNumbered(socket, frame as unknown as ServerMessage & { seq: number });
   }
 
-  #handleNumbered(frame: ServerMessage & { seq: number }): void {
+  #handleNumbered(socket: Socket, frame: ServerMessage & { seq: number }): void {
     const { messages, violation } = this.#numbered.handleFrame(frame);
-    if (violation) return this.#violation('messages too far ahead of a gap');
+    if (violation) return this.#violation(socket, 'messages too far ahead of a gap');
     if (this.#numbered.ack_due) this.#acknowledge();
     else this.#ack_timer ??= setTimeout(() => this.#acknowledge(), this.#options.policy.ack_delay_ms);
     for (const message of messages) this.emit('message', this.#withRefused(message));
@@ -163,12 +234,20 @@ export class Connection extends Emitter<ConnectionEvents> {
   #withRefused(message: ServerMessage): ServerMessage {
     if (message.type !== 'error') return message;
     const { refused: _refused, ...error } = message;
-    const refused = error.ref === undefined ? undefined : this.#numbered.opening(error.ref);
+    const refused = error.ref === undefined ? undefined : this.#numbered.refusable(error.ref);
     return refused ? { ...error, refused } : error;
   }
 
-  #handleWelcome(welcome: Welcome): void {
-    clearTimeout(this.#open_timer);
+  #handleWelcome(socket: Socket, welcome: Welcome): void {
+    socket.settle();
+    this.#dropSocket();
+    this.#openings.delete(socket);
+    this.#dropOpenings();
+    this.#socket = socket;
+    this.#greeting = null;
+    this.#hurried = false;
+    clearTimeout(this.#hedge_timer);
+    clearTimeout(this.#retry_timer);
     const kept = this.#had_session && !welcome.resumed ? this.#numbered.restart() : null;
     this.#welcome = welcome;
     this.#had_session = true;
@@ -176,83 +255,129 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#token_refusals = 0;
     this.emit('log', `signalling connected as ${welcome.user}${welcome.resumed ? ' (resumed)' : ''}`);
     for (const frame of this.#numbered.replay(welcome.ack)) this.#write(frame);
-    clearInterval(this.#ping_timer);
-    this.#ping_timer = setInterval(() => {
-      this.#overflows = 0;
-      this.#ping(this.#options.policy.pong_timeout_ms);
-    }, welcome.ping_interval_ms);
+    this.#schedulePings();
     this.#setState('online');
     this.emit('welcome', welcome);
     if (kept) this.emit('session_lost', kept, null);
   }
 
-  #handleClose(event: CloseEvent): void {
-    const words = event.reason ? `: ${event.reason}` : '';
-    switch (event.code) {
+  #schedulePings(): void {
+    clearInterval(this.#ping_timer);
+    if (!this.#socket || !this.#welcome) return;
+    const { policy } = this.#options;
+    const [interval_ms, timeout_ms] = this.#urgent
+      ? [policy.urgent_ping_interval_ms, policy.probe_timeout_ms]
+      : [this.#welcome.ping_interval_ms, policy.pong_timeout_ms];
+    this.#ping_timer = setInterval(() => {
+      this.#overflows = 0;
+      this.#ping(timeout_ms);
+    }, interval_ms);
+  }
+
+  #handleClose(socket: Socket, code: number, reason: string): void {
+    const words = reason ? `: ${reason}` : '';
+    switch (code) {
       case close_codes.token:
-        return this.#handleTokenRefused(event.reason);
+        return this.#handleTokenRefused(socket, reason);
       case close_codes.bad_message:
       case close_codes.too_big:
         return this.#fail(new CallError('error', `The server refused a message of this client${words}`, false));
       case close_codes.forbidden:
-        return this.#fail(new CallError('blocked', forbiddenVerdict(event.reason), false));
+        return this.#fail(new CallError('blocked', forbiddenVerdict(reason), false));
       case close_codes.replaced:
+        // By the one of ours whose welcome is on its way.
+        if (this.#greeting && socket === this.#socket) return this.#lose(socket, 'replaced');
         return this.#fail(new CallError('signaling_lost', 'Another page has taken over this session.', false));
       case close_codes.overflow:
-        return this.#handleOverflow(`connection closed${words}`);
+        return this.#handleOverflow(socket, `connection closed${words}`);
       default:
-        return this.#retry(`connection lost (${event.code})${words}`);
+        return this.#lose(socket, `connection lost (${code})${words}`);
     }
   }
 
   /** The session may well live: it is resumed, but not at once, or what was too much would be too much again. */
-  #handleOverflow(cause: string): void {
+  #handleOverflow(socket: Socket, cause: string): void {
     this.#attempt = Math.max(this.#attempt, ++this.#overflows);
-    this.#retry(cause);
+    this.#lose(socket, cause);
   }
 
-  #handleTokenRefused(reason: string): void {
-    this.#options.token.refuse(this.#token);
-    if (++this.#token_refusals < max_token_refusals) return this.#retry(`token refused: ${reason}`);
+  #handleTokenRefused(socket: Socket, reason: string): void {
+    this.#options.token.refuse(socket.token ?? '');
+    if (++this.#token_refusals < max_token_refusals) return this.#lose(socket, `token refused: ${reason}`);
     this.#fail(new CallError('credentials', `The server does not accept the token (${reason || 'no reason given'}).`, false));
   }
 
+  /** Whether frames go out: not while a hello is on its way, which says how far the session is. */
+  get #flowing(): boolean {
+    return this.#state === 'online' && this.#socket !== null && !this.#greeting;
+  }
+
   #flush(): void {
+    if (!this.#flowing) return;
     for (const frame of this.#numbered.takeUnwritten()) this.#write(frame);
   }
 
   #acknowledge(): void {
     this.#clearAckTimer();
-    if (this.#numbered.owed === 0 || this.#state !== 'online') return;
+    if (this.#numbered.owed === 0 || !this.#flowing) return;
     this.#numbered.acknowledged();
     this.#write({ type: 'ack', ack: this.#numbered.ack });
   }
 
+  /** A socket that stays silent is not dropped before another one is through, unless it has been silent for long. */
   #ping(timeout_ms: number): void {
-    if (this.#state !== 'online') return;
-    clearTimeout(this.#pong_timer);
-    this.#pong_timer = setTimeout(() => this.#retry('no pong from the server'), timeout_ms);
+    if (!this.#socket || this.#greeting) return;
+    const socket = this.#socket;
+    if (this.#pong_timer === undefined || timeout_ms < this.#pong_wait_ms) {
+      clearTimeout(this.#pong_timer);
+      this.#pong_wait_ms = timeout_ms;
+      this.#pong_timer = setTimeout(() => this.#handleSilence(socket, timeout_ms), timeout_ms);
+    }
     this.#write({ type: 'ping' });
   }
 
-  #write(frame: object): void {
-    this.#socket?.send(JSON.stringify(frame));
+  #handleSilence(socket: Socket, waited_ms: number): void {
+    const left_ms = this.#options.policy.pong_timeout_ms - waited_ms;
+    if (left_ms <= 0) return this.#lose(socket, 'no pong from the server');
+    if (this.#openings.size === 0) {
+      this.emit('log', 'signalling: no pong from the server; another socket is tried');
+      this.#open();
+      this.#suspected = true;
+    }
+    this.#pong_wait_ms = 0;
+    this.#pong_timer = setTimeout(() => this.#lose(socket, 'no pong from the server'), left_ms);
   }
 
-  #violation(what: string): void {
-    this.#socket?.close(close_codes.bad_message, `bad_message: ${what}`.slice(0, 120));
+  #write(frame: object): void {
+    this.#socket?.write(frame);
+  }
+
+  #violation(socket: Socket, what: string): void {
+    socket.close(close_codes.bad_message, `bad_message: ${what}`.slice(0, 120));
     this.#fail(new CallError('error', `The server sent ${what}.`, false));
   }
 
   /** Nothing of the session can be saved: the next connection begins a new one. */
   #loseSession(cause: string): void {
     this.#welcome = null;
+    this.#dropOpenings();
+    this.#dropSocket();
     this.#retry(cause);
+  }
+
+  /** `socket` is of no use any more. Others may be on their way; if not, one is opened after a wait. */
+  #lose(socket: Socket, cause: string): void {
+    if (socket === this.#socket) this.#dropSocket();
+    else this.#drop(socket);
+    if (this.#socket) return this.#flush();
+    if (this.#openings.size === 0) return this.#retry(cause);
+    this.emit('log', `signalling: ${cause}`);
+    this.#setState('connecting');
+    this.#greet();
   }
 
   #retry(cause: string): void {
     const { reconnect_delays_ms: delays, reconnect_jitter: jitter } = this.#options.policy;
-    this.#dropSocket();
     const delay = delays[Math.min(this.#attempt++, delays.length - 1)] ?? 0;
     const wait_ms = Math.round(delay * (1 + jitter * (2 * Math.random() - 1)));
     this.emit('log', `signalling: ${cause}; next attempt in ${wait_ms} ms`);
@@ -268,6 +393,8 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   #stop(cause: CallError | null): void {
     clearTimeout(this.#retry_timer);
+    clearTimeout(this.#hedge_timer);
+    this.#dropOpenings();
     this.#dropSocket();
     this.#welcome = null;
     this.#had_session = false;
@@ -278,15 +405,24 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   #dropSocket(): void {
-    clearTimeout(this.#open_timer);
     clearTimeout(this.#pong_timer);
+    this.#pong_timer = undefined;
     clearInterval(this.#ping_timer);
     this.#clearAckTimer();
-    const socket = this.#socket;
+    this.#socket?.close();
     this.#socket = null;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+  }
+
+  #dropOpenings(): void {
+    this.#suspected = false;
+    for (const opening of [...this.#openings]) this.#drop(opening);
+  }
+
+  #drop(opening: Socket): void {
+    this.#openings.delete(opening);
+    if (this.#greeting === opening) this.#greeting = null;
+    if (this.#openings.size === 0) clearTimeout(this.#hedge_timer);
+    opening.close();
   }
 
   #clearAckTimer(): void {

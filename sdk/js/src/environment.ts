@@ -8,6 +8,10 @@ export interface Environment {
   createPeerConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
   /** Null where the browser gives no devices: a page without https. */
   getUserMedia: GetUserMedia | null;
+  /** Null where the browser tells nothing about permissions. */
+  permissions: Pick<Permissions, 'query'> | null;
+  /** Tells of changes of the network: `certain` if the browser says so, false if it only hints at one. Returns what stops it. */
+  watchNetwork: (changed: (certain: boolean) => void) => () => void;
 }
 
 export function browserEnvironment(): Environment {
@@ -18,6 +22,29 @@ export function browserEnvironment(): Environment {
     fetch: (input, init) => fetch(input, init),
     createPeerConnection: (configuration) => new RTCPeerConnection(configuration),
     getUserMedia: devices ? (constraints) => devices.getUserMedia(constraints) : null,
+    permissions: (navigator.permissions as Permissions | undefined) ?? null,
+    watchNetwork,
+  };
+}
+
+/** Of Chromium alone, and its `type` of mobile devices alone (Network Information API). */
+type NetworkInformation = EventTarget & { type?: string };
+
+function watchNetwork(changed: (certain: boolean) => void): () => void {
+  const network = (navigator as { connection?: NetworkInformation }).connection;
+  let type = network?.type;
+  const handleOnline = (): void => changed(true);
+  // It also tells of every new estimate of the speed.
+  const handleChange = (): void => {
+    const before = type;
+    type = network?.type;
+    if (type !== 'none') changed(type !== before);
+  };
+  addEventListener('online', handleOnline);
+  network?.addEventListener('change', handleChange);
+  return () => {
+    removeEventListener('online', handleOnline);
+    network?.removeEventListener('change', handleChange);
   };
 }
 

@@ -1,4 +1,4 @@
-import type { EndReason } from './protocol.js';
+import type { EndReason, RejectReason } from './protocol.js';
 
 export type { EndReason } from './protocol.js';
 
@@ -45,6 +45,16 @@ export const sentences: Readonly<Record<EndReason, Sentence>> = {
   server_shutdown: { verdict: 'The server was shut down.', retryable: true },
   error: { verdict: 'Something went wrong in the call.', retryable: true },
 };
+
+/** What is said here when this side does not take a call. */
+export const own_rejections: Readonly<Record<RejectReason, string | undefined>> = {
+  declined: 'You declined the call.',
+  busy: 'You were in another call.',
+  media_denied: undefined,
+};
+
+/** Errors that say that the server has no such call of ours; the others concern one message of it. */
+export const fatal_errors = ['self_call', 'too_many_calls', 'bad_call_id', 'unknown_call', 'not_in_call'];
 
 /** The cause of an unknown failure, in a few words. */
 export function causeOf(error: unknown): string {

@@ -1,19 +1,13 @@
 import { causeOf } from './errors.js';
 import { Emitter } from './events.js';
 import type { Policy } from './policy.js';
+import type { Credentials } from './protocol.js';
 import type { TokenSource } from './token.js';
 
 export type RelayTransport = 'udp' | 'tcp' | 'tls';
 
 /** A failed renewal is tried again after these; the last one repeats. The servers that are there stay in use. */
 const retry_delays_ms = [500, 1000, 2000, 5000, 15_000, 30_000];
-
-interface Answer {
-  username: string;
-  ttl: number;
-  uris: string[];
-  iceServers: RTCIceServer[];
-}
 
 export interface IceServersOptions {
   /** `…/api/turn/credentials`. */
@@ -25,7 +19,14 @@ export interface IceServersOptions {
   relayTransports?: readonly RelayTransport[] | undefined;
 }
 
-/** The STUN and TURN servers with their credentials, fetched before anybody dials and renewed at half their life. */
+/** So much of the life of credentials has passed when the server pushes new ones; the rest is for asking if it does not. */
+const pushed_at = 0.5;
+const fetched_at = 0.6;
+
+/**
+ * The STUN and TURN servers with their credentials, there before anybody dials. The server pushes them over the socket;
+ * where it does not, they are fetched.
+ */
 export class IceServers extends Emitter<{ renewed: [RTCIceServer[]]; log: [string] }> {
   readonly #options: IceServersOptions;
   #servers: RTCIceServer[] | null = null;
@@ -33,21 +34,42 @@ export class IceServers extends Emitter<{ renewed: [RTCIceServer[]]; log: [strin
   #waiting = new Set<() => void>();
   #failures = 0;
   #running = false;
+  #stale_at = Infinity;
 
   constructor(options: IceServersOptions) {
     super();
     this.#options = options;
   }
 
-  /** The last servers that were fetched; null before the first. */
+  /** The newest servers; null before the first. */
   get servers(): RTCIceServer[] | null {
     return this.#servers;
+  }
+
+  /** When half the life of the newest is over, by performance.now(). */
+  get stale_at(): number {
+    return this.#stale_at;
   }
 
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    void this.#fetch();
+    this.#schedule(this.#options.policy.credentials_fetch_after_ms);
+  }
+
+  /** The server has said welcome: it pushes credentials now, if it ever does. */
+  handleWelcome(): void {
+    if (this.#running && !this.#servers) this.#schedule(this.#options.policy.credentials_push_wait_ms);
+  }
+
+  /** The server has pushed credentials. */
+  handlePushed(frame: unknown): void {
+    if (!this.#running) return;
+    try {
+      this.#take(checked(frame), fetched_at);
+    } catch (error) {
+      this.emit('log', `the server pushed credentials that are none: ${causeOf(error)}`);
+    }
   }
 
   stop(): void {
@@ -73,23 +95,26 @@ export class IceServers extends Emitter<{ renewed: [RTCIceServer[]]; log: [strin
     return this.#servers;
   }
 
-  async #fetch(): Promise<void> {
-    let next_ms: number;
-    try {
-      const answer = await this.#request();
-      if (!this.#running) return;
-      this.#failures = 0;
-      next_ms = (answer.ttl * 1000) / 2;
-      this.#take(answer);
-    } catch (error) {
-      if (!this.#running) return;
-      next_ms = retry_delays_ms[Math.min(this.#failures++, retry_delays_ms.length - 1)] ?? 0;
-      this.emit('log', `TURN credentials could not be loaded: ${causeOf(error)}; next attempt in ${next_ms} ms`);
-    }
-    this.#timer = setTimeout(() => void this.#fetch(), next_ms);
+  #schedule(wait_ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#fetch(), wait_ms);
   }
 
-  async #request(may_retry = true): Promise<Answer> {
+  async #fetch(): Promise<void> {
+    const newest = this.#servers;
+    try {
+      const answer = await this.#request();
+      // Pushed ones that came meanwhile are as good.
+      if (this.#running && this.#servers === newest) this.#take(answer, pushed_at);
+    } catch (error) {
+      if (!this.#running || this.#servers !== newest) return;
+      const next_ms = retry_delays_ms[Math.min(this.#failures++, retry_delays_ms.length - 1)] ?? 0;
+      this.emit('log', `TURN credentials could not be loaded: ${causeOf(error)}; next attempt in ${next_ms} ms`);
+      this.#schedule(next_ms);
+    }
+  }
+
+  async #request(may_retry = true): Promise<Credentials> {
     const { url, token, policy, fetch } = this.#options;
     const bearer = await token.get();
     const response = await fetch(url, {
@@ -102,12 +127,15 @@ export class IceServers extends Emitter<{ renewed: [RTCIceServer[]]; log: [strin
       return this.#request(false);
     }
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    const answer = (await response.json()) as Partial<Answer>;
-    if (!Array.isArray(answer.iceServers) || !(Number(answer.ttl) > 0)) throw new Error('the answer has no iceServers or ttl');
-    return { username: answer.username ?? '', uris: answer.uris ?? [], ttl: Number(answer.ttl), iceServers: answer.iceServers };
+    return checked(await response.json());
   }
 
-  #take(answer: Answer): void {
+  /** They are asked for again when `again_at` of their life is over, unless others have come. */
+  #take(answer: Credentials, again_at: number): void {
+    const life_ms = answer.ttl * 1000;
+    this.#failures = 0;
+    this.#stale_at = performance.now() + life_ms * pushed_at;
+    this.#schedule(life_ms * again_at);
     this.#servers = onlyTransports(answer.iceServers, this.#options.relayTransports);
     this.emit('log', `TURN loaded (${answer.uris.length} URIs, TTL: ${answer.ttl} s)`);
     this.emit('log', `Username: ${answer.username}`);
@@ -119,6 +147,12 @@ export class IceServers extends Emitter<{ renewed: [RTCIceServer[]]; log: [strin
   #wake(): void {
     for (const done of [...this.#waiting]) done();
   }
+}
+
+function checked(body: unknown): Credentials {
+  const { username, ttl, uris, iceServers } = (body ?? {}) as Partial<Credentials>;
+  if (!Array.isArray(iceServers) || !(Number(ttl) > 0)) throw new Error('the answer has no iceServers or ttl');
+  return { username: username ?? '', uris: uris ?? [], ttl: Number(ttl), iceServers };
 }
 
 /** The transport that a STUN or TURN URI names (RFC 7064, RFC 7065). */

@@ -11,6 +11,8 @@ interface LocalMediaEvents {
 
 export interface LocalMediaOptions {
   getUserMedia: GetUserMedia | null;
+  /** Whether both devices open without a question to the person. */
+  devicesAllowed: () => boolean;
   devices: Devices;
   camera_release_ms: number;
 }
@@ -38,7 +40,7 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
 
   /** Rejects with a CallError `media_denied`. */
   open(kinds: MediaKinds): Promise<void> {
-    const opening = this.#open(kinds);
+    const opening = this.#openTogether(kinds);
     for (const kind of ['audio', 'video'] as const) {
       if (kinds[kind]) this.#opening.set(kind, opening);
     }
@@ -62,6 +64,12 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     for (const track of this.#tracks.values()) this.#close(track);
     this.#tracks.clear();
     this.removeAllListeners();
+  }
+
+  /** The microphone does not wait for the camera; but a person who has to be asked is asked once for both. */
+  async #openTogether(kinds: MediaKinds): Promise<void> {
+    if (!kinds.audio || !kinds.video || !this.#options.devicesAllowed()) return this.#open(kinds);
+    await Promise.all([this.#open({ audio: true, video: false }), this.#open({ audio: false, video: true })]);
   }
 
   async #open(kinds: MediaKinds): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Environment } from './environment.js';
 import { CallError } from './errors.js';
 import type { MediaKinds } from './protocol.js';
 
@@ -48,5 +49,24 @@ function deniedBecause(error: unknown, kinds: MediaKinds): CallError {
       return new CallError('media_denied', `No ${what} here can do what this app asks for.`);
     default:
       return new CallError('media_denied', `The ${what} could not be opened: ${String(error)}`);
+  }
+}
+
+/** Knows whether microphone and camera open without a question, before anybody needs them. */
+export class Permissions {
+  #states: (PermissionStatus | null)[] = [];
+
+  constructor(permissions: Environment['permissions']) {
+    for (const name of ['microphone', 'camera']) void this.#ask(permissions, name);
+  }
+
+  get allowed(): boolean {
+    return this.#states.length === 2 && this.#states.every((status) => status?.state === 'granted');
+  }
+
+  async #ask(permissions: Environment['permissions'], name: string): Promise<void> {
+    // Not every browser knows these names; then the person may be asked.
+    const status = await permissions?.query({ name: name as PermissionName }).catch(() => null);
+    this.#states.push(status ?? null);
   }
 }

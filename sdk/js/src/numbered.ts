@@ -1,4 +1,4 @@
-import type { ClientMessage, Numbered, ServerMessage } from './protocol.js';
+import type { ClientMessage, Numbered, Refusable, ServerMessage } from './protocol.js';
 
 /** A receiver keeps at most this many messages that are ahead of a gap (docs/protocol.md). */
 const max_early = 64;
@@ -7,11 +7,8 @@ const max_pending = 512;
 const max_pending_bytes = 1024 * 1024;
 /** After this many messages an acknowledgement is owed at once. */
 const ack_every = 16;
-/** So many of the newest calls are remembered by the numbers of their first messages. */
-const max_openings = 64;
-
-/** The messages without which there is no call. */
-export type Opening = 'dial' | 'offer';
+/** So many of the newest dials and offers are remembered by their numbers. */
+const max_refusable = 64;
 
 interface Pending {
   seq: number;
@@ -36,7 +33,7 @@ export class NumberedStream {
   #processed = 0;
   #early = new Map<number, ServerMessage>();
   #owed = 0;
-  #openings = new Map<number, Opening>();
+  #refusable = new Map<number, Refusable>();
 
   /** The last number that was processed, in order, from the other side. */
   get ack(): number {
@@ -63,14 +60,14 @@ export class NumberedStream {
     if (this.#pending.length >= max_pending || this.#pending_bytes + bytes > max_pending_bytes) return false;
     const seq = this.#next_seq++;
     this.#pending.push({ seq, message, bytes, written: false });
-    this.#noteOpening(seq, message);
+    this.#note(seq, message);
     this.#pending_bytes += bytes;
     return true;
   }
 
-  /** What the message number `seq` of this session opened, if it did. */
-  opening(seq: number): Opening | undefined {
-    return this.#openings.get(seq);
+  /** The message number `seq` of this session, if it is a dial or an offer. */
+  refusable(seq: number): Refusable | undefined {
+    return this.#refusable.get(seq);
   }
 
   /** Frames that were never written, in order; they count as written afterwards. */
@@ -127,13 +124,13 @@ export class NumberedStream {
     this.#processed = this.#owed = this.#pending_bytes = 0;
     this.#pending = [];
     this.#early.clear();
-    this.#openings.clear();
+    this.#refusable.clear();
   }
 
-  #noteOpening(seq: number, message: ClientMessage): void {
-    if (message.type !== 'dial' && !(message.type === 'offer' && message.generation === 0)) return;
-    this.#openings.set(seq, message.type === 'dial' ? 'dial' : 'offer');
-    for (const oldest of this.#openings.keys()) if (this.#openings.size > max_openings) this.#openings.delete(oldest);
+  #note(seq: number, message: ClientMessage): void {
+    if (message.type === 'dial') this.#refusable.set(seq, { type: 'dial', generation: 0 });
+    if (message.type === 'offer') this.#refusable.set(seq, { type: 'offer', generation: message.generation });
+    for (const oldest of this.#refusable.keys()) if (this.#refusable.size > max_refusable) this.#refusable.delete(oldest);
   }
 
   #write(entries: Pending[]): Numbered<ClientMessage>[] {

@@ -5,34 +5,66 @@ interface PathEvents {
   interrupted: [];
   restored: [];
   /** ICE is to be restarted by an offer of ours. */
-  restart: [];
-  /** No path for as long as the policy allows. */
+  restart: [cause: string];
+  /** The call is answered and has had no path for as long as the policy allows. */
   given_up: [ever_connected: boolean];
 }
 
-/** Watches the path of one call and says when to repair it and when to give up. Only the caller repairs. */
+/**
+ * Watches the path of one connection and says when to repair it and when to give up. Both sides repair, in every phase of
+ * the call; the callee a little later, and each waits anew when the other has begun.
+ */
 export class Path extends Emitter<PathEvents> {
   readonly #policy: Policy;
-  readonly #repairs: boolean;
+  readonly #patience_ms: number;
   #up = false;
   #ever_up = false;
+  #silent = false;
+  /** Whether both sides have described themselves; before there is nothing to repair. */
+  #described = false;
+  #ever_repaired = false;
+  /** When the newest attempt began. */
+  #described_at = -Infinity;
+  /** Restarts since the path was last well. */
+  #restarts = 0;
+  #packets = 0;
+  #packet_at = 0;
+  /** Since when packets have come without a silence between them. */
+  #sound_since = 0;
+  #suspicious_until = 0;
+  #changed_at = -Infinity;
   #grace_timer: ReturnType<typeof setTimeout> | undefined;
-  #restart_timer: ReturnType<typeof setInterval> | undefined;
+  #restart_timer: ReturnType<typeof setTimeout> | undefined;
   #give_up_timer: ReturnType<typeof setTimeout> | undefined;
+  #expected = false;
 
-  constructor(policy: Policy, repairs: boolean) {
+  constructor(policy: Policy, repairs_first: boolean) {
     super();
     this.#policy = policy;
-    this.#repairs = repairs;
+    this.#patience_ms = repairs_first ? 0 : policy.callee_patience_ms;
   }
 
   get up(): boolean {
     return this.#up;
   }
 
-  /** The call is answered: from now on a path is expected. */
-  start(): void {
-    if (!this.#up) this.#beginRepair();
+  /** The call is answered: from now on the lack of a path ends it some time. */
+  expect(): void {
+    this.#expected = true;
+    if (!this.#up) this.#limit();
+  }
+
+  /** An offer of ours is on its way. */
+  handleOffered(): void {
+    if (this.#described && this.#ill) this.#arm(this.#policy.restart_answer_ms);
+  }
+
+  /** Both descriptions of the newest generation are there: an attempt begins. */
+  handleDescribed(): void {
+    this.#ever_repaired = this.#described;
+    this.#described = true;
+    this.#described_at = performance.now();
+    if (this.#ill) this.#arm(this.#nextDelay());
   }
 
   handleIceState(state: RTCIceConnectionState): void {
@@ -51,53 +83,120 @@ export class Path extends Emitter<PathEvents> {
     }
   }
 
+  /** `packets`: all that have ever come over this connection, checks of ICE not counted; 0 as long as no sound has. */
+  handlePackets(packets: number): void {
+    const now = performance.now();
+    if (packets !== this.#packets) {
+      if (this.#packets === 0 || this.#silent) this.#sound_since = now;
+      this.#packets = packets;
+      this.#packet_at = now;
+      this.#silent = false;
+      if (this.#up) clearTimeout(this.#restart_timer);
+      return;
+    }
+    const { silence_ms, suspicious_silence_ms } = this.#policy;
+    const limit_ms = now < this.#suspicious_until ? suspicious_silence_ms : silence_ms;
+    if (packets === 0 || this.#silent || !this.#up || now - this.#packet_at < limit_ms + this.#patience_ms) return;
+    // An attempt that has just begun, from either side, gets its time: another one would throw away what it has gathered.
+    if (this.#ever_repaired && now - this.#described_at < this.#nextDelay()) return;
+    this.#silent = true;
+    // Short silences again and again are the other side's doing; they do not earn new restarts.
+    if (now - this.#sound_since > this.#policy.steady_sound_ms) this.#restarts = 0;
+    this.#restart('nothing is heard');
+  }
+
+  /** `certain`: the browser says so; else it only hints at it, and silence decides. */
+  handleNetworkChange(certain: boolean): void {
+    const now = performance.now();
+    // What is certain needs no hint, before or after it, and the restart for it needs its time.
+    if (certain) this.#changed_at = now;
+    const hinted = now - this.#changed_at > this.#policy.suspicion_ms;
+    this.#suspicious_until = hinted ? now + this.#policy.suspicion_ms : 0;
+    if (!certain) return;
+    this.#restarts = 1;
+    // Ill until a packet comes: on the old path, which may last a while, or on the new one.
+    if (this.#packets > 0) this.#silent = true;
+    this.emit('restart', 'the network has changed');
+  }
+
+  /** Signalling is back: what was asked for meanwhile goes out now, and needs its time. */
+  handleOnline(): void {
+    if (this.#described && this.#ill) this.#arm(this.#nextDelay());
+  }
+
   stop(): void {
     this.#clearTimers();
     this.removeAllListeners();
   }
 
+  get #ill(): boolean {
+    return !this.#up || this.#silent;
+  }
+
   #handleUp(): void {
-    this.#clearTimers();
+    clearTimeout(this.#grace_timer);
+    clearTimeout(this.#give_up_timer);
+    this.#give_up_timer = undefined;
     if (this.#up) return;
     this.#up = true;
+    if (!this.#silent) {
+      this.#restarts = 0;
+      clearTimeout(this.#restart_timer);
+    }
     const again = this.#ever_up;
     this.#ever_up = true;
+    this.#packet_at = performance.now();
     if (again) this.emit('restored');
   }
 
   #handleDisconnected(): void {
     if (!this.#up) return;
     this.#handleDown();
-    this.#grace_timer = setTimeout(() => this.#restart(), this.#policy.disconnected_grace_ms);
+    this.#grace_timer = setTimeout(() => this.#restart('the path was interrupted'), this.#policy.disconnected_grace_ms + this.#patience_ms);
   }
 
   #handleFailed(): void {
     this.#handleDown();
-    this.#restart();
+    clearTimeout(this.#grace_timer);
+    // A restart that is under way gets its time.
+    if (this.#restarts === 0) this.#grace_timer = setTimeout(() => this.#restart('the path has failed'), this.#patience_ms);
   }
 
   #handleDown(): void {
     if (!this.#up) return;
     this.#up = false;
     this.emit('interrupted');
-    this.#beginRepair();
+    this.#limit();
   }
 
-  #beginRepair(): void {
-    this.#clearTimers();
+  #limit(): void {
+    if (!this.#expected || this.#give_up_timer !== undefined) return;
     this.#give_up_timer = setTimeout(() => this.emit('given_up', this.#ever_up), this.#policy.give_up_ms);
-    this.#restart_timer = setInterval(() => this.#restart(), this.#policy.restart_interval_ms);
   }
 
-  #restart(): void {
-    clearTimeout(this.#grace_timer);
-    // Before the answer there is nothing to repair.
-    if (this.#repairs && this.#give_up_timer !== undefined) this.emit('restart');
+  #nextDelay(): number {
+    const delays = this.#ever_up ? this.#policy.repair_restart_delays_ms : this.#policy.setup_restart_delays_ms;
+    const done = this.#ever_up ? Math.max(0, this.#restarts - 1) : this.#restarts;
+    return (delays[Math.min(done, delays.length - 1)] ?? 0) + this.#patience_ms;
+  }
+
+  #arm(wait_ms: number): void {
+    clearTimeout(this.#restart_timer);
+    this.#restart_timer = setTimeout(() => this.#restart('no path yet'), wait_ms);
+  }
+
+  #restart(cause: string): void {
+    if (!this.#described || !this.#ill) return;
+    // ICE has checked this path anew so often: it is the other side that sends nothing.
+    if (this.#up && this.#restarts >= this.#policy.silence_restarts) return;
+    this.#restarts++;
+    this.#arm(this.#policy.restart_answer_ms);
+    this.emit('restart', cause);
   }
 
   #clearTimers(): void {
     clearTimeout(this.#grace_timer);
-    clearInterval(this.#restart_timer);
+    clearTimeout(this.#restart_timer);
     clearTimeout(this.#give_up_timer);
     this.#give_up_timer = undefined;
   }

@@ -11,21 +11,35 @@ interface PeerEvents {
   /** To be sent to the other side. */
   description: [type: 'offer' | 'answer', generation: number, sdp: string];
   candidate: [generation: number, candidate: IceCandidate];
+  /** Both descriptions of the newest generation are set. */
+  described: [];
   ice: [RTCIceConnectionState];
   track: [kind: Kind, track: MediaStreamTrack];
+  /** What the other side says over the data channel. */
+  word: [text: string];
   /** The browser refused a step; the call cannot go on. */
   broken: [unknown];
   log: [string];
 }
 
+export interface PeerOptions {
+  /** The stream under which the other side sees our tracks. */
+  stream: MediaStream;
+  /** The last generation that the call has used before this connection; -1 if none. */
+  generation: number;
+  /** The newest relay credentials; null if there are none. */
+  iceServers: () => RTCIceServer[] | null;
+}
+
 /** One RTCPeerConnection for one call. Takes descriptions and candidates in, gives descriptions and candidates out. */
 export class Peer extends Emitter<PeerEvents> {
   readonly #pc: RTCPeerConnection;
-  readonly #stream: MediaStream;
+  readonly #options: PeerOptions;
+  readonly #channel: RTCDataChannel;
   #steps: Promise<void> = Promise.resolve();
   #closed = false;
   /** The newest generation that either side has begun. */
-  #generation = -1;
+  #generation: number;
   #local_offer = -1;
   /** The generation whose remote description is set. */
   #remote_generation = -1;
@@ -34,18 +48,40 @@ export class Peer extends Emitter<PeerEvents> {
   #ended_generations = new Set<number>();
   #queued: { generation: number; candidate: IceCandidate }[] = [];
   #tracks = new Map<Kind, MediaStreamTrack | null>();
+  /** What the other side is told as soon as the data channel is open. */
+  #word: string | null = null;
   readonly types = { local: new Set<string>(), remote: new Set<string>() };
 
-  /** Takes over `pc`. `stream` is the one under which the other side sees our tracks. */
-  constructor(pc: RTCPeerConnection, stream: MediaStream) {
+  /** Takes over `pc`. */
+  constructor(pc: RTCPeerConnection, options: PeerOptions) {
     super();
     this.#pc = pc;
-    this.#stream = stream;
+    this.#options = options;
+    this.#generation = options.generation;
+    // Both sides make it alike, so it is open as soon as the path is (RFC 8831 section 6.4).
+    this.#channel = pc.createDataChannel('offhook', { negotiated: true, id: 0, ordered: true });
+    this.#channel.onopen = () => this.#sayWord();
+    this.#channel.onmessage = (event) => typeof event.data === 'string' && this.emit('word', event.data);
     pc.onicecandidate = (event) => this.#handleLocalCandidate(event.candidate);
     pc.oniceconnectionstatechange = () => this.emit('ice', pc.iceConnectionState);
     // ICE may be well while DTLS is not; a restart is what can help then, too.
     pc.onconnectionstatechange = () => pc.connectionState === 'failed' && this.emit('ice', 'failed');
     pc.ontrack = (event) => this.emit('track', event.track.kind as Kind, event.track);
+  }
+
+  /** The newest generation that either side has begun; -1 before the first. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether the other side has described itself to this connection. */
+  get met(): boolean {
+    return this.#remote_generation >= 0;
+  }
+
+  /** Whether the other device is at the other end for certain: a check of ICE passes with any that knows our password. */
+  get secure(): boolean {
+    return this.#pc.connectionState === 'connected';
   }
 
   /**
@@ -54,15 +90,20 @@ export class Peer extends Emitter<PeerEvents> {
    */
   offer(): void {
     for (const kind of ['audio', 'video'] as const) {
-      this.#pc.addTransceiver(kind, { direction: 'sendrecv', streams: [this.#stream] });
+      this.#pc.addTransceiver(kind, { direction: 'sendrecv', streams: [this.#options.stream] });
     }
+    for (const [kind, track] of this.#tracks) this.#replace(kind, track);
     this.#run(() => this.#sendOffer({}));
   }
 
-  /** A new offer with new ICE credentials: the way to a new path (RFC 8445 section 2.4). */
+  /**
+   * A new offer with new ICE credentials: the way to a new path (RFC 8445 section 2.4). It replaces one of ours that is
+   * not answered yet. Nothing happens before the first description, which has to be made first.
+   */
   restart(): void {
     this.#run(async () => {
-      if (this.#pc.signalingState !== 'stable' && this.#pc.signalingState !== 'have-local-offer') return;
+      if (this.#local_offer < 0 && !this.met) return;
+      this.#renewServers();
       await this.#sendOffer({ iceRestart: true });
     });
   }
@@ -71,15 +112,18 @@ export class Peer extends Emitter<PeerEvents> {
     this.#run(async () => {
       if (generation < this.#generation) return;
       this.#generation = generation;
+      const first = !this.met;
+      if (!first) this.#renewServers();
       await this.#pc.setRemoteDescription({ type: 'offer', sdp });
       for (const transceiver of this.#pc.getTransceivers()) this.#makeTwoWay(transceiver);
       for (const [kind, track] of this.#tracks) this.#replace(kind, track);
       this.#flush(generation);
-      const answer = await this.#pc.createAnswer();
-      const set = this.#pc.setLocalDescription(this.#own(answer, generation));
-      this.emit('description', 'answer', generation, answer.sdp ?? '');
+      const answer = this.#own(await this.#pc.createAnswer(), generation);
+      const { sdp: sent, set } = first ? await this.#setPassive(answer) : { sdp: answer.sdp, set: this.#pc.setLocalDescription(answer) };
+      this.emit('description', 'answer', generation, sent ?? '');
       this.emit('log', 'answer sent (trickle)');
       await set;
+      this.emit('described');
     });
   }
 
@@ -89,6 +133,7 @@ export class Peer extends Emitter<PeerEvents> {
       await this.#pc.setRemoteDescription({ type: 'answer', sdp });
       this.emit('log', 'answer received');
       this.#flush(generation);
+      this.emit('described');
     });
   }
 
@@ -99,10 +144,11 @@ export class Peer extends Emitter<PeerEvents> {
     else if (this.#queued.length < max_queued) this.#queued.push({ generation, candidate });
   }
 
-  /** Our offer lost against one of the other side, which comes or has come. */
-  handleStaleOffer(): void {
+  /** Our offer of `generation` was refused: it lost against one of the other side, which comes or has come. */
+  handleRefusedOffer(generation: number): void {
     this.#run(async () => {
-      if (this.#pc.signalingState === 'have-local-offer') await this.#pc.setLocalDescription({ type: 'rollback' });
+      if (generation !== this.#local_offer || this.#pc.signalingState !== 'have-local-offer') return;
+      await this.#pc.setLocalDescription({ type: 'rollback' });
     });
   }
 
@@ -110,6 +156,12 @@ export class Peer extends Emitter<PeerEvents> {
   setTrack(kind: Kind, track: MediaStreamTrack | null): void {
     this.#tracks.set(kind, track);
     this.#replace(kind, track);
+  }
+
+  /** Tells the other side over the data channel, now or as soon as it is open. */
+  say(text: string): void {
+    this.#word = text;
+    this.#sayWord();
   }
 
   stats(): Promise<RTCStatsReport> {
@@ -121,6 +173,7 @@ export class Peer extends Emitter<PeerEvents> {
     this.#closed = true;
     const pc = this.#pc;
     pc.onicecandidate = pc.oniceconnectionstatechange = pc.onconnectionstatechange = pc.ontrack = null;
+    this.#channel.onopen = this.#channel.onmessage = null;
     this.#queued = [];
     this.#tracks.clear();
     this.removeAllListeners();
@@ -134,8 +187,34 @@ export class Peer extends Emitter<PeerEvents> {
     const set = this.#pc.setLocalDescription(this.#own(offer, generation));
     // The server keeps the order; there is nothing to wait for.
     this.emit('description', 'offer', generation, offer.sdp ?? '');
-    this.emit('log', generation === 0 ? 'offer sent (trickle)' : `offer sent (trickle), ICE restart ${generation}`);
+    this.emit('log', options.iceRestart ? `offer sent (trickle), ICE restart ${generation}` : 'offer sent (trickle)');
     await set;
+  }
+
+  /**
+   * The first answer takes the passive role of DTLS (RFC 8842 section 5.3): the caller, who has the path first, then
+   * begins the handshake, and the one who answers hears half a round trip sooner.
+   */
+  async #setPassive(answer: RTCSessionDescriptionInit): Promise<{ sdp: string | undefined; set: Promise<void> }> {
+    const sdp = (answer.sdp ?? '').replace(/a=setup:active/g, 'a=setup:passive');
+    try {
+      await this.#pc.setLocalDescription({ type: 'answer', sdp });
+      return { sdp, set: Promise.resolve() };
+    } catch (error) {
+      this.emit('log', `this browser keeps the active role: ${String(error)}`);
+      return { sdp: answer.sdp, set: this.#pc.setLocalDescription(answer) };
+    }
+  }
+
+  /** What is gathered from now on is gathered with the newest credentials. */
+  #renewServers(): void {
+    const iceServers = this.#options.iceServers();
+    if (!iceServers) return;
+    try {
+      this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
+    } catch (error) {
+      this.emit('log', `the relay credentials stay as they are: ${String(error)}`);
+    }
   }
 
   #own(description: RTCSessionDescriptionInit, generation: number): RTCSessionDescriptionInit {
@@ -148,7 +227,7 @@ export class Peer extends Emitter<PeerEvents> {
   #makeTwoWay(transceiver: RTCRtpTransceiver): void {
     if (transceiver.direction === 'sendrecv' || transceiver.direction === 'stopped') return;
     transceiver.direction = 'sendrecv';
-    transceiver.sender.setStreams?.(this.#stream);
+    transceiver.sender.setStreams?.(this.#options.stream);
   }
 
   #replace(kind: Kind, track: MediaStreamTrack | null): void {
@@ -157,6 +236,12 @@ export class Peer extends Emitter<PeerEvents> {
     transceiver.sender.replaceTrack(track).catch((error: unknown) => {
       if (!this.#closed) this.emit('broken', error);
     });
+  }
+
+  #sayWord(): void {
+    if (this.#word === null || this.#channel.readyState !== 'open') return;
+    this.#channel.send(this.#word);
+    this.#word = null;
   }
 
   #handleLocalCandidate(candidate: RTCIceCandidate | null): void {
@@ -201,8 +286,13 @@ export class Peer extends Emitter<PeerEvents> {
   #run(step: () => Promise<void>): void {
     this.#steps = this.#steps
       .then(() => (this.#closed ? undefined : step()))
-      .catch((error: unknown) => {
-        if (!this.#closed) this.emit('broken', error);
-      });
+      .catch((error: unknown) => this.#handleRefusal(error));
+  }
+
+  /** A connection that has met the other side once can go on without a step that repairs it; the next may succeed. */
+  #handleRefusal(error: unknown): void {
+    if (this.#closed) return;
+    if (this.met) this.emit('log', `the browser refused a step: ${String(error)}`);
+    else this.emit('broken', error);
   }
 }

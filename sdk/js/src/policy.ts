@@ -10,10 +10,20 @@ export interface Policy {
   token_timeout_ms: number;
   /** No pong after this: the socket is dead (docs/protocol.md). */
   pong_timeout_ms: number;
-  /** The same, right after somebody dials or the network comes back. */
+  /** No pong after this, while a call is set up or interrupted: a second socket is opened beside the silent one. */
   probe_timeout_ms: number;
+  /** How often the socket is asked then; with `probe_timeout_ms` a dead one is found within 2 s. */
+  urgent_ping_interval_ms: number;
+  /** A socket that is not through after this gets another one at its side then: a lost SYN costs a second and more. */
+  socket_hedge_ms: number;
+  /** A hello without a welcome for this long is given up for another socket: several round trips of a slow network. */
+  welcome_wait_ms: number;
   /** An acknowledgement waits no longer than this for a message to travel with. */
   ack_delay_ms: number;
+  /** The server pushes TURN credentials right after its welcome; if it has not after this, they are fetched. */
+  credentials_push_wait_ms: number;
+  /** The same without a welcome: a server whose socket is slow may well answer a request. */
+  credentials_fetch_after_ms: number;
   /** A dial waits no longer than this for the first TURN credentials. */
   credentials_wait_ms: number;
   /** A request for credentials without an answer is given up after this. */
@@ -22,11 +32,34 @@ export interface Policy {
   warm_lifetime_ms: number;
   /** After one is taken the next is made this much later, so that it does not compete with the call. */
   warm_refill_ms: number;
-  /** ICE often comes back by itself from `disconnected`; after this it is helped by a restart. */
+  /** So many calls at a time connect while they ring; more of them ring without, as a flood of them must cost little. */
+  warm_ringing_limit: number;
+  /** Browsers say `disconnected` seconds after the last packet; a path that only hiccuped is back within this. */
   disconnected_grace_ms: number;
-  /** While there is no path, ICE is restarted this often. */
-  restart_interval_ms: number;
-  /** No path for this long ends the call. */
+  /**
+   * Both descriptions are there and no path has been found: waits before the 1st, 2nd … further attempt, the last one
+   * repeats. The first leaves time for a lost check and a slow relay, the later ones for slow networks.
+   */
+  setup_restart_delays_ms: readonly number[];
+  /** The same after a path that was there: a restart that comes too early settles on the old network, so it is repeated. */
+  repair_restart_delays_ms: readonly number[];
+  /** An offer of a restart without an answer for this long is made again: it may tell of a network that is gone. */
+  restart_answer_ms: number;
+  /** The callee repairs this much later than the caller, so that their restarts seldom cross. */
+  callee_patience_ms: number;
+  /** No packet for this long, though some came before: the path is dead long before ICE says so. */
+  silence_ms: number;
+  /** The same when the browser has just hinted at a change of the network. */
+  suspicious_silence_ms: number;
+  /** How long such a hint counts. */
+  suspicion_ms: number;
+  /** So often ICE is restarted for silence alone; then it is the other side that sends nothing. */
+  silence_restarts: number;
+  /** Sound that has lasted this long before a silence makes up for the restarts of the one before. */
+  steady_sound_ms: number;
+  /** Still relayed this long after the accept: browsers that keep their first pair are helped to a direct one. */
+  direct_after_ms: number;
+  /** No path for this long after the accept ends the call. */
   give_up_ms: number;
   /** A path, but no media for this long, ends the call: longer, as a person may be reading a permission prompt. */
   media_timeout_ms: number;
@@ -40,7 +73,7 @@ export interface Policy {
   session_lifetime_ms: number;
   /** How often decoded media is looked for until it is there. */
   poll_ms: number;
-  /** How often the path is looked at afterwards. */
+  /** How often packets are looked for afterwards: what finds silence. */
   watch_ms: number;
   /** A camera that is switched off sends black for this long, then it is released. */
   camera_release_ms: number;
@@ -54,14 +87,29 @@ export const default_policy: Policy = {
   open_timeout_ms: 6000,
   token_timeout_ms: 10_000,
   pong_timeout_ms: 5000,
-  probe_timeout_ms: 2000,
+  probe_timeout_ms: 1000,
+  urgent_ping_interval_ms: 1000,
+  socket_hedge_ms: 500,
+  welcome_wait_ms: 1500,
   ack_delay_ms: 40,
+  credentials_push_wait_ms: 300,
+  credentials_fetch_after_ms: 1500,
   credentials_wait_ms: 3000,
   credentials_timeout_ms: 8000,
   warm_lifetime_ms: 240_000,
   warm_refill_ms: 2000,
-  disconnected_grace_ms: 2000,
-  restart_interval_ms: 8000,
+  warm_ringing_limit: 2,
+  disconnected_grace_ms: 300,
+  setup_restart_delays_ms: [1500, 3000, 6000, 8000],
+  repair_restart_delays_ms: [1000, 1500, 2500, 4000, 8000],
+  restart_answer_ms: 2500,
+  callee_patience_ms: 400,
+  silence_ms: 700,
+  suspicious_silence_ms: 300,
+  suspicion_ms: 3000,
+  silence_restarts: 4,
+  steady_sound_ms: 5000,
+  direct_after_ms: 1500,
   give_up_ms: 30_000,
   media_timeout_ms: 60_000,
   late_media_ms: 10_000,
@@ -69,7 +117,7 @@ export const default_policy: Policy = {
   ring_grace_ms: 5000,
   session_lifetime_ms: 30_000,
   poll_ms: 50,
-  watch_ms: 1000,
+  watch_ms: 200,
   camera_release_ms: 1000,
   busy_in_call: true,
 };

@@ -14,6 +14,12 @@ export interface IceCandidate {
   usernameFragment?: string | null;
 }
 
+/**
+ * How far a call may connect while it rings: `direct`, `relay` (until the accept nothing but relay addresses is told to the
+ * other side), or `off`.
+ */
+export type WarmPath = 'direct' | 'relay' | 'off';
+
 export type EndReason =
   | 'hangup'
   | 'canceled'
@@ -47,20 +53,28 @@ export type ClientMessage =
   | { type: 'accept'; call: string; media: MediaKinds }
   | { type: 'reject'; call: string; reason: RejectReason }
   | { type: 'hangup'; call: string; reason: HangupReason }
-  | { type: 'offer' | 'answer'; call: string; generation: number; sdp: string }
+  | { type: 'offer'; call: string; generation: number; sdp: string; fresh?: true }
+  | { type: 'answer'; call: string; generation: number; sdp: string }
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate }
   | { type: 'connected'; call: string; time_to_connect_ms: number; pair?: PairSummary }
   | { type: 'bye' };
 
-/** `refused` of an error does not travel: the connection sets it if `ref` is the number of a call's dial or first offer. */
+/** A dial or an offer that the server may refuse. */
+export interface Refusable {
+  type: 'dial' | 'offer';
+  generation: number;
+}
+
+/** `refused` of an error does not travel: the connection sets it if `ref` is the number of a dial or an offer. */
 export type ServerMessage =
-  | { type: 'incoming'; call: string; from: string; media: MediaKinds; age_ms: number }
+  | { type: 'incoming'; call: string; from: string; media: MediaKinds; age_ms: number; warm_path?: WarmPath }
   | { type: 'ringing'; call: string }
-  | { type: 'accepted'; call: string; media: MediaKinds }
-  | { type: 'offer' | 'answer'; call: string; generation: number; sdp: string; from: string }
+  | { type: 'accepted'; call: string; media: MediaKinds; fresh?: boolean }
+  | { type: 'offer'; call: string; generation: number; sdp: string; from: string; fresh?: boolean }
+  | { type: 'answer'; call: string; generation: number; sdp: string; from: string }
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate; from: string }
   | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
-  | { type: 'error'; code: string; message: string; call?: string; ref?: number; refused?: 'dial' | 'offer' };
+  | { type: 'error'; code: string; message: string; call?: string; ref?: number; refused?: Refusable };
 
 export interface Welcome {
   type: 'welcome';
@@ -71,6 +85,14 @@ export interface Welcome {
   ack: number;
   ping_interval_ms: number;
   ring_timeout_ms: number;
+}
+
+/** The body of GET /api/turn/credentials, and of the server's `credentials` frame. */
+export interface Credentials {
+  username: string;
+  ttl: number;
+  uris: string[];
+  iceServers: RTCIceServer[];
 }
 
 /** A numbered message as it travels: `seq` counts in its direction, `ack` acknowledges the other direction. */

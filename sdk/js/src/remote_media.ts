@@ -18,6 +18,10 @@ export class RemoteMedia extends Emitter<RemoteMediaEvents> {
   #late_video: MediaStreamTrack | null = null;
   #element: HTMLAudioElement | null = null;
   #playing = false;
+  /** What the other side said that it sends; null until the call is answered. */
+  #promised: MediaKinds | null = null;
+  /** Tracks of a call that is not answered yet: nothing comes over them. */
+  #waiting: [Kind, MediaStreamTrack][] = [];
 
   constructor(plays_audio: boolean) {
     super();
@@ -28,10 +32,20 @@ export class RemoteMedia extends Emitter<RemoteMediaEvents> {
     return this.#stream;
   }
 
-  handleTrack(kind: Kind, track: MediaStreamTrack, promised: MediaKinds): void {
+  /** The call is answered, and the other side said what it sends. */
+  handleAnswered(promised: MediaKinds): void {
+    this.#promised = promised;
+    for (const [kind, track] of this.#waiting.splice(0)) this.handleTrack(kind, track);
+  }
+
+  handleTrack(kind: Kind, track: MediaStreamTrack): void {
+    if (!this.#promised) {
+      this.#waiting.push([kind, track]);
+      return;
+    }
     if (kind === 'audio' && this.#plays_audio) this.#play(track);
     // A picture that is not promised would keep an element waiting for it; it is added when it comes.
-    if (kind === 'video' && !promised.video) this.#late_video = track;
+    if (kind === 'video' && !this.#promised.video) this.#late_video = track;
     else this.#add(track);
   }
 
@@ -49,15 +63,24 @@ export class RemoteMedia extends Emitter<RemoteMediaEvents> {
     };
   }
 
-  dispose(): void {
+  /** What came belonged to another device than the one that is talked to. */
+  reset(): void {
     this.#forgetGestures();
     if (this.#element) {
       this.#element.pause();
       this.#element.srcObject = null;
     }
     this.#element = null;
+    this.#stream = null;
     this.#late_video = null;
+    this.#waiting = [];
     this.#playing = false;
+  }
+
+  dispose(): void {
+    const stream = this.#stream;
+    this.reset();
+    this.#stream = stream;
     this.removeAllListeners();
   }
 

@@ -27,6 +27,16 @@ export interface CallReport {
   selected_pair: SelectedPair | null;
   /** In words for the person: direct, or through the relay. */
   path: 'direct' | 'relay' | null;
+  /** Whether the two devices were connected before the call was answered. */
+  warm: boolean;
+  /** By which way the caller heard of the answer first; null at the callee, and before. */
+  accept_via: 'data_channel' | 'websocket' | null;
+  /** How often this side has restarted ICE. */
+  restarts: number;
+  /** From the answer to the first decoded sound; null if none has come. */
+  accept_to_audio_ms: number | null;
+  /** From the answer to the first decoded picture; null if none has come. */
+  accept_to_video_ms: number | null;
   candidate_types: { local: string[]; remote: string[] };
   end_reason: EndReason | null;
   verdict: string | null;
@@ -52,6 +62,11 @@ export class Timeline {
     return begin === null || end === null ? null : Math.round((end - begin) * 10) / 10;
   }
 
+  /** Marks `event` if it has not happened before. */
+  markOnce(event: string): void {
+    if (this.at(event) === null) this.mark(event);
+  }
+
   /** Milliseconds since the first `event`; 0 if it has not happened. */
   elapsedSince(event: string): number {
     const at = this.at(event);
@@ -61,4 +76,20 @@ export class Timeline {
   entries(): TimelineEntry[] {
     return this.#entries.map((entry) => ({ ...entry }));
   }
+}
+
+type Told = 'timeline' | 'time_to_connect_ms' | 'dial_to_connect_ms' | 'path' | 'accept_to_audio_ms' | 'accept_to_video_ms';
+
+/** What the call knows of itself, with what follows from it and from the timeline. */
+export function reportOf(timeline: Timeline, call: Omit<CallReport, Told>): CallReport {
+  const pair = call.selected_pair;
+  return {
+    ...call,
+    timeline: timeline.entries(),
+    time_to_connect_ms: timeline.between('accepted', 'connected'),
+    dial_to_connect_ms: timeline.at('connected'),
+    path: pair && (pair.local === 'relay' || pair.remote === 'relay' ? 'relay' : 'direct'),
+    accept_to_audio_ms: timeline.between('accepted', 'first_audio'),
+    accept_to_video_ms: timeline.between('accepted', 'first_picture'),
+  };
 }

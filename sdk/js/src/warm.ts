@@ -16,7 +16,8 @@ export interface WarmOptions {
 export class WarmConnection extends Emitter<{ log: [string] }> {
   readonly #options: WarmOptions;
   #ready: RTCPeerConnection | null = null;
-  #made_for: RTCIceServer[] | null = null;
+  /** When the credentials that it was made with have lived half their life. */
+  #stale_at = 0;
   #lifetime_timer: ReturnType<typeof setTimeout> | undefined;
   #refill_timer: ReturnType<typeof setTimeout> | undefined;
   #running = false;
@@ -24,7 +25,7 @@ export class WarmConnection extends Emitter<{ log: [string] }> {
   constructor(options: WarmOptions) {
     super();
     this.#options = options;
-    options.servers.on('renewed', () => this.#make());
+    options.servers.on('renewed', () => this.#handleRenewed());
   }
 
   start(): void {
@@ -35,7 +36,7 @@ export class WarmConnection extends Emitter<{ log: [string] }> {
   stop(): void {
     this.#running = false;
     this.#drop();
-    clearTimeout(this.#refill_timer);
+    this.#forgetRefill();
   }
 
   /** The warm connection, or a new one; null if relay credentials are needed and there are none. Now the caller's. */
@@ -44,9 +45,10 @@ export class WarmConnection extends Emitter<{ log: [string] }> {
     const known = servers.servers ?? (await servers.wait(policy.credentials_wait_ms));
     if (iceTransportPolicy === 'relay' && !known?.some(hasRelay)) return null;
     const ready = this.#ready;
-    if (ready && this.#made_for === known) {
+    if (ready) {
       this.#ready = null;
       this.#drop();
+      this.#forgetRefill();
       this.#refill_timer = setTimeout(() => this.refill(), policy.warm_refill_ms);
       return ready;
     }
@@ -56,7 +58,7 @@ export class WarmConnection extends Emitter<{ log: [string] }> {
 
   /** Makes the next one if there is none. */
   refill(): void {
-    clearTimeout(this.#refill_timer);
+    this.#forgetRefill();
     if (this.#running && !this.#ready && this.#options.servers.servers) this.#make();
   }
 
@@ -65,12 +67,18 @@ export class WarmConnection extends Emitter<{ log: [string] }> {
     if (this.#ready) this.#make();
   }
 
+  /** A relay that is allocated stays; only one whose credentials are old is worth another. */
+  #handleRenewed(): void {
+    if (this.#refill_timer !== undefined) return;
+    if (!this.#ready || performance.now() >= this.#stale_at) this.#make();
+  }
+
   #make(): void {
     if (!this.#running) return;
     this.#drop();
     const servers = this.#options.servers.servers;
     if (!servers) return;
-    this.#made_for = servers;
+    this.#stale_at = this.#options.servers.stale_at;
     this.#ready = this.#create(servers);
     this.#lifetime_timer = setTimeout(() => this.#make(), this.#options.policy.warm_lifetime_ms);
   }
@@ -83,6 +91,11 @@ export class WarmConnection extends Emitter<{ log: [string] }> {
       bundlePolicy: 'max-bundle',
       rtcpMuxPolicy: 'require',
     });
+  }
+
+  #forgetRefill(): void {
+    clearTimeout(this.#refill_timer);
+    this.#refill_timer = undefined;
   }
 
   #drop(): void {

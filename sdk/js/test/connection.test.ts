@@ -3,7 +3,7 @@ import { Connection } from '../src/connection.js';
 import { default_policy } from '../src/policy.js';
 import type { ServerMessage } from '../src/protocol.js';
 import { TokenSource } from '../src/token.js';
-import { FakeBrowser, settle, welcome } from './fakes.js';
+import { FakeBrowser, settle, welcome, type FakeSocket } from './fakes.js';
 
 let browser: FakeBrowser;
 let connection: Connection;
@@ -120,17 +120,174 @@ describe('a lost socket', () => {
     expect(browser.sockets[0]?.closed).toBe(true);
   });
 
-  it('is noticed within 2 s when somebody dials', async () => {
+  it('is suspected 1 s after somebody dials, and given up after 5 s', async () => {
     await online();
     connection.probe();
-    vi.advanceTimersByTime(2000);
-    expect(events).toEqual(['offline']);
+    vi.advanceTimersByTime(999);
+    expect(browser.sockets).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(browser.sockets).toHaveLength(2);
+    expect(events).toEqual([]);
+    vi.advanceTimersByTime(4000);
+    expect(browser.sockets[0]?.closed).toBe(true);
+    expect(events).toEqual(['connecting']);
   });
 
   it('that never opens is given up', () => {
     connection.start();
     vi.advanceTimersByTime(6000);
     expect(events).toEqual(['connecting', 'offline']);
+  });
+});
+
+describe('another socket beside a silent one', () => {
+  const first = (): FakeSocket => browser.sockets[0] as FakeSocket;
+
+  it('is opened within 2 s while a call is set up, and takes over without a gap', async () => {
+    await online();
+    connection.setUrgent(true);
+    vi.advanceTimersByTime(1000);
+    first().receive({ type: 'pong' });
+    vi.advanceTimersByTime(1999);
+    expect(browser.sockets).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(browser.sockets).toHaveLength(2);
+    connection.send({ type: 'ringing', call: 'c_1' });
+    await open({ resumed: true });
+    expect(browser.socket.sent[0]).toMatchObject({ type: 'hello', resume: { session: 's_1', ack: 0 } });
+    expect(browser.socket.ofType('ringing')).toMatchObject([{ call: 'c_1', seq: 1, ack: 0 }]);
+    expect(first().closed).toBe(true);
+    expect(events).toEqual([]);
+  });
+
+  it('silences the old one with its hello, which must not acknowledge what the hello does not know of', async () => {
+    await online();
+    connection.renew();
+    browser.socket.onopen?.();
+    await settle();
+    const before = first().sent.length;
+    first().receive({ type: 'ringing', call: 'c_9', seq: 1, ack: 0 });
+    connection.send({ type: 'ringing', call: 'c_1' });
+    vi.advanceTimersByTime(100);
+    expect(first().sent).toHaveLength(before);
+    expect(events).toEqual(['ringing c_9']);
+    browser.socket.receive(welcome({ resumed: true }));
+    expect(browser.socket.ofType('ringing')).toMatchObject([{ call: 'c_1', ack: 1 }]);
+  });
+
+  it('is opened on suspicion, and given up when the old one speaks first', async () => {
+    await online();
+    connection.suspect();
+    connection.suspect();
+    expect(browser.sockets).toHaveLength(2);
+    expect(first().ofType('ping')).not.toEqual([]);
+    first().receive({ type: 'pong' });
+    expect(browser.sockets[1]?.closed).toBe(true);
+    expect(events).toEqual([]);
+    connection.suspect();
+    await open({ resumed: true });
+    expect(first().closed).toBe(true);
+    expect(connection.state).toBe('online');
+  });
+
+  it('that fails leaves the old one in use', async () => {
+    await online();
+    connection.renew();
+    browser.socket.onopen?.();
+    await settle();
+    connection.send({ type: 'ringing', call: 'c_1' });
+    browser.socket.drop();
+    expect(first().ofType('ringing')).toHaveLength(1);
+    expect(events).toEqual([]);
+  });
+
+  it('by which the old one is replaced is ours: no error', async () => {
+    await online();
+    connection.renew();
+    browser.socket.onopen?.();
+    await settle();
+    first().drop(4409, 'replaced');
+    expect(events).toEqual(['connecting']);
+    browser.socket.receive(welcome({ resumed: true }));
+    expect(events).toEqual(['connecting', 'online']);
+  });
+
+  it('is opened beside one that does not open, three at most; the first that is through wins', async () => {
+    connection.setUrgent(true);
+    connection.start();
+    vi.advanceTimersByTime(3500);
+    expect(browser.sockets).toHaveLength(3);
+    browser.sockets[1]?.onopen?.();
+    await settle();
+    browser.sockets[0]?.onopen?.();
+    await settle();
+    expect(browser.sockets.map((socket) => socket.sent.length)).toEqual([0, 1, 0]);
+    browser.sockets[1]?.receive(welcome());
+    expect(browser.sockets.map((socket) => socket.closed)).toEqual([true, false, true]);
+    expect(connection.state).toBe('online');
+  });
+
+  it('is greeted when a hello has no answer', async () => {
+    await online();
+    first().drop();
+    connection.setUrgent(true);
+    vi.advanceTimersByTime(0);
+    browser.socket.onopen?.();
+    await settle();
+    vi.advanceTimersByTime(1499);
+    expect(browser.sockets).toHaveLength(2);
+    vi.advanceTimersByTime(1);
+    expect(browser.sockets).toHaveLength(3);
+    expect(browser.sockets[1]?.closed).toBe(true);
+    await open({ resumed: true });
+    expect(connection.state).toBe('online');
+  });
+
+  it('is opened at once when the network changes, whatever wait is due', () => {
+    connection.start();
+    browser.socket.drop();
+    vi.advanceTimersByTime(0);
+    browser.socket.drop();
+    connection.renew();
+    expect(browser.sockets).toHaveLength(3);
+    vi.advanceTimersByTime(300);
+    expect(browser.sockets).toHaveLength(3);
+  });
+});
+
+describe('what else the server says', () => {
+  it('credentials are given on, and have no number', async () => {
+    await online();
+    connection.on('credentials', (frame) => events.push(JSON.stringify(frame)));
+    browser.socket.receive({ type: 'credentials', ttl: 60 });
+    vi.advanceTimersByTime(100);
+    expect(events).toEqual(['{"type":"credentials","ttl":60}']);
+    expect(browser.socket.ofType('ack')).toEqual([]);
+  });
+
+  it('an error names the dial or offer that it refuses', async () => {
+    await online();
+    const refused: unknown[] = [];
+    connection.on('message', (message) => message.type === 'error' && refused.push(message.refused));
+    connection.send({ type: 'offer', call: 'c_1', generation: 3, sdp: '' });
+    connection.send({ type: 'answer', call: 'c_1', generation: 2, sdp: '' });
+    for (const ref of [1, 2]) browser.socket.receive({ type: 'error', code: 'stale_generation', message: '', call: 'c_1', ref, seq: ref, ack: 0 });
+    expect(refused).toEqual([{ type: 'offer', generation: 3 }, undefined]);
+  });
+
+  it('hello carries the wish for the warm path', async () => {
+    connection.close();
+    connection = new Connection({
+      url: 'wss://calls.example/ws',
+      token: new TokenSource(() => 'token', 10_000),
+      policy: default_policy,
+      openSocket: browser.openSocket,
+      warm_path: 'off',
+    });
+    connection.start();
+    browser.socket.onopen?.();
+    await settle();
+    expect(browser.socket.sent[0]).toMatchObject({ type: 'hello', warm_path: 'off' });
   });
 });
 

@@ -69,6 +69,31 @@ class FakeTransceiver {
   }
 }
 
+export class FakeDataChannel {
+  readyState = 'connecting';
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  readonly sent: string[] = [];
+
+  constructor(
+    readonly label: string,
+    readonly options: RTCDataChannelInit,
+  ) {}
+
+  send(text: string): void {
+    this.sent.push(text);
+  }
+
+  open(): void {
+    this.readyState = 'open';
+    this.onopen?.();
+  }
+
+  receive(data: unknown): void {
+    this.onmessage?.({ data: typeof data === 'string' ? data : JSON.stringify(data) });
+  }
+}
+
 export class FakePeerConnection {
   signalingState = 'stable';
   iceConnectionState = 'new';
@@ -81,13 +106,37 @@ export class FakePeerConnection {
   /** What was asked of it, in order. */
   readonly done: string[] = [];
   readonly transceivers: FakeTransceiver[] = [];
+  readonly channels: FakeDataChannel[] = [];
   stats = new Map<string, object>();
+  /** What setLocalDescription rejects with, if the description says it: how a browser refuses a changed one. */
+  refuses: RegExp | null = null;
   /** Set to hold setRemoteDescription back until it is called. */
   holdRemote = false;
   releaseRemote: () => void = () => undefined;
   #offers = 0;
 
-  constructor(readonly configuration: RTCConfiguration = {}) {}
+  constructor(public configuration: RTCConfiguration = {}) {}
+
+  get channel(): FakeDataChannel {
+    const [channel] = this.channels;
+    if (!channel) throw new Error('no data channel was made');
+    return channel;
+  }
+
+  createDataChannel(label: string, options: RTCDataChannelInit): FakeDataChannel {
+    const channel = new FakeDataChannel(label, options);
+    this.channels.push(channel);
+    return channel;
+  }
+
+  getConfiguration(): RTCConfiguration {
+    return this.configuration;
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
+    this.done.push(`configured ${[configuration.iceServers?.[0]?.urls].flat()[0]}`);
+  }
 
   addTransceiver(kind: 'audio' | 'video', init: { direction: string }): FakeTransceiver {
     const transceiver = new FakeTransceiver(kind);
@@ -105,10 +154,11 @@ export class FakePeerConnection {
   }
 
   createAnswer(): Promise<RTCSessionDescriptionInit> {
-    return Promise.resolve({ type: 'answer', sdp: `a=ice-ufrag:local${this.#offers++}\r\n` });
+    return Promise.resolve({ type: 'answer', sdp: `a=ice-ufrag:local${this.#offers++}\r\na=setup:active\r\n` });
   }
 
   setLocalDescription(description: RTCSessionDescriptionInit): Promise<void> {
+    if (this.refuses?.test(description.sdp ?? '')) return Promise.reject(new Error('changed description'));
     this.done.push(`local ${description.type}`);
     this.signalingState = description.type === 'offer' ? 'have-local-offer' : 'stable';
     return Promise.resolve();
@@ -135,9 +185,27 @@ export class FakePeerConnection {
     this.closed = true;
   }
 
+  /** ICE has a path, and no media flows. */
+  connectSilently(): void {
+    for (const transceiver of this.transceivers) this.ontrack?.({ track: transceiver.receiver.track });
+    this.setIce('connected');
+    this.channels[0]?.open();
+  }
+
+  /** So many packets have come over the transport by now. */
+  receivePackets(count: number): void {
+    this.stats.set('T', { id: 'T', type: 'transport', ...this.stats.get('T'), packetsReceived: count });
+  }
+
   /** ICE has a path and media flows both ways. */
   connect(): void {
     for (const transceiver of this.transceivers) this.ontrack?.({ track: transceiver.receiver.track });
+    this.flow();
+    this.setIce('connected');
+  }
+
+  /** Media flows both ways. */
+  flow(): void {
     this.stats = new Map<string, object>([
       ['T', { id: 'T', type: 'transport', selectedCandidatePairId: 'P' }],
       ['P', { id: 'P', type: 'candidate-pair', localCandidateId: 'L', remoteCandidateId: 'R' }],
@@ -147,11 +215,11 @@ export class FakePeerConnection {
       ['V', { id: 'V', type: 'inbound-rtp', kind: 'video', packetsReceived: 3, framesDecoded: 1 }],
       ['O', { id: 'O', type: 'outbound-rtp', kind: 'audio', packetsSent: 3 }],
     ]);
-    this.setIce('connected');
   }
 
   setIce(state: string): void {
     this.iceConnectionState = state;
+    if (state === 'connected') this.connectionState = state;
     this.oniceconnectionstatechange?.();
   }
 
@@ -204,6 +272,11 @@ export class FakeBrowser implements Environment {
   readonly connections: FakePeerConnection[] = [];
   readonly tracks: FakeTrack[] = [];
   answers_pings = true;
+  /** What getUserMedia was asked for, in order. */
+  readonly asked: string[] = [];
+  /** What the browser answers about microphone and camera. */
+  permission: PermissionState = 'prompt';
+  changeNetwork: (certain: boolean) => void = () => undefined;
   /** What getUserMedia rejects with. */
   denial: Error | null = null;
   credentials: { status: number; body: object } = {
@@ -230,15 +303,24 @@ export class FakeBrowser implements Environment {
     return connection as unknown as RTCPeerConnection;
   };
 
+  readonly permissions = { query: (): Promise<PermissionStatus> => Promise.resolve({ state: this.permission } as PermissionStatus) };
+
+  readonly watchNetwork = (changed: (certain: boolean) => void): (() => void) => {
+    this.changeNetwork = changed;
+    return () => (this.changeNetwork = (): void => undefined);
+  };
+
   readonly getUserMedia = (constraints: MediaStreamConstraints): Promise<MediaStream> => {
+    this.asked.push((['audio', 'video'] as const).filter((kind) => constraints[kind]).join('+'));
     if (this.denial) return Promise.reject(this.denial);
     const tracks = (['audio', 'video'] as const).filter((kind) => constraints[kind]).map((kind) => new FakeTrack(kind));
     this.tracks.push(...tracks);
     return Promise.resolve(new FakeStream(tracks) as unknown as MediaStream);
   };
 
+  /** The newest one that is not closed. */
   get socket(): FakeSocket {
-    const socket = this.sockets.at(-1);
+    const socket = this.sockets.filter((one) => !one.closed).at(-1) ?? this.sockets.at(-1);
     if (!socket) throw new Error('no socket was opened');
     return socket;
   }

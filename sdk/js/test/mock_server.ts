@@ -35,6 +35,10 @@ export interface MockOptions {
   root?: string;
   /** Answers 404 where a server without --dev does. */
   dev_tokens?: boolean;
+  /** What every incoming call says; without it, nothing, as an old server does. Nothing is withheld. */
+  warm_path?: string;
+  /** Messages of this type are lost, though acknowledged. */
+  deaf_to?: string;
 }
 
 export class MockServer {
@@ -153,6 +157,7 @@ export class MockServer {
   }
 
   #message(from: Session, { seq: _seq, ack: _ack, ...message }: Frame): void {
+    if (message.type === this.#options.deaf_to) return;
     if (message.type === 'dial') return this.#dial(from, message);
     if (message.type === 'bye') return this.#bye(from);
     const call = this.#calls.get(message.call ?? '');
@@ -174,7 +179,7 @@ export class MockServer {
     }
   }
 
-  /** Candidates of the callee before its answer cannot come; those of the caller before accept go to all that ring. */
+  /** What the callee says before its accept goes to the caller, as of a device that connects while it rings; those of the caller before accept go to all that ring. */
   #relay(call: MockCall, from: Session, other: Session | null, message: Frame): void {
     if (from === call.caller && !call.winner) {
       call.held.push(message);
@@ -205,7 +210,7 @@ export class MockServer {
   }
 
   #ring(session: Session, call: MockCall): void {
-    this.#send(session, { type: 'incoming', call: call.id, from: call.caller.user, media: call.media, age_ms: 0 });
+    this.#send(session, { type: 'incoming', call: call.id, from: call.caller.user, media: call.media, age_ms: 0, warm_path: this.#options.warm_path });
     for (const message of call.held) this.#send(session, message);
   }
 

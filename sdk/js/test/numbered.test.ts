@@ -87,6 +87,19 @@ describe('sending', () => {
   });
 });
 
+describe('what may be refused', () => {
+  it('is known by its number, the newest 64', () => {
+    const stream = new NumberedStream();
+    stream.push(dial('c_a'));
+    for (let generation = 0; generation < 64; generation++) stream.push({ type: 'offer', call: 'c_a', generation, sdp: '' });
+    stream.push({ type: 'ringing', call: 'c_a' });
+    expect(stream.refusable(1)).toBeUndefined();
+    expect(stream.refusable(2)).toEqual({ type: 'offer', generation: 0 });
+    expect(stream.refusable(65)).toEqual({ type: 'offer', generation: 63 });
+    expect(stream.refusable(66)).toBeUndefined();
+  });
+});
+
 describe('a new session', () => {
   it('counts from 1 again and keeps only calls that were never begun', () => {
     const stream = new NumberedStream();

@@ -6,13 +6,19 @@ let pc: FakePeerConnection;
 let peer: Peer;
 let sent: string[];
 let lines: string[];
+let servers: RTCIceServer[] | null;
 
 beforeEach(() => {
   installGlobals();
   pc = new FakePeerConnection();
-  peer = new Peer(pc as unknown as RTCPeerConnection, new FakeStream() as unknown as MediaStream);
+  peer = new Peer(pc as unknown as RTCPeerConnection, {
+    stream: new FakeStream() as unknown as MediaStream,
+    generation: -1,
+    iceServers: () => servers,
+  });
   sent = [];
   lines = [];
+  servers = null;
   peer.on('description', (type, generation) => sent.push(`${type} ${generation}`));
   peer.on('candidate', (generation, candidate) => sent.push(`candidate ${generation} ${candidate.candidate}`));
   peer.on('log', (text) => lines.push(text));
@@ -127,11 +133,135 @@ describe('restarts', () => {
     peer.handleAnswer(0, 'answer');
     peer.restart();
     await settle();
-    peer.handleStaleOffer();
+    peer.handleRefusedOffer(1);
     peer.handleOffer(1, 'theirs');
     await settle();
     expect(pc.done.slice(2)).toEqual(['local offer', 'local rollback', 'remote theirs', 'local answer']);
     expect(sent).toEqual(['offer 0', 'offer 1', 'answer 1']);
+  });
+});
+
+describe('the first answer', () => {
+  beforeEach(() => {
+    sent = [];
+    peer.on('description', (type, _generation, sdp) => sent.push(`${type} ${/a=setup:(\w+)/.exec(sdp)?.[1]}`));
+  });
+
+  it('is passive, those after it are as the browser makes them', async () => {
+    peer.handleOffer(0, 'first');
+    peer.handleOffer(1, 'second');
+    await settle();
+    expect(sent.filter((line) => line.includes('answer'))).toEqual(['answer 0', 'answer passive', 'answer 1', 'answer active']);
+  });
+
+  it('is active where the browser does not let itself be changed', async () => {
+    pc.refuses = /setup:passive/;
+    peer.handleOffer(0, 'first');
+    await settle();
+    expect(sent).toEqual(['answer 0', 'answer active']);
+    expect(pc.done).toEqual(['remote first', 'local answer']);
+  });
+});
+
+describe('a restart', () => {
+  it('replaces an offer of ours that has no answer yet, the first as well', async () => {
+    peer.offer();
+    peer.restart();
+    await settle();
+    expect(sent).toEqual(['offer 0', 'offer 1']);
+    peer.handleAnswer(1, 'answer');
+    await settle();
+    expect(pc.done.at(-1)).toBe('remote answer');
+  });
+
+  it('waits for the answer that is being made', async () => {
+    peer.handleOffer(0, 'theirs');
+    peer.restart();
+    await settle();
+    expect(pc.done).toEqual(['remote theirs', 'local answer', 'local offer']);
+    expect(sent).toEqual(['answer 0', 'offer 1']);
+  });
+
+  it('is nothing before the first description', async () => {
+    peer.restart();
+    await settle();
+    expect(sent).toEqual([]);
+  });
+
+  it('gathers with the newest credentials, on both sides of it', async () => {
+    servers = [{ urls: ['turn:new'] }];
+    peer.handleOffer(0, 'first');
+    await settle();
+    expect(pc.done).toEqual(['remote first', 'local answer']);
+    peer.handleOffer(1, 'second');
+    peer.restart();
+    await settle();
+    expect(pc.done.slice(2)).toEqual(['configured turn:new', 'remote second', 'local answer', 'configured turn:new', 'local offer']);
+  });
+
+  it('goes on with the old credentials where the browser refuses new ones', async () => {
+    servers = [{ urls: ['turn:new'] }];
+    pc.setConfiguration = () => {
+      throw new Error('no');
+    };
+    peer.offer();
+    peer.restart();
+    await settle();
+    expect(sent).toEqual(['offer 0', 'offer 1']);
+  });
+
+  it('that was refused is taken back only if it is the last one', async () => {
+    peer.offer();
+    peer.handleAnswer(0, 'answer');
+    peer.restart();
+    peer.restart();
+    await settle();
+    peer.handleRefusedOffer(1);
+    await settle();
+    expect(pc.done).not.toContain('local rollback');
+    peer.handleRefusedOffer(2);
+    await settle();
+    expect(pc.done.at(-1)).toBe('local rollback');
+  });
+
+  it('that the browser refuses is no end of the call', async () => {
+    peer.handleOffer(0, 'theirs');
+    await settle();
+    pc.createOffer = () => Promise.reject(new Error('busy'));
+    peer.restart();
+    await settle();
+    expect(sent).toEqual(['answer 0']);
+    expect(lines.at(-1)).toBe('the browser refused a step: Error: busy');
+  });
+
+  it('tells when both descriptions are there', async () => {
+    peer.on('described', () => sent.push('described'));
+    peer.offer();
+    await settle();
+    expect(sent).toEqual(['offer 0']);
+    peer.handleAnswer(0, 'answer');
+    peer.handleOffer(1, 'theirs');
+    await settle();
+    expect(sent).toEqual(['offer 0', 'described', 'answer 1', 'described']);
+  });
+});
+
+describe('the data channel', () => {
+  it('is agreed on beforehand, ordered, and carries a word once, as soon as it is open', () => {
+    expect(pc.channel).toMatchObject({ label: 'offhook', options: { negotiated: true, id: 0, ordered: true } });
+    peer.say('word');
+    expect(pc.channel.sent).toEqual([]);
+    pc.channel.open();
+    pc.channel.open();
+    expect(pc.channel.sent).toEqual(['word']);
+  });
+
+  it('gives out text, and nothing else', () => {
+    const words: string[] = [];
+    peer.on('word', (text) => words.push(text));
+    pc.channel.receive('word');
+    pc.channel.onmessage?.({ data: new ArrayBuffer(4) });
+    expect(words).toEqual(['word']);
   });
 });
 

@@ -12,15 +12,25 @@ const queries = {
   'relay-tcp': { policy: 'relay', transport: 'tcp' },
 };
 
-export const modes = Object.entries(queries).map(([name, query]) => ({
+const modesInTheClear = Object.entries(queries).map(([name, query]) => ({
   name,
   title: `calls in a row, ${name}: media counted on both sides, everything given back`,
   repeat: 50,
-  run: (stage, tools) => manyCalls(stage, tools, name, query),
+  run: (stage, tools) => manyCalls(stage, tools, name, query, () => stage.serve()),
 }));
 
-async function manyCalls(stage, { repeat, progress, note, figure }, mode, query) {
-  await stage.serve();
+/** One port for all of it, as where a firewall lets nothing through but 443. */
+const relayTls = {
+  name: 'relay-tls',
+  title: 'calls in a row, page by https, signalling by wss, media through the relay over TLS, all at one port',
+  repeat: 10,
+  run: (stage, tools) => manyCalls(stage, tools, 'relay-tls', { policy: 'relay', transport: 'tls' }, () => stage.serveByTls()),
+};
+
+export const modes = [...modesInTheClear, relayTls];
+
+async function manyCalls(stage, { repeat, progress, note, figure }, mode, query, serve) {
+  await serve();
   let pair = await twoPeople(stage, query);
   const taken = { warm: [], at_once: [] };
   const failures = [];

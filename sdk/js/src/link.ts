@@ -1,0 +1,240 @@
+import type { CallDeps } from './call_deps.js';
+import { CallError, causeOf } from './errors.js';
+import { Emitter } from './events.js';
+import { Path } from './path.js';
+import { Peer, type Kind } from './peer.js';
+import type { IceCandidate, ServerMessage } from './protocol.js';
+import type { Reading } from './stats.js';
+import { Watch } from './watch.js';
+
+interface LinkEvents {
+  description: [type: 'offer' | 'answer', generation: number, sdp: string];
+  candidate: [generation: number, candidate: IceCandidate];
+  track: [kind: Kind, track: MediaStreamTrack];
+  /** What the other side says over the data channel. */
+  word: [text: string];
+  /** ICE has a path, for the first time. */
+  up: [];
+  interrupted: [];
+  restored: [];
+  reading: [Reading];
+  /** No path for too long. */
+  given_up: ['ice_failed' | 'ice_lost'];
+  /** The call cannot go on. */
+  failed: [CallError];
+  log: [string];
+}
+
+export interface LinkOptions {
+  deps: CallDeps;
+  /** Whether this side makes the first offer, and is the first to repair. */
+  offers: boolean;
+  /** The stream under which the other side sees our tracks. */
+  stream: MediaStream;
+  /** The last generation that the call has used before. */
+  generation: number;
+}
+
+export type NegotiationMessage = ServerMessage & { type: 'offer' | 'answer' | 'ice-candidate' };
+
+/**
+ * One connection of a call to one device of the other side, from the moment it is asked for until it is closed: its peer
+ * connection, the path and its repair, and the counters. A call has one at a time.
+ */
+export class Link extends Emitter<LinkEvents> {
+  readonly #options: LinkOptions;
+  readonly #path: Path;
+  #peer: Peer | null = null;
+  #watch: Watch | null = null;
+  /** What came from the other side before there was a connection to take it. */
+  #early: NegotiationMessage[] = [];
+  #tracks = new Map<Kind, MediaStreamTrack | null>();
+  #word: string | null = null;
+  #answered = false;
+  #ever_up = false;
+  #restarts = 0;
+  #direct_timer: ReturnType<typeof setTimeout> | undefined;
+  #last_reading: Reading | null = null;
+  #closed = false;
+
+  constructor(options: LinkOptions) {
+    super();
+    this.#options = options;
+    this.#path = new Path(options.deps.policy, options.offers);
+    this.#path.on('restart', (cause) => this.#restart(cause));
+    this.#path.on('interrupted', () => this.emit('interrupted'));
+    this.#path.on('restored', () => this.emit('restored'));
+    this.#path.on('given_up', (ever) => this.emit('given_up', ever ? 'ice_lost' : 'ice_failed'));
+  }
+
+  get up(): boolean {
+    return this.#path.up;
+  }
+
+  /** Whether media would flow at once. */
+  get ready(): boolean {
+    return this.up && (this.#peer?.secure ?? false);
+  }
+
+  /** Whether the other side has described itself here: only one device of it can ever be at the other end. */
+  get met(): boolean {
+    return this.#peer?.met ?? false;
+  }
+
+  get generation(): number {
+    return this.#peer?.generation ?? this.#options.generation;
+  }
+
+  /** Restarts of ICE that this side has begun. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  get candidate_types(): { local: string[]; remote: string[] } {
+    return { local: [...(this.#peer?.types.local ?? [])], remote: [...(this.#peer?.types.remote ?? [])] };
+  }
+
+  /** Takes a connection, and makes the first offer if that is this side's part. */
+  async open(): Promise<void> {
+    const { deps, offers, stream, generation } = this.#options;
+    let connection: RTCPeerConnection | null;
+    try {
+      connection = await deps.takeConnection();
+    } catch (error) {
+      return this.#handleBroken(error);
+    }
+    if (this.#closed) return connection?.close();
+    if (!connection) {
+      return this.emit('failed', new CallError('credentials', 'The server gave no relay credentials, and this call must use the relay.', true));
+    }
+    const peer = new Peer(connection, { stream, generation, iceServers: deps.iceServers });
+    this.#peer = peer;
+    this.#listen(peer);
+    for (const [kind, track] of this.#tracks) peer.setTrack(kind, track);
+    if (this.#word !== null) peer.say(this.#word);
+    if (offers) peer.offer();
+    for (const message of this.#early.splice(0)) this.#pass(peer, message);
+  }
+
+  handleMessage(message: NegotiationMessage): void {
+    if (this.#peer) this.#pass(this.#peer, message);
+    else this.#early.push(message);
+  }
+
+  handleRefusedOffer(generation: number): void {
+    this.#peer?.handleRefusedOffer(generation);
+  }
+
+  /** The call is answered: what lacks now ends it some time, and silence is listened for. */
+  handleAnswered(): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#path.expect();
+    if (this.up) this.#watchMedia();
+  }
+
+  handleNetworkChange(certain: boolean): void {
+    this.#path.handleNetworkChange(certain);
+  }
+
+  handleOnline(): void {
+    this.#path.handleOnline();
+  }
+
+  /** Sends `track` from now on, or nothing. */
+  setTrack(kind: Kind, track: MediaStreamTrack | null): void {
+    this.#tracks.set(kind, track);
+    this.#peer?.setTrack(kind, track);
+  }
+
+  /** Tells the other side over the data channel, as soon as there is one. */
+  say(text: string): void {
+    this.#word = text;
+    this.#peer?.say(text);
+  }
+
+  /** Media flows: from now on the counters are read less often. */
+  slowDown(): void {
+    this.#watch?.slowDown();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#direct_timer);
+    this.#watch?.stop();
+    this.#path.stop();
+    this.#peer?.close();
+    this.#early = [];
+    this.#tracks.clear();
+    this.removeAllListeners();
+  }
+
+  #listen(peer: Peer): void {
+    peer.on('description', (type, generation, sdp) => {
+      this.emit('description', type, generation, sdp);
+      if (type === 'offer') this.#path.handleOffered();
+    });
+    peer.on('candidate', (generation, candidate) => this.emit('candidate', generation, candidate));
+    peer.on('described', () => this.#path.handleDescribed());
+    peer.on('ice', (state) => this.#handleIceState(state));
+    peer.on('track', (kind, track) => this.emit('track', kind, track));
+    peer.on('word', (text) => this.emit('word', text));
+    peer.on('broken', (error) => this.#handleBroken(error));
+    peer.on('log', (text) => this.emit('log', text));
+  }
+
+  #pass(peer: Peer, message: NegotiationMessage): void {
+    if (message.type === 'offer') peer.handleOffer(message.generation, message.sdp);
+    if (message.type === 'answer') peer.handleAnswer(message.generation, message.sdp);
+    if (message.type === 'ice-candidate') peer.handleCandidate(message.generation, message.candidate);
+  }
+
+  #restart(cause: string): void {
+    if (!this.#peer) return;
+    this.#restarts++;
+    this.emit('log', `ICE restart: ${cause}`);
+    this.#peer.restart();
+    this.#options.deps.suspectSocket();
+  }
+
+  #handleIceState(state: RTCIceConnectionState): void {
+    const was_up = this.up;
+    this.#path.handleIceState(state);
+    if (this.#closed) return;
+    if (state === 'disconnected' || state === 'failed') this.emit('log', `ICE ${state}`);
+    if (was_up || !this.up) return;
+    this.emit('log', 'ICE connected');
+    if (!this.#ever_up) this.emit('up');
+    this.#ever_up = true;
+    if (this.#answered) this.#watchMedia();
+  }
+
+  #watchMedia(): void {
+    const { policy } = this.#options.deps;
+    const peer = this.#peer;
+    if (this.#watch || !peer) return;
+    this.#watch = new Watch(() => peer.stats(), policy);
+    this.#watch.on('reading', (reading) => this.#handleReading(reading));
+    this.#watch.start();
+    const wait_ms = policy.direct_after_ms + (this.#options.offers ? 0 : policy.callee_patience_ms);
+    this.#direct_timer = setTimeout(() => this.#seekDirect(), wait_ms);
+  }
+
+  #handleReading(reading: Reading): void {
+    this.#last_reading = reading;
+    this.#path.handlePackets(reading.audio_packets > 0 ? reading.packets_received : 0);
+    this.emit('reading', reading);
+  }
+
+  /** A browser that keeps the first pair that it has chosen (Firefox) stays on the relay until ICE begins anew. */
+  #seekDirect(): void {
+    const pair = this.#last_reading?.pair;
+    if (!this.up || !pair || (pair.local !== 'relay' && pair.remote !== 'relay') || this.#last_reading?.direct_tried) return;
+    const { local, remote } = this.candidate_types;
+    if ([local, remote].every((types) => types.some((type) => type !== 'relay'))) this.#restart('a direct path may be there');
+  }
+
+  #handleBroken(error: unknown): void {
+    if (!this.#closed) this.emit('failed', new CallError('error', `The browser refused a step of the call: ${causeOf(error)}`));
+  }
+}
