@@ -65,6 +65,7 @@ relay::RelaySettings relay_settings(const Settings& settings) {
   relay.lifetime_limit = settings.lifetime_limit;
   relay.rfc5766_channels = settings.rfc5766_channels;
   relay.peers_by_call = settings.peer_policy == settings::PeerPolicy::call;
+  relay.alternate_servers = settings.alternate_servers;
   relay.allow_peers = settings.allow_peers;
   relay.deny_peers = settings.deny_peers;
   if (settings.dev) {

@@ -1,6 +1,8 @@
 // Allocate (RFC 8656 section 7.2): parsed, judged, and answered once every relay socket is open or has
 // failed.
 
+#include <algorithm>
+
 #include "core/turn/request.h"
 #include "wire/turn/attr_additional_address_family.h"
 #include "wire/turn/attr_dont_fragment.h"
@@ -109,6 +111,16 @@ void open_relays(Request& request, const Wanted& wanted, Allocation& allocation)
   request.outbox.push_back(open);
 }
 
+// Where a new allocation of this client is to be made instead.
+std::optional<Address> alternate_for(const Settings& settings, const Address& client_address) {
+  const auto& own = settings.own_addresses;
+  if (std::find(own.begin(), own.end(), client_address.ip) != own.end()) return std::nullopt;
+  for (const Address& alternate : settings.alternate_servers) {
+    if (alternate.family() == client_address.family()) return alternate;
+  }
+  return std::nullopt;
+}
+
 // A late copy of the Allocate request of an allocation that was deleted since.
 bool is_left_over(const Request& request) {
   const Deletion* deletion = request.shard.allocations.recent_deletion(request.to.client.five_tuple);
@@ -122,6 +134,12 @@ void handle_allocate(Request& request) {
   if (is_left_over(request)) return;
   const auto wanted = parse_wanted(request.message);
   if (!wanted) return request.refuse(wanted.error());
+  if (const auto alternate =
+          alternate_for(request.shard.settings, request.to.client.five_tuple.client_address)) {
+    request.outbox.push_back(
+        SendToClient{request.to.client, request.shard.replies.try_alternate(request.to, *alternate)});
+    return;
+  }
 
   auto lease = QuotaLease::take(request.shard.dependencies.quota, request.from.user);
   if (!lease && lease.error() == Quota::Taking::user_limit) {

@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "wire/stun/attr_error_code.h"
+#include "wire/stun/attr_mapped_address.h"
 #include "wire/stun/attr_unknown_attributes.h"
 
 namespace offhook::turn {
@@ -21,6 +22,17 @@ Buffer Replies::error(const ReplyTo& to, stun::ErrorCode code,
   if (challenges) authentication_.add_challenge(answer, to.client.five_tuple.client_address, now);
   Buffer finished_answer = finished(to, answer);
   if (finished_answer.empty()) return server_error(to);
+  return finished_answer;
+}
+
+Buffer Replies::try_alternate(const ReplyTo& to, const Address& alternate) const {
+  assert(to.integrity != Integrity::none);
+  std::array<std::uint8_t, stun::kMessageBytesLimit> storage{};
+  stun::MessageBuilder answer(storage, stun::MessageClass::error_response, to.method, to.transaction_id);
+  stun::add_error_code(answer, stun::ErrorCode::try_alternate);
+  stun::add_alternate_server(answer, alternate);
+  Buffer finished_answer = finished(to, answer);
+  assert(!finished_answer.empty());  // all of it has fixed sizes
   return finished_answer;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Answers. Here alone an answer is finished and sent: challenge, integrity, FINGERPRINT if the request had
-// one. 300 (Try Alternate) is never sent, for no alternate server can be configured.
+// one. 300 (Try Alternate) goes to those alone who have proved who they are: a forged one would lead clients
+// away.
 //
 // Answers to those who have not proved who they are stay as small as the RFC allows, for their source address
 // may be forged: no SOFTWARE, no reason phrase.
@@ -43,6 +44,8 @@ class Replies {
   // `unknown_attributes` goes with 420.
   Buffer error(const ReplyTo& to, stun::ErrorCode code, std::span<const std::uint16_t> unknown_attributes,
                Instant now) const;
+  // 300 (RFC 8489 section 10). `to` is authenticated; `alternate` is of the family of the client's address.
+  Buffer try_alternate(const ReplyTo& to, const Address& alternate) const;
 
  private:
   // Empty if it does not fit.

@@ -30,6 +30,10 @@ struct Settings {
   std::size_t permissions_limit = 128;  // an allocation; ICE peers name up to 100 candidates
   std::size_t channels_limit = 128;     // an allocation
   PeerRule peer_rule = PeerRule::open;
+  // New allocations are sent on to the first of these that has the family of the client's address (300); with
+  // none they are served. Clients on this machine are always served: the server's own test of its relay is
+  // one.
+  std::vector<Address> alternate_servers;
   // Peers beyond the default deny list (peer_policy.h). `allow` wins over `deny`.
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;

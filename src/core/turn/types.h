@@ -15,8 +15,8 @@
 
 namespace offhook::turn {
 
-// Between client and server. TLS is tcp here: it changes no framing, and no two connections share addresses and
-// ports.
+// Between client and server. TLS is tcp here: it changes no framing, and no two connections share addresses
+// and ports.
 enum class Transport : std::uint8_t { udp, tcp };
 
 struct FiveTuple {

@@ -47,6 +47,8 @@ struct RelaySettings {
   std::chrono::seconds channel_lifetime{600};
   bool rfc5766_channels = false;  // let clients bind channels up to 0x7FFF, as before RFC 8656
   bool peers_by_call = false;     // only addresses that a call has introduced to a user are its peers
+  // New allocations are sent on to the first of these that has the client's family; none: they are served.
+  std::vector<Address> alternate_servers;
   FastPathChoice fast_path = FastPathChoice::automatic;
   std::uint32_t fast_path_channels = 16384;  // at once; those beyond go through sockets
   bool hops = true;  // false, for comparison: clients of this server reach each other through relay sockets

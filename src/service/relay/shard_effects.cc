@@ -10,6 +10,11 @@ namespace offhook::relay {
 // Effects may bring more effects (an opened socket brings the success reply); they join the end of the same
 // list.
 void Shard::execute_effects() {
+  // Who has read the answer to a deletion must find the routes gone. Doing it again in its turn changes
+  // nothing.
+  for (const turn::Effect& effect : outbox_) {
+    if (const auto* remove = std::get_if<turn::RemoveRoute>(&effect)) routes_.remove(*remove);
+  }
   for (std::size_t i = 0; i < outbox_.size(); ++i) {
     turn::Effect effect = std::move(outbox_[i]);
     std::visit([this](auto& each) { execute(each); }, effect);

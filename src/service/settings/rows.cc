@@ -160,6 +160,14 @@ Applied apply_origin(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_alternate_server(Settings& settings, std::string_view text) {
+  const auto server = Address::parse(text);
+  if (!server || server->port == 0 || server->ip.is_unspecified())
+    return fail(std::string("an address with its port, such as 192.0.2.2:3478 or [2001:db8::2]:3478"));
+  settings.alternate_servers.push_back(*server);
+  return {};
+}
+
 Applied apply_peer_policy(Settings& settings, std::string_view text) {
   if (text != "open" && text != "call") return fail(std::string("open or call"));
   settings.peer_policy = text == "call" ? PeerPolicy::call : PeerPolicy::open;
@@ -222,7 +230,7 @@ constexpr SettingRow kRows[] = {
     {"shards", "N", nullptr, false, "relay threads; 0 is one a core (0)",
      apply_number<&Settings::shards, 0, 256>},
     {"fast_path", "auto|off|xdp|tc", nullptr, false,
-     "relay bound channels in the kernel: XDP, else TC, else not at all (auto)", apply_fast_path},
+     "relay bound channels in the kernel: auto is XDP, else TC, else sockets (off)", apply_fast_path},
     {"fast_path_channels", "N", nullptr, false,
      "channels in the fast path at once, 0.5 KiB of memory each; others use sockets (16384)",
      apply_number<&Settings::fast_path_channels, 1, 4'000'000>},
@@ -245,6 +253,10 @@ constexpr SettingRow kRows[] = {
     {"rfc5766_channels", "", nullptr, false,
      "let old clients bind channels above 0x4FFF (refused, as RFC 8656 asks)",
      apply_switch<&Settings::rfc5766_channels>},
+    {"alternate_server", "A:PORT", clear<&Settings::alternate_servers>, false,
+     "send new allocations on to this TURN server, to empty this one; first of the client's family (serve "
+     "them)",
+     apply_alternate_server},
     {"peer_policy", "open|call", nullptr, false,
      "call: relay only to addresses that a call here has passed to the user, not for other apps (open)",
      apply_peer_policy},

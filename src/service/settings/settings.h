@@ -47,8 +47,8 @@ struct Settings {
   std::vector<ExternalAddress> external_addresses;
   std::uint16_t relay_port_first = 49152;
   std::uint16_t relay_port_last = 65535;
-  unsigned shards = 0;  // 0: one a core
-  FastPath fast_path = FastPath::automatic;
+  unsigned shards = 0;                 // 0: one a core
+  FastPath fast_path = FastPath::off;  // until it is asked for: its packets pass no firewall of the machine
   std::uint32_t fast_path_channels = 16384;
   std::vector<Secret> shared_secrets;
   std::map<std::string, Secret, std::less<>> static_users;
@@ -60,6 +60,7 @@ struct Settings {
   std::size_t total_quota = 0;   // live allocations in all; 0: no limit
   bool rfc5766_channels = false;
   PeerPolicy peer_policy = PeerPolicy::open;
+  std::vector<Address> alternate_servers;
   std::vector<Prefix> allow_peers;
   std::vector<Prefix> deny_peers;
   std::string jwt_key_file;

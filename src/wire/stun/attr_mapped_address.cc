@@ -13,6 +13,16 @@ std::array<std::uint8_t, size> copied(Bytes octets) {
   return result;
 }
 
+void add_address(MessageBuilder& builder, AttributeType type, const Address& address) {
+  std::array<std::uint8_t, 4 + 16> value{};
+  Writer writer(value);
+  writer.u8(0);
+  writer.u8(static_cast<std::uint8_t>(address.family()));
+  writer.u16(address.port);
+  writer.bytes(address.ip.octets());
+  builder.add(type, writer.written());
+}
+
 }  // namespace
 
 std::optional<Address> parse_mapped_address(Bytes value) {
@@ -32,13 +42,11 @@ std::optional<Address> parse_mapped_address(Bytes value) {
 }
 
 void add_mapped_address(MessageBuilder& builder, const Address& address) {
-  std::array<std::uint8_t, 4 + 16> value{};
-  Writer writer(value);
-  writer.u8(0);
-  writer.u8(static_cast<std::uint8_t>(address.family()));
-  writer.u16(address.port);
-  writer.bytes(address.ip.octets());
-  builder.add(AttributeType::mapped_address, writer.written());
+  add_address(builder, AttributeType::mapped_address, address);
+}
+
+void add_alternate_server(MessageBuilder& builder, const Address& address) {
+  add_address(builder, AttributeType::alternate_server, address);
 }
 
 }  // namespace offhook::stun

@@ -18,5 +18,6 @@ namespace offhook::stun {
 // Nothing if the family is neither IPv4 nor IPv6 or the length is not that of the family.
 std::optional<Address> parse_mapped_address(Bytes value);
 void add_mapped_address(MessageBuilder& builder, const Address& address);
+void add_alternate_server(MessageBuilder& builder, const Address& address);
 
 }  // namespace offhook::stun

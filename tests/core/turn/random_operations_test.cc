@@ -255,7 +255,7 @@ TEST(RandomOperations, leave_no_contradiction_and_nothing_behind) {
   EXPECT_EQ(world.server.next_deadline(), kNever);
   EXPECT_GT(crowd.hops_taken, 200U);
   for (const int code : {0, 400, 403, 437, 438, 440, 443, 486, 508}) EXPECT_GT(crowd.codes[code], 0U) << code;
-  EXPECT_EQ(crowd.codes.count(300), 0U) << "no redirection, ever";
+  EXPECT_EQ(crowd.codes.count(300), 0U) << "no alternate server is set";
   EXPECT_EQ(crowd.codes.count(500), 0U) << "answers fit, and the service opens what it is asked for";
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/turn/fixture.h"
 #include "core/turn/reply.h"
+#include "wire/stun/attr_mapped_address.h"
 #include "wire/turn/attr_lifetime.h"
 
 namespace offhook::turn::test {
@@ -81,6 +82,42 @@ TEST(Reply, that_does_not_fit_is_500) {
     const Buffer answer = replies.success(to, raw(0x8022, std::string(1490, 'x')));
     EXPECT_EQ(answer_in({SendToClient{{}, answer}}).value().error, 500);
   }
+}
+
+TEST(TryAlternate, turns_new_allocations_away_to_a_server_of_the_clients_family) {
+  Settings settings;
+  settings.alternate_servers = {address("[2a01:4f8::99]:3478"), address("5.9.0.99:3479")};
+  World world(settings);
+  TestClient over_ipv4 = world.client("198.41.0.4:40000");
+  TestClient over_ipv6 = world.client("[2a00:1450::5]:40000");
+  for (auto& [client, alternate] :
+       {std::pair(&over_ipv4, "5.9.0.99:3479"), {&over_ipv6, "[2a01:4f8::99]:3478"}}) {
+    const Answer answer = answer_in(world.ask(*client, Method::allocate, udp()).effects).value();
+    EXPECT_EQ(answer.error, 300);
+    const stun::Attribute* server = answer.message().find(AttributeType::alternate_server);
+    ASSERT_NE(server, nullptr);
+    EXPECT_EQ(stun::parse_mapped_address(server->value), address(alternate));
+    EXPECT_TRUE(answer.message().verify_integrity(client->key())) << "else anybody could lead clients away";
+  }
+  EXPECT_EQ(world.server.allocation_count(), 0U);
+  EXPECT_EQ(world.quota.total(), 0U);
+}
+
+TEST(TryAlternate, is_for_new_allocations_of_known_users_with_an_alternate_alone) {
+  Settings settings;
+  settings.alternate_servers = {address("5.9.0.99:3478")};
+  settings.own_addresses = {ip("198.41.0.7")};
+  World world(settings);
+  TestClient stranger = world.client();
+  stranger.protect = Protect::nothing;
+  EXPECT_EQ(world.code(stranger, Method::allocate, udp()), 401);
+  TestClient bad = world.client();
+  EXPECT_EQ(world.code(bad, Method::allocate), 400) << "a request that would be refused is not sent on";
+  TestClient no_alternate = world.client("[2a00:1450::5]:40000");
+  EXPECT_EQ(world.code(no_alternate, Method::allocate, udp()), 0);
+  TestClient own = world.client("198.41.0.7:40000");
+  EXPECT_EQ(world.code(own, Method::allocate, udp()), 0);
+  EXPECT_EQ(world.refresh(own, 600s), 0);
 }
 
 TEST(Reply, carries_fingerprint_where_the_request_did) {

@@ -37,6 +37,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
     external_address = ["203.0.113.7/10.0.0.5", "2001:db8::7"]
     log_format = "json"
     peer_policy = "call"
+    alternate_server = ["192.0.2.2:3478", "[2001:db8::2]:3479"]
     fast_path = "tc"
     fast_path_channels = 100
     warm_path = "direct"
@@ -52,6 +53,8 @@ TEST(Settings, ReadsEveryKindFromToml) {
   EXPECT_FALSE(settings->external_addresses[1].bound);
   EXPECT_EQ(settings->log_format, LogFormat::json);
   EXPECT_EQ(settings->peer_policy, PeerPolicy::call);
+  ASSERT_EQ(settings->alternate_servers.size(), 2U);
+  EXPECT_EQ(settings->alternate_servers[1], Address::parse("[2001:db8::2]:3479"));
   EXPECT_EQ(settings->fast_path, FastPath::tc);
   EXPECT_EQ(settings->fast_path_channels, 100U);
   EXPECT_EQ(settings->warm_path, WarmPath::direct);
@@ -132,6 +135,8 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"realm = \"caf\\u00e9\"", "printable ASCII characters"},
       {"log_format = \"xml\"", "text or json"},
       {"peer_policy = \"none\"", "open or call"},
+      {"alternate_server = \"192.0.2.2\"", "an address with its port"},
+      {"alternate_server = \"192.0.2.2:0\"", "an address with its port"},
       {"fast_path = \"bpf\"", "auto, off, xdp or tc"},
       {"fast_path_channels = 0", "a number from 1 to 4000000"},
       {"warm_path = \"on\"", "it must be direct, relay or off"},
