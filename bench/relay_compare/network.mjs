@@ -4,8 +4,12 @@
 // packet, as it would with a network between: the one at the far end, in place of its own, which the generator's core
 // has done. With `steering` (receive packet steering) each side does its own, at the price of an interrupt from core to
 // core for nearly every packet; in a virtual machine that costs more than all the rest, and hides what is compared.
+//
+// The fast path would run on the sender's core, so the server's core polls its queues: it then pays for its own
+// reception and for the one at the far end.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 
 export const addresses = {
   serverForClients: '10.99.1.1',
@@ -56,11 +60,6 @@ function cutInServer(namespace, devices) {
   }
 }
 
-// Programs in the kernel get whole checksums, as from a network, and a far end that takes their frames.
-function behaveAsNetwork(namespace, device) {
-  run('ip', 'netns', 'exec', namespace, 'ethtool', '-K', device, 'gro', 'on', 'tx-checksumming', 'off');
-}
-
 // The threads that poll the queues of a device.
 function pollThreads(device) {
   return readdirSync('/proc').filter(pid => /^\d+$/.test(pid)).filter(pid => {
@@ -70,6 +69,11 @@ function pollThreads(device) {
       return false; // it has ended meanwhile
     }
   });
+}
+
+// Programs in the kernel get whole checksums, as from a network, and a far end that takes their frames.
+function behaveAsNetwork(namespace, device) {
+  run('ip', 'netns', 'exec', namespace, 'ethtool', '-K', device, 'gro', 'on', 'tx-checksumming', 'off');
 }
 
 export class Network {
@@ -102,20 +106,24 @@ export class Network {
     }
   }
 
-  // A veth without a program has no queue of its own, which TC needs here to be pinned.
+  // A veth without an XDP program has a queue while GRO is on.
   queueInServer(on) {
     for (const device of ['clients', 'peers']) {
       run('ip', 'netns', 'exec', this.server, 'ethtool', '-K', device, 'gro', on ? 'on' : 'off');
     }
   }
 
-  // The queues of the server's devices are polled by the server's core: otherwise the sender's would do its work.
+  // Threads of the kernel on the server's core poll the queues of its devices: otherwise the sender's core would run
+  // the fast path.
   pollInServer(core) {
     for (const device of ['clients', 'peers']) {
       run('ip', 'netns', 'exec', this.server, 'sh', '-c', `echo 1 > /sys/class/net/${device}/threaded`);
       const threads = pollThreads(device);
       if (threads.length === 0) throw new Error(`no thread polls ${device}`);
-      for (const thread of threads) run('taskset', '-p', '-c', String(core), thread);
+      for (const thread of threads) {
+        run('taskset', '-p', '-c', String(core), thread);
+        setPriority(Number(thread), getPriority()); // as the programs that we start
+      }
     }
   }
 
