@@ -32,6 +32,8 @@ export async function playCall(stage, cell, { repetition, evidence_directory, lo
     row.outcome = error.outcome ?? 'failed';
     row.reason = error.message.split('\n')[0];
     row.where = call.step;
+    // No fault of the product, but none of the machine's either.
+    if (row.outcome === 'not_run') row.unexpected = true;
     row.evidence = `${cell.id}-${repetition}`.replaceAll(/[^\w.-]+/g, '_');
     await call.keepEvidence(path.join(evidence_directory, row.evidence), error);
   }

@@ -34,7 +34,7 @@ DIR/index.html and DIR/report.json are written at the end, and every ten minutes
   --render DIR     only write the report of DIR again
   --binary PATH    the server (the newest of build/release and build/dev)
   --list           scenarios, networks and how many cells each has
-Exit status: 0 all that was run succeeded, 1 something failed, 2 bad usage, 77 nothing could be run here.`;
+Exit status: 0 all that was run succeeded, 1 something failed (the laboratory itself, too), 2 bad usage, 77 nothing could be run here.`;
 
 const options = {
   scenario: { type: 'string', multiple: true },
@@ -53,6 +53,18 @@ const options = {
   list: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 };
+
+/** The exit status of a run that was asked to stop: it ends what it began and still writes its report. Asked twice, it goes at once. */
+let interrupted = 0;
+const interruption = new Promise((resolve) => {
+  for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
+    process.on(signal, () => {
+      if (interrupted) process.exit(status);
+      interrupted = status;
+      resolve();
+    });
+  }
+});
 
 /** A first guess of what a round of a cell takes, until calls have been timed. */
 const first_guess_ms = 7000;
@@ -121,13 +133,18 @@ async function playRounds(cells, { binary, capabilities, results, rounds }) {
   const used = [...new Set(cells.flatMap(({ caller, callee }) => [caller.kind, callee.kind]))].filter((kind) => kind !== SAME_NAT);
   const stage = await Stage.raise({ binary, kinds: used, tls: capabilities.tls });
   let reported_at = Date.now();
+  // If it fails, the await below tells.
+  interruption.then(() => stage.close()).catch(() => undefined);
   try {
     for (let round = 1; progress.goesOn(round); round += 1) {
       for (const cell of cells) {
         for (let one = 1; one <= cell.repeat; one += 1) {
+          if (interrupted) return;
           const repetition = (round - 1) * cell.repeat + one;
           if (results.has(cell.id, repetition)) continue;
           const row = await playOne(stage, cell, { repetition, load, evidence_directory: path.join(results.directory, 'evidence') });
+          // What was cut off says nothing.
+          if (interrupted) return;
           results.add(row);
           progress.tell(row, round);
         }
@@ -148,7 +165,7 @@ async function playOne(stage, cell, settings) {
     await stage.prepare(cell);
     return await playCall(stage, cell, settings);
   } catch (error) {
-    return { ...cell.told, cell: cell.id, repetition: settings.repetition, outcome: 'not_run', reason: `the laboratory: ${error.message.split('\n')[0]}`, detail: error.stack };
+    return { ...cell.told, cell: cell.id, repetition: settings.repetition, outcome: 'not_run', unexpected: true, reason: `the laboratory: ${error.message.split('\n')[0]}`, detail: error.stack };
   } finally {
     stage.tidy(cell);
   }
@@ -187,11 +204,15 @@ async function main() {
     console.log(`not run: ${count} cells: ${reason}`);
   }
   if (runnable.length > 0) await playRounds(runnable, { binary, capabilities, results, rounds });
-  const { passed, failed, not_run, page } = writeReport(values.report, results.rows, { command: commandLine() });
+  const { passed, failed, beyond, not_run, page } = writeReport(values.report, results.rows, { command: commandLine() });
   if (values.keep) keepReport(values.report, values.keep);
   console.log(`report: ${path.relative(process.cwd(), page)}`);
+  if (beyond > 0) console.log(`${beyond} calls failed of which nothing is promised: the baselines', and those above 10 % loss`);
   console.log(`${passed} passed, ${failed} failed, ${not_run} not run`);
-  if (failed > 0) return 1;
+  if (interrupted) return interrupted;
+  const unexpected = results.rows.filter((row) => row.unexpected);
+  for (const { cell, reason, detail } of unexpected) console.log(`the laboratory failed: ${cell}: ${detail ?? reason}`);
+  if (failed > 0 || unexpected.length > 0) return 1;
   return passed > 0 ? 0 : 77;
 }
 
@@ -201,5 +222,4 @@ function tally(rows) {
   return counts;
 }
 
-for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) process.on(signal, () => process.exit(status));
 process.exit(await main());

@@ -14,7 +14,8 @@ export class Results {
     fs.mkdirSync(directory, { recursive: true });
     this.directory = directory;
     this.#file = path.join(directory, file_name);
-    this.rows = resume ? readRows(this.#file) : [];
+    // What could not be run before is tried again.
+    this.rows = resume ? readRows(this.#file).filter(({ outcome }) => outcome !== 'not_run') : [];
     // Without the line that was being written when the run was cut off.
     fs.writeFileSync(this.#file, this.rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     this.#done = new Set(this.rows.map(({ cell, repetition }) => `${cell} ${repetition}`));

@@ -31,13 +31,15 @@ export class Stage {
   #server = null;
   #baselines = null;
   #browsers = new Map();
+  #closing = null;
 
   static async raise({ binary, kinds, tls, seed }) {
     const stage = new Stage();
     stage.#binary = binary;
     stage.#directory = fs.mkdtempSync(path.join(os.tmpdir(), 'offhook-lab-'));
-    process.once('exit', () => fs.rmSync(stage.#directory, { recursive: true, force: true }));
     stage.#world = await createWorld({ kinds, seed });
+    // After the world's own handler, which ends everything that still runs in its namespaces.
+    process.once('exit', () => stage.#removeDirectory());
     // No network is used on trust.
     try {
       await stage.#world.prove();
@@ -151,6 +153,7 @@ export class Stage {
     const secure_origins = [v4, `[${v6}]`].flatMap((host) => [http_port, baselines_port].map((port) => `http://${host}:${port}`));
     const browser = await Browser.launch({
       kind,
+      directory: this.#directory,
       in_namespace: ['ip', 'netns', 'exec', side.ns],
       secure_origins,
       hides_addresses,
@@ -172,11 +175,20 @@ export class Stage {
     return servers.map((server) => server?.tail() ?? '').join('\n');
   }
 
-  async close() {
+  /** Ends everything, once; may be called while a call is played, which fails then. */
+  close() {
+    return (this.#closing ??= this.#end());
+  }
+
+  async #end() {
     await Promise.all([...this.#browsers.values()].map((browser) => browser.close()));
     await Promise.all([this.#server, ...(this.#baselines ?? [])].map((server) => server?.stop()));
     await this.#world.close();
-    fs.rmSync(this.#directory, { recursive: true, force: true });
+    this.#removeDirectory();
+  }
+
+  #removeDirectory() {
+    fs.rmSync(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 

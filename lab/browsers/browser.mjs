@@ -2,7 +2,6 @@
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -20,11 +19,11 @@ export class Browser {
   #errors = '';
   #ended;
 
-  /** `in_namespace` are the words that run a command there, for example ['ip', 'netns', 'exec', NAME]. */
-  static async launch({ kind, in_namespace = [], ...options }) {
+  /** Its home is made in `directory`. `in_namespace` are the words that run a command there, for example ['ip', 'netns', 'exec', NAME]. */
+  static async launch({ kind, directory, in_namespace = [], ...options }) {
     const browser = new Browser();
     browser.kind = kind;
-    browser.home = fs.mkdtempSync(path.join(os.tmpdir(), 'offhook-lab-home-'));
+    browser.home = fs.mkdtempSync(path.join(directory, 'home-'));
     if (options.trust) options.trust(browser.home);
     browser.#start([...in_namespace, process.execPath, agent]);
     const { trust: _trust, ...launching } = options;
@@ -111,10 +110,7 @@ export class Browser {
       await this.#ended;
       clearTimeout(timer);
     }
-    this.#removeHome();
-  }
-
-  #removeHome() {
+    // A browser that had to be killed may still be at it; what it leaves goes with the directory.
     fs.rmSync(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
@@ -125,7 +121,6 @@ export class Browser {
     } catch (error) {
       if (error.code !== 'ESRCH') throw error;
     }
-    this.#removeHome();
   }
 }
 
