@@ -18,26 +18,30 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
+// By the port, so that both kinds are met.
+bool is_own_relay(const Address& address) { return address.port % 2 == 0; }
+
 void candidate(std::string_view line) {
   const auto parsed = sdp::parse_candidate(line);
   if (parsed) (void)parsed->address();
-  const auto guarded = sdp::guarded_relay_candidate(line);
+  const auto guarded = sdp::guarded_relay_candidate(line, is_own_relay);
   if (!guarded) return;
   require(parsed && parsed->type == sdp::CandidateType::relay && parsed->address());
+  require(is_own_relay(*parsed->address()));
   const auto again = sdp::parse_candidate(*guarded);
   require(again && again->type == sdp::CandidateType::relay && again->address() == parsed->address());
-  require(sdp::guarded_relay_candidate(*guarded) == guarded);
+  require(sdp::guarded_relay_candidate(*guarded, is_own_relay) == guarded);
   require(guarded->find('\n') == std::string::npos && guarded->find('\r') == std::string::npos);
 }
 
 void description(std::string_view text) {
-  const sdp::Guarded guarded = sdp::guard(text);
-  const sdp::Guarded again = sdp::guard(guarded.sdp);
+  const sdp::Guarded guarded = sdp::guard(text, is_own_relay);
+  const sdp::Guarded again = sdp::guard(guarded.sdp, is_own_relay);
   require(again.cut.empty());
   require(sdp::with_plain_origin(guarded.sdp) == guarded.sdp);
   for (const sdp::CutCandidate& cut : guarded.cut) {
     require(cut.candidate.find_first_of("\r\n") == std::string::npos);
-    require(!sdp::guarded_relay_candidate(cut.candidate));
+    require(!sdp::guarded_relay_candidate(cut.candidate, is_own_relay));
   }
   std::string_view rest = guarded.sdp;
   while (!rest.empty()) {

@@ -102,14 +102,16 @@ class Session {
     for (User& user : users_) {
       if (user.connection != frame.connection) continue;
       user.resume = signal::Resume{std::string(fields.string("session", {.max = 64})),
-                                   Secret(std::string(fields.string("resume_token", {.max = 64}))), 0};
+                                   Secret(std::string(fields.string("resume_token", {.max = 64}))), 0, 0};
     }
   }
 
   void closed(const call::CloseConnection& close) {
     require(close.reason.size() <= 123);
     for (User& user : users_) {
-      if (user.connection == close.connection) user.connection.reset();
+      if (user.connection != close.connection) continue;
+      user.connection.reset();
+      if (close.code == call::kCloseReplaced) user.resume.reset();  // it came late; the next one begins anew
     }
   }
 
@@ -119,6 +121,8 @@ class Session {
     settings.max_queued_messages = 20;
     settings.max_queued_bytes = 4000;
     settings.max_candidates = 3;
+    settings.max_offers_before_accept = 4;
+    settings.is_own_relay = [](const Address& address) { return address.port % 2 == 0; };
     settings.max_early_messages = 4;
     settings.max_dialled_calls_per_session = 2;
     settings.max_incoming_calls_per_session = 2;

@@ -53,6 +53,7 @@ struct Negotiation {
 struct KeptOffer {
   std::uint32_t generation = 0;
   std::string sdp;
+  std::string guarded_sdp;
   bool fresh = false;
 };
 
@@ -64,6 +65,7 @@ struct WarmLeg {
   // Another device won: the caller's next fresh offer is the beginning for it, and what belongs to an older
   // one goes nowhere.
   bool awaits_fresh_offer = false;
+  bool caller_connected = false;  // the caller has reported media from it
 };
 
 struct Call {
@@ -113,6 +115,8 @@ struct Call {
   std::optional<KeptOffer>
       newest_offer;  // for devices that attach later; nothing before it came and after accept
   std::optional<Negotiation> negotiation;
+  std::size_t offers_before_accept = 0;
+  bool waits_longer = false;  // for an accept that has reached the caller by another way
   WarmLeg warm;
   // Addresses that each has been told of the other.
   std::vector<Ip> introduced_to_caller;

@@ -180,7 +180,7 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
                                   (fresh ? ", on another device than the warm one" : ""));
   for (Leg& leg : legs) {
     if (leg.session == from.key) {
-      call.phase = Accepted{std::move(leg), false, false};
+      call.phase = Accepted{std::move(leg), call.warm.caller_connected && !fresh, false};
     } else {
       end_for(call, leg.session, EndReason::answered_elsewhere, Side::callee, Cause::other_end, step);
     }
@@ -265,12 +265,19 @@ Handled Calls::handle(Session& from, const signal::Connected& message, const Ste
     if (own || other) event = own ? Event::connected_again : Event::connected_both;
   } else if (located->call != nullptr && located->call->state() == State::connected) {
     event = Event::connected_again;
+  } else if (located->call != nullptr && located->role == Role::caller && located->call->warm.session &&
+             !located->call->waits_longer) {
+    event = Event::caller_connected_warm;
   }
   const auto next = decide(*located, event);
   if (!next) return fail(next.error());
   if (!*next) return {};
   Call& call = *located->call;
   call.timeline.add(step.now, connected_text(located->role, message));
+  if (event == Event::caller_connected_warm) {
+    wait_longer(call, step);
+    return {};
+  }
   if (**next == State::connected) {
     Leg winner = std::move(accepted->winner);
     call.phase = Connected{std::move(winner)};
@@ -279,6 +286,15 @@ Handled Calls::handle(Session& from, const signal::Connected& message, const Ste
   }
   assert(call.state() == **next);
   return {};
+}
+
+// The accept is on its way by a device that has lost its connection to us, and lives as long as its session.
+// It is no accept: what is withheld stays so.
+void Calls::wait_longer(Call& call, const Step& step) {
+  call.warm.caller_connected = true;
+  call.waits_longer = true;
+  deadlines_.set({Timer::ring, call.key.slot}, std::max(call.timeline.began() + settings_.ring_timeout,
+                                                        step.now + settings_.session_grace));
 }
 
 }  // namespace offhook::call

@@ -77,6 +77,7 @@ class Calls {
     bool is_offer = true;
     std::uint32_t generation = 0;
     std::string_view sdp;
+    std::string_view guarded_sdp;  // empty where nobody gets it guarded
     bool fresh = false;
   };
   struct Located {
@@ -100,6 +101,7 @@ class Calls {
   bool leave_crowded(Call& call, SessionKey session, const Step& step);
   void enter(Call& call, State next);
   void stop_waiting(Call& call);
+  void wait_longer(Call& call, const Step& step);
   Handled leave(Session& from, const Located& located, signal::EndReason reason, const Step& step);
   void take_out_leg(Call& call, SessionKey session);
   void lose_leg(Call& call, SessionKey session, const Step& step);
@@ -115,13 +117,14 @@ class Calls {
   // Whether what is withheld has to be taken out of this role's descriptions.
   static bool is_guarded(Call& call, Role role, SessionKey session);
 
+  static std::string text_for(Passage passage, const Description& description);
   // The description as it passes, and the candidates that follow it.
   static Parcel parcel_of(const Call& call, Role role, Passage passage, const Description& description,
                           const std::vector<Kept>& following);
   // What was withheld of this role's newest description.
   static Parcel withheld_parcel(const Call& call, Role role, const Outflow& outflow);
   static void add_candidate(Parcel& parcel, const Call& call, Role role, Passage passage,
-                            std::uint32_t generation, const signal::Candidate& candidate);
+                            std::uint32_t generation, const Kept& kept);
   // Sends what `wrap` gives to all receivers of this role. A leg without room for it leaves the call; `call`
   // is gone afterwards if that was the last one.
   void relay(Call& call, Role role, const std::function<Parcel(Passage)>& wrap, const Step& step);

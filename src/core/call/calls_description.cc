@@ -43,10 +43,17 @@ Handled Calls::handle(Session& from, const signal::Offer& message, const Step& s
   if (message.fresh && is_warm_leg) return fail(wrong_state("a device that rings starts nothing afresh"));
   if (call.warm.awaits_fresh_offer && !by_caller)
     return fail(wrong_state("the caller's fresh offer comes first"));
-  std::vector<signal::Candidate> withheld;
-  if (is_guarded(call, role, from.key)) withheld = withheld_candidates(message.sdp);
-  if (!outflow.has_room(message.generation, withheld, settings_.max_candidates)) return fail(kTooMany);
+  const bool is_accepted = call.winner() != nullptr;
+  if (!is_accepted && call.offers_before_accept >= settings_.max_offers_before_accept) {
+    outflow.forget_held(message.generation);
+    return fail(wrong_state("the call has had as many offers as it may before it is accepted"));
+  }
+  GuardedDescription guarded;
+  if (is_guarded(call, role, from.key)) guarded = guarded_description(message.sdp, settings_.is_own_relay);
+  if (!outflow.has_room(message.generation, guarded.withheld, settings_.max_candidates))
+    return fail(kTooMany);
 
+  if (!is_accepted) call.offers_before_accept += 1;
   call.negotiation = Negotiation{message.generation, by_caller, false};
   forget_held_before(call, message.generation);
   call.timeline.add(step.now, std::string(message.fresh ? "fresh offer" : "offer") +
@@ -55,10 +62,10 @@ Handled Calls::handle(Session& from, const signal::Offer& message, const Step& s
   if (by_caller && message.fresh) begin_afresh(call);
   // It was on its way when a device won for which it means nothing. The fresh one follows.
   if (call.warm.awaits_fresh_offer) return {};
-  if (by_caller && call.winner() == nullptr)
-    call.newest_offer = KeptOffer{message.generation, message.sdp, message.fresh};
-  relay_description(call, role, {true, message.generation, message.sdp, message.fresh}, std::move(withheld),
-                    outflow, step);
+  if (by_caller && !is_accepted)
+    call.newest_offer = KeptOffer{message.generation, message.sdp, guarded.sdp, message.fresh};
+  relay_description(call, role, {true, message.generation, message.sdp, guarded.sdp, message.fresh},
+                    std::move(guarded.withheld), outflow, step);
   return {};
 }
 
@@ -83,19 +90,20 @@ Handled Calls::handle(Session& from, const signal::Answer& message, const Step& 
   if (call.negotiation->by_caller == (role == Role::caller))
     return fail(wrong_state("an offer is answered by the other side"));
   if (call.negotiation->answered) return fail(wrong_state("the offer has been answered"));
-  std::vector<signal::Candidate> withheld;
-  if (is_guarded(call, role, from.key)) withheld = withheld_candidates(message.sdp);
+  GuardedDescription guarded;
+  if (is_guarded(call, role, from.key)) guarded = guarded_description(message.sdp, settings_.is_own_relay);
   Outflow& outflow = outflow_of(call, role, from.key);
-  if (!outflow.has_room(message.generation, withheld, settings_.max_candidates)) return fail(kTooMany);
+  if (!outflow.has_room(message.generation, guarded.withheld, settings_.max_candidates))
+    return fail(kTooMany);
 
   call.negotiation->answered = true;
-  if (role == Role::leg) call.warm = WarmLeg{true, from.key, false};
+  if (role == Role::leg) call.warm = WarmLeg{true, from.key, false, call.warm.caller_connected};
   call.timeline.add(step.now, (role == Role::caller ? "answer of the caller, generation "
                                : role == Role::leg  ? "answer of a ringing device, generation "
                                                     : "answer of the callee, generation ") +
                                   std::to_string(message.generation));
-  relay_description(call, role, {false, message.generation, message.sdp, false}, std::move(withheld), outflow,
-                    step);
+  relay_description(call, role, {false, message.generation, message.sdp, guarded.sdp, false},
+                    std::move(guarded.withheld), outflow, step);
   return {};
 }
 
@@ -117,13 +125,16 @@ Handled Calls::handle(Session& from, const signal::IceCandidate& message, const 
   Outflow& outflow = outflow_of(call, role, from.key);
   // Of an offer that has been replaced, and that this party has never described: it never will.
   if (message.generation + 1 < due && outflow.newest() != message.generation) return {};
-  switch (outflow.take(message.generation, message.candidate, settings_.max_candidates)) {
+  Kept kept{message.candidate, false, {}};
+  if (is_guarded(call, role, from.key))
+    kept.guarded = guarded_candidate(message.candidate, settings_.is_own_relay);
+  switch (outflow.take(message.generation, kept, settings_.max_candidates)) {
     case Outflow::Ruling::pass:
       relay(
           call, role,
           [&](Passage passage) {
             Parcel parcel;
-            add_candidate(parcel, call, role, passage, message.generation, message.candidate);
+            add_candidate(parcel, call, role, passage, message.generation, kept);
             return parcel;
           },
           step);

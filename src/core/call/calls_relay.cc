@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/call/calls.h"
+#include "wire/sdp/description.h"
 
 namespace offhook::call {
 
@@ -26,16 +27,31 @@ std::vector<Calls::Receiver> Calls::receivers(Call& call, Role role) {
 }
 
 void Calls::add_candidate(Parcel& parcel, const Call& call, Role role, Passage passage,
-                          std::uint32_t generation, const signal::Candidate& candidate) {
-  const auto passing = candidate_for(passage, candidate);
-  if (!passing) return;
-  parcel.bodies.push_back(signal::ice_candidate(call.id, user_of(call, role), generation, *passing));
-  if (const auto address = introduced_by(*passing)) parcel.introduced.push_back(*address);
+                          std::uint32_t generation, const Kept& kept) {
+  signal::Candidate passing = kept.candidate;
+  if (passage == Passage::guarded) {
+    if (!kept.guarded) return;
+    passing.candidate = *kept.guarded;
+  }
+  parcel.bodies.push_back(signal::ice_candidate(call.id, user_of(call, role), generation, passing));
+  if (const auto address = introduced_by(passing)) parcel.introduced.push_back(*address);
+}
+
+std::string Calls::text_for(Passage passage, const Description& description) {
+  switch (passage) {
+    case Passage::whole:
+      return std::string(description.sdp);
+    case Passage::guarded:
+      return std::string(description.guarded_sdp);
+    case Passage::settled:
+      return sdp::with_plain_origin(description.sdp);
+  }
+  return {};
 }
 
 Calls::Parcel Calls::parcel_of(const Call& call, Role role, Passage passage, const Description& description,
                                const std::vector<Kept>& following) {
-  const std::string sdp = description_for(passage, description.sdp);
+  const std::string sdp = text_for(passage, description);
   const std::string& user = user_of(call, role);
   Parcel parcel;
   parcel.introduced = introduced_by(sdp);
@@ -45,7 +61,7 @@ Calls::Parcel Calls::parcel_of(const Call& call, Role role, Passage passage, con
   for (const Kept& kept : following) {
     // It is in the description, or withheld of it.
     if (kept.in_description) continue;
-    add_candidate(parcel, call, role, passage, description.generation, kept.candidate);
+    add_candidate(parcel, call, role, passage, description.generation, kept);
   }
   return parcel;
 }
@@ -53,8 +69,8 @@ Calls::Parcel Calls::parcel_of(const Call& call, Role role, Passage passage, con
 Calls::Parcel Calls::withheld_parcel(const Call& call, Role role, const Outflow& outflow) {
   Parcel parcel;
   for (const Kept& kept : outflow.released()) {
-    if (candidate_for(Passage::guarded, kept.candidate)) continue;  // it has passed
-    add_candidate(parcel, call, role, Passage::settled, *outflow.newest(), kept.candidate);
+    if (kept.guarded) continue;  // it has passed
+    add_candidate(parcel, call, role, Passage::settled, *outflow.newest(), kept);
   }
   return parcel;
 }

@@ -51,7 +51,8 @@ void Calls::add_leg_if_room(Call& call, Session& session, const Step& step) {
   if (call.newest_offer && !call.warm.answer_passed) {
     const KeptOffer& kept = *call.newest_offer;
     parcel = parcel_of(call, Role::caller, passage(warm_path, false),
-                       {true, kept.generation, kept.sdp, kept.fresh}, call.caller_outflow.released());
+                       {true, kept.generation, kept.sdp, kept.guarded_sdp, kept.fresh},
+                       call.caller_outflow.released());
   }
   parcel.bodies.insert(parcel.bodies.begin(),
                        signal::incoming(call.id, call.caller_user, call.media, warm_path));

@@ -19,15 +19,14 @@ bool holds(const std::vector<Kept>& candidates, const signal::Candidate& candida
 
 }  // namespace
 
-Outflow::Ruling Outflow::take(std::uint32_t generation, const signal::Candidate& candidate,
-                              std::size_t limit) {
+Outflow::Ruling Outflow::take(std::uint32_t generation, const Kept& kept, std::size_t limit) {
   if (newest_ && generation < *newest_) return Ruling::drop;
   const bool out = newest_ && generation == *newest_;
-  if (out && !belongs_to_newest(candidate)) return Ruling::drop;
+  if (out && !belongs_to_newest(kept.candidate)) return Ruling::drop;
   std::vector<Kept>& candidates = candidates_by_generation_[generation];
-  if (holds(candidates, candidate)) return Ruling::drop;
+  if (holds(candidates, kept.candidate)) return Ruling::drop;
   if (candidates.size() >= limit) return Ruling::full;
-  candidates.push_back({candidate, false});
+  candidates.push_back(kept);
   return out ? Ruling::pass : Ruling::hold;
 }
 
@@ -48,7 +47,8 @@ const std::vector<Kept>& Outflow::release(std::uint32_t generation, std::string_
   std::erase_if(candidates, [this](const Kept& held) { return !belongs_to_newest(held.candidate); });
   std::vector<Kept> all;
   for (signal::Candidate& candidate : withheld) {
-    if (!holds(candidates, candidate) && !holds(all, candidate)) all.push_back({std::move(candidate), true});
+    if (!holds(candidates, candidate) && !holds(all, candidate))
+      all.push_back({std::move(candidate), true, {}});
   }
   all.insert(all.end(), std::make_move_iterator(candidates.begin()),
              std::make_move_iterator(candidates.end()));

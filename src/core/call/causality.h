@@ -18,7 +18,8 @@ namespace offhook::call {
 // A candidate that is kept, to be sent or to be compared with.
 struct Kept {
   signal::Candidate candidate;
-  bool in_description = false;  // it came in its description; whoever gets that whole has it
+  bool in_description = false;         // it came in its description; whoever gets that whole has it
+  std::optional<std::string> guarded;  // its text as it is shown before accept; nothing: withheld till then
 };
 
 class Outflow {
@@ -30,7 +31,7 @@ class Outflow {
     full,  // one candidate more than `limit`
   };
 
-  Ruling take(std::uint32_t generation, const signal::Candidate& candidate, std::size_t limit);
+  Ruling take(std::uint32_t generation, const Kept& kept, std::size_t limit);
 
   // Whether a description of `generation` may bring these candidates beside those that are held for it.
   bool has_room(std::uint32_t generation, const std::vector<signal::Candidate>& withheld,

@@ -1,5 +1,6 @@
 #include "core/call/server.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 #include <variant>
@@ -34,7 +35,12 @@ class Server::Impl {
   void hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
              const std::optional<signal::Resume>& resume, const Step& step) {
     Session* session = resume ? sessions_.find(*resume, user) : nullptr;
+    if (session != nullptr && Sessions::is_late(*session, *resume)) {
+      step.outbox.push_back(CloseConnection{connection, kCloseReplaced, "replaced"});
+      return;
+    }
     if (session != nullptr && Sessions::can_replay(*session, resume->ack)) {
+      session->attempt = std::max(session->attempt, resume->attempt);
       resume_session(*session, connection, warm_path, resume->ack, step);
       return;
     }

@@ -56,10 +56,13 @@ const std::vector<SessionKey>& Sessions::of_user(std::string_view user) const {
   return found == keys_by_user_.end() ? kNone : found->second;
 }
 
-bool Sessions::can_replay(const Session& session, std::uint64_t ack) {
-  const std::uint64_t oldest = session.queue.empty() ? session.last_sent + 1 : session.queue.front().seq;
-  return ack + 1 >= oldest && ack <= session.last_sent;
+bool Sessions::is_late(const Session& session, const signal::Resume& resume) {
+  const bool outrun = resume.attempt != 0 && resume.attempt <= session.attempt;
+  const std::uint64_t acknowledged = session.last_sent - session.queue.size();
+  return outrun || resume.ack < acknowledged;
 }
+
+bool Sessions::can_replay(const Session& session, std::uint64_t ack) { return ack <= session.last_sent; }
 
 Session& Sessions::open(std::string_view user) {
   const SessionKey key{sessions_.emplace()};

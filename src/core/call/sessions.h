@@ -37,8 +37,9 @@ struct Session {
   std::string user;
   WarmPath warm_path = WarmPath::relay;  // as of the last hello
   std::optional<ConnectionId> connection;
-  Instant detached_at;     // while there is no connection
-  Instant credentials_at;  // when credentials were last pushed on this connection
+  std::uint64_t attempt = 0;  // the highest of its resumes
+  Instant detached_at;        // while there is no connection
+  Instant credentials_at;     // when credentials were last pushed on this connection
 
   std::uint64_t processed = 0;                      // the last number of the client that was processed
   std::map<std::uint64_t, signal::Numbered> early;  // by number
@@ -77,7 +78,10 @@ class Sessions {
     sessions_.for_each([&visit](SlabId, Session& session) { visit(session); });
   }
 
-  // True if everything above `ack` can still be sent again.
+  // True if this resume was said before one that the session has heard, or before an acknowledgement that it
+  // has: it comes late, over a connection that its client has given up.
+  static bool is_late(const Session& session, const signal::Resume& resume);
+  // True if `ack` is of what was sent. Everything above it can be sent again unless the resume is late.
   static bool can_replay(const Session& session, std::uint64_t ack);
 
   Session& open(std::string_view user);

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "base/time.h"
+#include "wire/sdp/candidate.h"
 
 namespace offhook::call {
 
@@ -31,6 +32,11 @@ struct Settings {
   // single user could take all places in which the other's devices ring.
   std::size_t max_waiting_calls_per_pair = 2;
   std::size_t max_candidates = 100;  // a party and generation
+  // Of both sides together. Each may be a new peer connection at a device whose user has not been asked.
+  std::size_t max_offers_before_accept = 64;
+
+  // What may be shown of where somebody is before accept. Empty: nothing.
+  sdp::IsOwnRelay is_own_relay;
 
   // Sent and not acknowledged, a session. Calls that it only rings for fill half of it at most: those who
   // ring are strangers, and the other half is for the calls that its user has chosen.

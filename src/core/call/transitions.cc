@@ -34,6 +34,7 @@ constexpr std::array<Row, kEvents> kTable = {{
     {Event::caller_offer,        {{kDialing,  kRinging,  kAccepted, kConnect,  kIgnore}}},
     {Event::caller_answer,       {{kDialing,  kRinging,  kAccepted, kConnect,  kIgnore}}},
     {Event::caller_candidate,    {{kDialing,  kRinging,  kAccepted, kConnect,  kIgnore}}},
+    {Event::caller_connected_warm, {{kDialing, kRinging, kNever,   kNever,    kIgnore}}},
 
     {Event::leg_dial,            {{kUsedId,   kUsedId,   kNever,    kNever,    kUsedId}}},
     {Event::leg_ringing,         {{kRinging,  kRinging,  kNever,    kNever,    kIgnore}}},

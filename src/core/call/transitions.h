@@ -32,6 +32,7 @@ enum class Event : std::uint8_t {
   caller_offer,
   caller_answer,
   caller_candidate,
+  caller_connected_warm,  // to the warm leg, before its accept has come here; the first of a call
   // from a leg
   leg_dial,  // a dial that names the call of somebody else
   leg_ringing,

@@ -24,37 +24,22 @@ Passage passage(WarmPath warm_path, bool accepted) {
   return accepted ? Passage::settled : Passage::guarded;
 }
 
-std::string description_for(Passage passage, std::string_view sdp) {
-  switch (passage) {
-    case Passage::whole:
-      return std::string(sdp);
-    case Passage::guarded:
-      return sdp::guard(sdp).sdp;
-    case Passage::settled:
-      return sdp::with_plain_origin(sdp);
-  }
-  return {};
-}
-
-std::optional<signal::Candidate> candidate_for(Passage passage, const signal::Candidate& candidate) {
-  if (passage != Passage::guarded) return candidate;
-  // The end of candidates waits too: more of them may come out at accept.
-  auto relayed = sdp::guarded_relay_candidate(candidate.candidate);
-  if (!relayed) return std::nullopt;
-  signal::Candidate guarded = candidate;
-  guarded.candidate = std::move(*relayed);
-  return guarded;
-}
-
-std::vector<signal::Candidate> withheld_candidates(std::string_view sdp) {
-  std::vector<signal::Candidate> candidates;
-  for (sdp::CutCandidate& cut : sdp::guard(sdp).cut) {
+GuardedDescription guarded_description(std::string_view sdp, const sdp::IsOwnRelay& is_own_relay) {
+  sdp::Guarded guarded = sdp::guard(sdp, is_own_relay);
+  GuardedDescription description{std::move(guarded.sdp), {}};
+  for (sdp::CutCandidate& cut : guarded.cut) {
     // What is too long to be trickled is no candidate.
     if (cut.candidate.size() > signal::kMaxCandidate) continue;
-    candidates.push_back({std::move(cut.candidate), within(std::move(cut.mid), signal::kMaxMid),
-                          cut.m_line_index, within(std::move(cut.ufrag), signal::kMaxUfrag)});
+    description.withheld.push_back({std::move(cut.candidate), within(std::move(cut.mid), signal::kMaxMid),
+                                    cut.m_line_index, within(std::move(cut.ufrag), signal::kMaxUfrag)});
   }
-  return candidates;
+  return description;
+}
+
+// The end of candidates waits too: more of them may come out at accept.
+std::optional<std::string> guarded_candidate(const signal::Candidate& candidate,
+                                             const sdp::IsOwnRelay& is_own_relay) {
+  return sdp::guarded_relay_candidate(candidate.candidate, is_own_relay);
 }
 
 std::vector<Address> introduced_by(std::string_view sdp) {

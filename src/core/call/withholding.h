@@ -10,24 +10,30 @@
 
 #include "base/address.h"
 #include "base/warm_path.h"
+#include "wire/sdp/candidate.h"
 #include "wire/signal/types.h"
 
 namespace offhook::call {
 
 enum class Passage : std::uint8_t {
   whole,    // as it came
-  guarded,  // nothing that tells where its sender is but addresses of relays
+  guarded,  // nothing that tells where its sender is but relayed addresses of this server
   settled,  // as it came, with the origin line that it had while it was guarded
 };
 inline constexpr std::size_t kPassages = 3;
 Passage passage(WarmPath warm_path, bool accepted);
 
-std::string description_for(Passage passage, std::string_view sdp);
-// Nothing if it is withheld for now.
-std::optional<signal::Candidate> candidate_for(Passage passage, const signal::Candidate& candidate);
+// What is shown while guarded is decided once, when it comes: an address of a relay is one only as long as
+// its allocation lives, and what was withheld then is what is released at accept.
 
-// The candidates that the guarded form of this description does not have, as if they had been trickled.
-std::vector<signal::Candidate> withheld_candidates(std::string_view sdp);
+struct GuardedDescription {
+  std::string sdp;
+  std::vector<signal::Candidate> withheld;  // what `sdp` does not have, as if it had been trickled
+};
+GuardedDescription guarded_description(std::string_view sdp, const sdp::IsOwnRelay& is_own_relay);
+// The text that is shown; nothing if it is withheld.
+std::optional<std::string> guarded_candidate(const signal::Candidate& candidate,
+                                             const sdp::IsOwnRelay& is_own_relay);
 
 // Where the party whose message this is can be reached: addresses of UDP candidates that are IP literals.
 std::vector<Address> introduced_by(std::string_view sdp);

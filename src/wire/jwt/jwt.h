@@ -56,8 +56,8 @@ struct Claims {
   std::optional<std::int64_t> nbf;
   std::optional<std::int64_t> iat;
   std::optional<std::string> iss;
-  std::vector<std::string> aud;     // one string or an array of strings; empty if absent
-  std::optional<std::string> name;  // OpenID Connect Core section 5.1: what people call the user
+  std::vector<std::string> aud;          // one string or an array of strings; empty if absent
+  std::optional<std::string> name;       // OpenID Connect Core section 5.1: what people call the user
   std::optional<std::string> warm_path;  // our own: the user's, in place of the server's (docs/protocol.md)
 };
 Result<Claims, ParseError> parse_claims(Bytes payload);

@@ -134,12 +134,12 @@ std::optional<Candidate> parse_candidate(std::string_view text) {
   return fits ? std::optional(candidate) : std::nullopt;
 }
 
-std::optional<std::string> guarded_relay_candidate(std::string_view text) {
+std::optional<std::string> guarded_relay_candidate(std::string_view text, const IsOwnRelay& is_own_relay) {
   const auto candidate = parse_candidate(text);
   if (!candidate || candidate->type != CandidateType::relay || candidate->transport == Transport::other)
     return std::nullopt;
   const auto ip = Ip::parse(candidate->connection_address);
-  if (!ip) return std::nullopt;
+  if (!ip || !is_own_relay || !is_own_relay({*ip, candidate->port})) return std::nullopt;
   std::string guarded(text.starts_with(kAttribute) ? "a=candidate:" : "candidate:");
   guarded += candidate->foundation;
   guarded += ' ' + std::to_string(candidate->component) + ' ';

@@ -5,6 +5,7 @@
 //       [raddr <connection-address>] [rport <port>] *(<ext-name> <ext-value>)
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,10 +37,13 @@ struct Candidate {
 // does not allow.
 std::optional<Candidate> parse_candidate(std::string_view text);
 
+// Whether an address is a relayed address of this server. Empty: none is.
+using IsOwnRelay = std::function<bool(const Address&)>;
+
 // The same text (in its form, with or without "a=") for a relay candidate that may be shown to somebody who
 // may not learn where its owner is: `raddr 0.0.0.0 rport 0` (`::` where the candidate is IPv6), and of the
-// extensions those that are known to hold no address. Nothing for every other candidate, and for what is no
-// candidate.
-std::optional<std::string> guarded_relay_candidate(std::string_view text);
+// extensions those that are known to hold no address. Nothing for every other candidate, for what is no
+// candidate, and where the address is no relay of ours: that it is a relay is only what its owner says.
+std::optional<std::string> guarded_relay_candidate(std::string_view text, const IsOwnRelay& is_own_relay);
 
 }  // namespace offhook::sdp

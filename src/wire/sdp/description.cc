@@ -174,7 +174,7 @@ std::string guarded_line(std::string_view line) {
 
 }  // namespace
 
-Guarded guard(std::string_view sdp) {
+Guarded guard(std::string_view sdp, const IsOwnRelay& is_own_relay) {
   const std::vector<Section> sections = sections_of(sdp);
   Guarded guarded;
   guarded.sdp.reserve(sdp.size());
@@ -183,7 +183,7 @@ Guarded guard(std::string_view sdp) {
     if (line.text.starts_with("m=")) section += 1;
     std::string text;
     if (begins_like(line.text, kCandidateLine)) {
-      auto relay = guarded_relay_candidate(line.text);
+      auto relay = guarded_relay_candidate(line.text, is_own_relay);
       if (!relay) {
         guarded.cut.push_back(cut_line(line.text, sections, section));
         return;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "wire/sdp/candidate.h"
 
 namespace offhook::sdp {
 
@@ -28,11 +29,11 @@ struct Guarded {
   std::vector<CutCandidate> cut;  // in their order
 };
 
-// Takes out what tells where the sender is: candidates that are not relay candidates (what cannot be read is
-// none) and the end of candidates are cut; `c=`, `a=rtcp:` and the ports of `m=` become those of a
-// description without candidates (RFC 8839 section 4.3.1); `o=` has 127.0.0.1; any other address of the text
-// becomes the unspecified one.
-Guarded guard(std::string_view sdp);
+// Takes out what tells where the sender is: candidates that are no relay candidates of this server (what
+// cannot be read is none) and the end of candidates are cut; `c=`, `a=rtcp:` and the ports of `m=` become
+// those of a description without candidates (RFC 8839 section 4.3.1); `o=` has 127.0.0.1; any other address
+// of the text becomes the unspecified one.
+Guarded guard(std::string_view sdp, const IsOwnRelay& is_own_relay);
 
 // `o=` as guard() leaves it, and nothing else changed.
 std::string with_plain_origin(std::string_view sdp);

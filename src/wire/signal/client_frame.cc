@@ -185,9 +185,11 @@ Result<Hello, ParseError> read_hello(Value root) {
               read_warm_path(fields)};
   if (const std::optional<Value> object = fields.optional_object("resume")) {
     Fields resume(*object);
-    hello.resume = Resume{std::string(resume.string("session", {.max = kMaxSessionId})),
-                          Secret(std::string(resume.string("resume_token", {.max = kMaxSessionId}))),
-                          static_cast<std::uint64_t>(resume.integer("ack", 0, kMaxSeq))};
+    hello.resume =
+        Resume{std::string(resume.string("session", {.max = kMaxSessionId})),
+               Secret(std::string(resume.string("resume_token", {.max = kMaxSessionId}))),
+               static_cast<std::uint64_t>(resume.integer("ack", 0, kMaxSeq)),
+               static_cast<std::uint64_t>(resume.optional_integer("attempt", 0, kMaxSeq).value_or(0))};
     if (!resume.ok()) fields.refuse("resume." + resume.problem().field, resume.problem().what);
   }
   if (!fields.ok()) return fail(bad_message(fields.problem().text()));

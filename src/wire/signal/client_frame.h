@@ -18,6 +18,7 @@ struct Resume {
   std::string session;  // "s_…" as the client gave it; it may name nothing
   Secret resume_token;
   std::uint64_t ack = 0;
+  std::uint64_t attempt = 0;  // the client counts its hellos; 0: it does not
 };
 
 struct Hello {

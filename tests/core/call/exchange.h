@@ -49,7 +49,8 @@ struct Device {
   std::optional<ConnectionId> connection;
   std::string session;
   std::string resume_token;
-  bool resumed = false;  // as the last welcome said
+  bool resumed = false;       // as the last welcome said
+  std::uint64_t attempt = 0;  // of the next resume
 
   std::uint64_t sent = 0;
   std::deque<std::pair<std::uint64_t, std::string>> unacknowledged;  // number, members
@@ -72,7 +73,7 @@ struct Device {
 class Exchange {
  public:
   explicit Exchange(const Settings& settings = {}, std::uint64_t seed = 1)
-      : random_(seed), server(settings, random_) {}
+      : random_(seed), server(with_relays(settings), random_) {}
 
   Device& add(const std::string& user, WarmPath warm_path = WarmPath::direct) {
     devices.emplace_back();
@@ -86,7 +87,7 @@ class Exchange {
     device.connection = ConnectionId{++last_connection_};
     std::optional<signal::Resume> resume;
     if (!device.session.empty()) {
-      resume = signal::Resume{device.session, Secret(device.resume_token), device.received};
+      resume = signal::Resume{device.session, Secret(device.resume_token), device.received, device.attempt};
     }
     Outbox outbox;
     server.handle_hello(*device.connection, device.user, device.warm_path, resume, now, outbox);
@@ -148,6 +149,18 @@ class Exchange {
   void check() {
     const auto broken = server.broken_invariant();
     ASSERT_FALSE(broken) << *broken;
+  }
+
+  // Relays of all tests are of these networks, unless a test has its own.
+  static Settings with_relays(Settings settings) {
+    static const Prefix kRelays4 = *Prefix::parse("203.0.113.0/24");
+    static const Prefix kRelays6 = *Prefix::parse("2001:2::/48");
+    if (!settings.is_own_relay) {
+      settings.is_own_relay = [](const Address& address) {
+        return kRelays4.contains(address.ip) || kRelays6.contains(address.ip);
+      };
+    }
+    return settings;
   }
 
  private:

@@ -187,21 +187,77 @@ TEST(Sessions, AWrongTokenOrAnotherUserResumesNothing) {
   exchange.check();
 }
 
-TEST(Sessions, AResumeWhoseNumbersDoNotFitStartsAnew) {
-  for (const std::uint64_t ack : {std::uint64_t{0}, std::uint64_t{99}}) {
+TEST(Sessions, AResumeThatAcknowledgesWhatWasNeverSentStartsAnew) {
+  Exchange exchange;
+  Device& alice = exchange.add("alice");
+  exchange.send(alice, ringing("9"));
+  exchange.acknowledge(alice);
+  const std::string before = alice.session;
+  exchange.cut(alice);
+  alice.received = 99;
+  exchange.connect(alice);
+  EXPECT_FALSE(alice.resumed);
+  EXPECT_NE(alice.session, before);
+  EXPECT_EQ(exchange.server.counts().sessions, 1U);
+  exchange.check();
+}
+
+// Says hello for alice's session over a connection of its own. How the server closed it, or "".
+std::string hello_beside(Exchange& exchange, const Device& alice, std::uint64_t ack, std::uint64_t attempt) {
+  constexpr ConnectionId kBeside{1000};
+  Outbox outbox;
+  exchange.server.handle_hello(kBeside, alice.user, alice.warm_path,
+                               signal::Resume{alice.session, Secret(alice.resume_token), ack, attempt},
+                               exchange.now, outbox);
+  for (const Effect& effect : outbox) {
+    const auto* close = std::get_if<CloseConnection>(&effect);
+    if (close != nullptr && close->connection == kBeside)
+      return std::to_string(close->code) + " " + close->reason;
+  }
+  return "";
+}
+
+TEST(Sessions, ALateHelloWithAnOlderAckLeavesTheSessionAlone) {
+  for (const bool is_connected : {true, false}) {
     Exchange exchange;
     Device& alice = exchange.add("alice");
     exchange.send(alice, ringing("9"));
+    exchange.send(alice, ringing("8"));
     exchange.acknowledge(alice);
-    const std::string before = alice.session;
-    exchange.cut(alice);
-    alice.received = ack;
-    exchange.connect(alice);
-    EXPECT_FALSE(alice.resumed) << ack;
-    EXPECT_NE(alice.session, before);
+    if (!is_connected) exchange.cut(alice);
+    EXPECT_EQ(hello_beside(exchange, alice, 1, 0), "4409 replaced");
     EXPECT_EQ(exchange.server.counts().sessions, 1U);
+    EXPECT_EQ(exchange.server.counts().connections, is_connected ? 1U : 0U);
+    EXPECT_EQ(alice.closes, Inbox{});
+    exchange.connect(alice);
+    EXPECT_TRUE(alice.resumed);
     exchange.check();
   }
+}
+
+TEST(Sessions, AHelloThatANewerOneHasOutrunTakesNothingOver) {
+  Exchange exchange;
+  Device& alice = exchange.add("alice");
+  alice.attempt = 7;
+  exchange.connect(alice);
+  EXPECT_TRUE(alice.resumed);
+  for (const std::uint64_t attempt : {std::uint64_t{6}, std::uint64_t{7}})
+    EXPECT_EQ(hello_beside(exchange, alice, alice.received, attempt), "4409 replaced") << attempt;
+  EXPECT_EQ(hello_beside(exchange, alice, 99, 6), "4409 replaced") << "whatever it acknowledges";
+  EXPECT_EQ(exchange.server.counts().connections, 1U);
+  exchange.send(alice, ringing("9"));
+  EXPECT_EQ(alice.inbox, Inbox{"error unknown_call"}) << "its connection stands";
+  exchange.acknowledge(alice);
+  alice.attempt = 8;
+  exchange.connect(alice);
+  EXPECT_TRUE(alice.resumed);
+  // Who does not count takes over as ever, and undoes no count.
+  alice.attempt = 0;
+  exchange.connect(alice);
+  EXPECT_TRUE(alice.resumed);
+  EXPECT_EQ(hello_beside(exchange, alice, alice.received, 8), "4409 replaced");
+  EXPECT_EQ(hello_beside(exchange, alice, alice.received, 9), "");
+  exchange.check();
 }
 
 TEST(Sessions, ASessionIsKept30SecondsWithoutAConnection) {

@@ -25,6 +25,7 @@ constexpr Expected kExpected[] = {
     {Event::caller_offer, "caller_offer", "DRACi"},
     {Event::caller_answer, "caller_answer", "DRACi"},
     {Event::caller_candidate, "caller_candidate", "DRACi"},
+    {Event::caller_connected_warm, "caller_connected_warm", "DR--i"},
     {Event::leg_dial, "leg_dial", "bb--b"},
     {Event::leg_ringing, "leg_ringing", "RR--i"},
     {Event::leg_accept, "leg_accept", "AA--i"},
@@ -128,7 +129,8 @@ class Driven {
 
   // What an event of a call that nobody has accepted needs to have happened.
   void warm_up() {
-    const bool by_warm_leg = event_ == Event::warm_leg_offer || event_ == Event::caller_answer;
+    const bool by_warm_leg = event_ == Event::warm_leg_offer || event_ == Event::caller_answer ||
+                             event_ == Event::caller_connected_warm;
     const bool needs_offer = by_warm_leg || event_ == Event::leg_answer || event_ == Event::cold_leg_answer ||
                              event_ == Event::leg_accept_fresh;
     if (needs_offer) exchange.send(*alice, offer("1", 0, "o"));
@@ -189,6 +191,7 @@ class Driven {
         return exchange.send(*bob, connected("1"));
       case Event::winner_hangup:
         return exchange.send(*bob, hangup("1"));
+      case Event::caller_connected_warm:
       case Event::connected_first:
       case Event::connected_both:
       case Event::connected_again:

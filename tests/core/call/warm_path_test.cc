@@ -1,50 +1,12 @@
 // What happens while a call rings: who answers, who hears what, and what the accept makes of it.
 
-#include "core/call/exchange.h"
+#include "core/call/ringing_call.h"
 
 namespace offhook::call {
 namespace {
 
-const std::string kHost = "candidate:1 1 udp 2122260223 192.0.2.1 5000 typ host";
-const std::string kHost2 = "candidate:2 1 udp 2122260222 192.0.2.2 5000 typ host";
-const std::string kTcp = "candidate:3 1 tcp 1518280447 192.0.2.3 9 typ host tcptype active";
-const std::string kRelay =
-    "candidate:4 1 udp 41885439 203.0.113.5 50000 typ relay raddr 192.0.2.1 rport 5000";
-const std::string kRelayShown =
-    "candidate:4 1 udp 41885439 203.0.113.5 50000 typ relay raddr 0.0.0.0 rport 0";
-
-std::string trickled(int generation, const std::string& line) {
-  return "candidate " + std::to_string(generation) + " " + line;
-}
-
-// alice calls bob, who has two devices; her offer is out.
-struct Ringing {
-  explicit Ringing(WarmPath warm_path = WarmPath::relay, WarmPath alices = WarmPath::relay,
-                   WarmPath laptops = WarmPath::relay)
-      : alice(exchange.add("alice", alices)),
-        phone(exchange.add("bob", warm_path)),
-        laptop(exchange.add("bob", laptops)) {
-    exchange.send(alice, dial("1", "bob"));
-    exchange.send(alice, offer("1", 0, "o0"));
-    exchange.send(phone, ringing("1"));
-    exchange.send(laptop, ringing("1"));
-    forget();
-  }
-  void forget() {
-    for (Device& device : exchange.devices) (void)device.take();
-  }
-  void answer_by(Device& device) {
-    exchange.send(device, answer("1", 0, "a0"));
-    forget();
-  }
-  Exchange exchange;
-  Device& alice;
-  Device& phone;
-  Device& laptop;
-};
-
 TEST(WarmPath, TheFirstAnswerPassesAndThoseOfOthersDoNot) {
-  Ringing call;
+  RingingCall call;
   call.exchange.send(call.laptop, candidate("1", 0, kRelay));
   call.exchange.send(call.phone, candidate("1", 0, kRelay));
   call.exchange.send(call.phone, answer("1", 0, "of the phone"));
@@ -58,7 +20,7 @@ TEST(WarmPath, TheFirstAnswerPassesAndThoseOfOthersDoNot) {
 }
 
 TEST(WarmPath, AcceptReleasesInOrderBothWays) {
-  Ringing call;
+  RingingCall call;
   for (Device* device : {&call.alice, &call.phone}) {
     if (device == &call.phone) call.exchange.send(call.phone, answer("1", 0, "a0"));
     for (const std::string& line : {kHost, kRelay, kTcp, kHost, std::string("not a candidate 192.0.2.9")})
@@ -88,7 +50,7 @@ TEST(WarmPath, AcceptReleasesInOrderBothWays) {
 }
 
 TEST(WarmPath, DirectWithholdsNothing) {
-  Ringing call(WarmPath::direct, WarmPath::direct, WarmPath::relay);
+  RingingCall call(WarmPath::direct, WarmPath::direct, WarmPath::relay);
   call.exchange.send(call.alice, candidate("1", 0, kHost));
   call.exchange.send(call.alice, candidate("1", 0, ""));
   call.exchange.send(call.phone, answer("1", 0, "o=- 1 1 IN IP4 192.0.2.1\\r\\n"));
@@ -104,7 +66,7 @@ TEST(WarmPath, DirectWithholdsNothing) {
 TEST(WarmPath, TheStricterOfBothCounts) {
   for (const WarmPath alices : kWarmPaths) {
     for (const WarmPath bobs : kWarmPaths) {
-      Ringing call(bobs, alices);
+      RingingCall call(bobs, alices);
       const WarmPath both = std::max(alices, bobs);
       const std::string shown = R"("warm_path":")" + std::string(name(both)) + "\"";
       EXPECT_NE(call.phone.frames[1].find(shown), std::string::npos) << call.phone.frames[1];
@@ -121,7 +83,7 @@ TEST(WarmPath, TheStricterOfBothCounts) {
 }
 
 TEST(WarmPath, WhereItIsOffTheAnswerFollowsTheAccept) {
-  Ringing call(WarmPath::off);
+  RingingCall call(WarmPath::off);
   call.exchange.send(call.alice, candidate("1", 0, kRelay));
   call.exchange.send(call.alice, candidate("1", 0, kHost));
   call.exchange.send(call.phone, candidate("1", 0, kHost));
@@ -134,7 +96,7 @@ TEST(WarmPath, WhereItIsOffTheAnswerFollowsTheAccept) {
 }
 
 TEST(WarmPath, AnotherDeviceStartsAfresh) {
-  Ringing call;
+  RingingCall call;
   call.exchange.send(call.alice, candidate("1", 0, kHost));
   call.answer_by(call.phone);
   call.exchange.send(call.laptop, answer("1", 0, "kept out"));
@@ -167,8 +129,31 @@ TEST(WarmPath, AnotherDeviceStartsAfresh) {
   call.exchange.check();
 }
 
+TEST(WarmPath, AfterTheAcceptEitherSideMayStartAfreshAndTheFirstOfTwoWins) {
+  RingingCall call;
+  call.answer_by(call.phone);
+  call.exchange.send(call.phone, accept("1"));
+  call.alice.take();
+  call.phone.take();
+
+  call.exchange.send(call.phone, fresh_offer("1", 1, "moved"));
+  call.exchange.send(call.phone, candidate("1", 1, kHost));
+  EXPECT_EQ(call.alice.take(), (Inbox{"fresh offer 1 moved", trickled(1, kHost)}));
+  call.exchange.send(call.alice, fresh_offer("1", 1, "moved too"));
+  EXPECT_EQ(call.alice.take(), Inbox{"error stale_generation"});
+  call.exchange.send(call.alice, answer("1", 1, "a1"));
+  call.exchange.send(call.alice, candidate("1", 1, kHost));
+  EXPECT_EQ(call.phone.take(), (Inbox{"answer 1 a1", trickled(1, kHost)}));
+
+  call.exchange.send(call.alice, fresh_offer("1", 2, "and again"));
+  EXPECT_EQ(call.phone.take(), Inbox{"fresh offer 2 and again"});
+  call.exchange.send(call.phone, answer("1", 2, "a2"));
+  EXPECT_EQ(call.alice.take(), Inbox{"answer 2 a2"});
+  call.exchange.check();
+}
+
 TEST(WarmPath, ADeviceThatHasNotAnsweredWinsAsEverIfNobodyHas) {
-  Ringing call;
+  RingingCall call;
   call.exchange.send(call.phone, accept("1"));
   EXPECT_EQ(call.alice.take(), Inbox{"accepted"});
   call.exchange.send(call.phone, answer("1", 0, "a0"));
@@ -177,7 +162,7 @@ TEST(WarmPath, ADeviceThatHasNotAnsweredWinsAsEverIfNobodyHas) {
 
 TEST(WarmPath, WhenTheWarmDeviceIsGoneTheNextStartsAfresh) {
   for (const bool says_bye : {true, false}) {
-    Ringing call;
+    RingingCall call;
     call.answer_by(call.phone);
     call.exchange.send(call.phone, says_bye ? R"("type":"bye")" : reject("1", "busy"));
     EXPECT_EQ(call.alice.take(), Inbox{}) << "the caller rings on";
@@ -196,7 +181,7 @@ TEST(WarmPath, WhenTheWarmDeviceIsGoneTheNextStartsAfresh) {
 }
 
 TEST(WarmPath, TheCallerMayRepairWhileItRings) {
-  Ringing call;
+  RingingCall call;
   call.exchange.send(call.alice, candidate("1", 0, kHost));
   call.exchange.send(call.alice, offer("1", 1, "o1"));
   EXPECT_EQ(call.phone.take(), Inbox{"offer 1 o1"}) << "nobody has answered: all devices";
@@ -223,7 +208,7 @@ TEST(WarmPath, TheCallerMayRepairWhileItRings) {
 }
 
 TEST(WarmPath, TheWarmDeviceMayRepairAndNoOther) {
-  Ringing call;
+  RingingCall call;
   call.exchange.send(call.phone, offer("1", 1, "before its answer"));
   EXPECT_EQ(call.phone.take(), Inbox{"error wrong_state"});
   call.answer_by(call.phone);
@@ -249,7 +234,7 @@ TEST(WarmPath, TheWarmDeviceMayRepairAndNoOther) {
 }
 
 TEST(WarmPath, TheCallerMayBeginAfreshWhileItRings) {
-  Ringing call;
+  RingingCall call;
   call.answer_by(call.phone);
   call.exchange.send(call.phone, candidate("1", 0, kHost));
   call.exchange.send(call.alice, fresh_offer("1", 1, "o1"));
@@ -267,7 +252,7 @@ TEST(WarmPath, WhatIsWithheldOfADescriptionIsReleasedToo) {
   const std::string lines = "v=0\\r\\nm=audio 5000 X 0\\r\\na=" + kHost + "\\r\\na=" + kRelay +
                             "\\r\\na=ice-ufrag:U\\r\\na=mid:0\\r\\na=end-of-candidates\\r\\n";
   const std::string shown = "v=0\r\nm=audio 9 X 0\r\na=" + kRelayShown + "\r\na=ice-ufrag:U\r\na=mid:0\r\n";
-  Ringing call;
+  RingingCall call;
   call.exchange.send(call.alice, candidate("1", 1, kHost2, "U"));
   call.exchange.send(call.alice, candidate("1", 1, kHost, "U"));
   call.exchange.send(call.alice, offer("1", 1, lines));
@@ -285,7 +270,7 @@ TEST(WarmPath, WhatIsWithheldOfADescriptionIsReleasedToo) {
 }
 
 TEST(WarmPath, WithheldCandidatesCountIntoTheHundred) {
-  Ringing call;
+  RingingCall call;
   std::string lines = "v=0\\n";
   for (int i = 0; i < 60; ++i) lines += "a=candidate:" + std::to_string(i) + "\\n";
   for (int i = 0; i < 41; ++i) call.exchange.send(call.alice, candidate("1", 1, "k" + std::to_string(i)));
@@ -304,7 +289,7 @@ TEST(WarmPath, WithheldCandidatesCountIntoTheHundred) {
 }
 
 TEST(WarmPath, CandidatesOfOffersThatNobodyAnswersDoNotPileUp) {
-  Ringing call;
+  RingingCall call;
   for (int generation = 1; generation < 50; ++generation) {
     call.exchange.send(call.alice, offer("1", generation, "o"));
     for (int of = 0; of <= generation + 1; ++of) {
@@ -320,7 +305,7 @@ TEST(WarmPath, CandidatesOfOffersThatNobodyAnswersDoNotPileUp) {
 
 TEST(WarmPath, TheOriginLineIsTheSameBeforeAndAfterAccept) {
   const std::string sdp = "o=- 7 1 IN IP4 192.0.2.1\\nc=IN IP4 192.0.2.1\\n";
-  Ringing call;
+  RingingCall call;
   call.exchange.send(call.alice, offer("1", 1, sdp));
   EXPECT_EQ(call.phone.take(), Inbox{"offer 1 o=- 7 1 IN IP4 127.0.0.1\nc=IN IP4 0.0.0.0\n"});
   call.exchange.send(call.phone, answer("1", 1, sdp));
@@ -333,7 +318,7 @@ TEST(WarmPath, TheOriginLineIsTheSameBeforeAndAfterAccept) {
 }
 
 TEST(WarmPath, EachIsIntroducedToWhereTheOtherIs) {
-  Ringing call;
+  RingingCall call;
   call.exchange.send(call.alice, candidate("1", 0, kHost));
   call.exchange.send(call.alice, candidate("1", 0, kRelay));
   call.exchange.send(call.alice, candidate("1", 0, kTcp));

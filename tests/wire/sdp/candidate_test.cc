@@ -5,7 +5,10 @@
 namespace offhook::sdp {
 namespace {
 
-std::string guarded(std::string_view text) { return guarded_relay_candidate(text).value_or("withheld"); }
+bool is_any(const Address&) { return true; }
+std::string guarded(std::string_view text) {
+  return guarded_relay_candidate(text, is_any).value_or("withheld");
+}
 
 TEST(Candidate, ReadsWhatBrowsersWrite) {
   const auto host = parse_candidate(
@@ -63,7 +66,7 @@ TEST(Candidate, TakesNothingElse) {
         "candidate:1 1 udp 1 192.0.2.1 5000 typ relay\na=candidate:1 1 udp 1 10.0.0.1 5000 typ host",
         "candidate:123456789012345678901234567890123 1 udp 1 192.0.2.1 5000 typ relay"}) {
     EXPECT_FALSE(parse_candidate(text)) << text;
-    EXPECT_FALSE(guarded_relay_candidate(text)) << text;
+    EXPECT_FALSE(guarded_relay_candidate(text, is_any)) << text;
   }
 }
 
@@ -97,6 +100,20 @@ TEST(Candidate, WhatIsNoRelayCandidateIsWithheld) {
         "candidate:1 1 udp 1 192.0.2.1 5000 typ host typ relay"}) {
     EXPECT_EQ(guarded(text), "withheld") << text;
   }
+}
+
+TEST(Candidate, ARelayIsOneOfOursAndNotWhatItsOwnerCallsSo) {
+  const Address ours = *Address::parse("203.0.113.5:50000");
+  const IsOwnRelay is_own_relay = [&](const Address& address) { return address == ours; };
+  const auto passes = [&](const std::string& place) {
+    return guarded_relay_candidate("candidate:1 1 udp 1 " + place + " typ relay", is_own_relay).has_value();
+  };
+  EXPECT_TRUE(passes("203.0.113.5 50000"));
+  EXPECT_FALSE(passes("203.0.113.5 50001"));
+  EXPECT_FALSE(passes("203.0.113.6 50000"));
+  EXPECT_FALSE(passes("198.51.100.66 50000"));
+  EXPECT_FALSE(guarded_relay_candidate("candidate:1 1 udp 1 203.0.113.5 50000 typ relay", {}))
+      << "without a relay there is none";
 }
 
 }  // namespace

@@ -5,6 +5,21 @@
 namespace offhook::sdp {
 namespace {
 
+Guarded guard(std::string_view text) {
+  return sdp::guard(text, [](const Address&) { return true; });
+}
+
+TEST(Description, ARelayThatIsNotOursIsCut) {
+  const Address ours = *Address::parse("203.0.113.5:50000");
+  const std::string own = "a=candidate:1 1 udp 1 203.0.113.5 50000 typ relay raddr 0.0.0.0 rport 0\n";
+  const std::string stranger = "candidate:2 1 udp 1 198.51.100.66 50000 typ relay raddr 0.0.0.0 rport 0";
+  const Guarded guarded = sdp::guard("m=audio 9 X 0\n" + own + "a=" + stranger + "\n",
+                                     [&](const Address& address) { return address == ours; });
+  EXPECT_EQ(guarded.sdp, "m=audio 9 X 0\n" + own);
+  ASSERT_EQ(guarded.cut.size(), 1U);
+  EXPECT_EQ(guarded.cut[0].candidate, stranger);
+}
+
 TEST(Description, IsGuardedLineByLine) {
   const Guarded guarded = guard(
       "v=0\r\n"

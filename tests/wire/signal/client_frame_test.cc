@@ -34,7 +34,7 @@ std::string refusal(const std::string& text) {
 
 TEST(ClientFrame, Hello) {
   const auto frame = parse_client_frame(
-      R"({"type":"hello","version":1,"token":"T","resume":{"session":"s_1","resume_token":"R","ack":17}})");
+      R"({"type":"hello","version":1,"token":"T","resume":{"session":"s_1","resume_token":"R","ack":17,"attempt":3}})");
   ASSERT_TRUE(frame);
   const Hello& hello = std::get<Hello>(frame->content);
   EXPECT_EQ(hello.token.reveal(), "T");
@@ -42,6 +42,11 @@ TEST(ClientFrame, Hello) {
   EXPECT_EQ(hello.resume->session, "s_1");
   EXPECT_EQ(hello.resume->resume_token.reveal(), "R");
   EXPECT_EQ(hello.resume->ack, 17U);
+  EXPECT_EQ(hello.resume->attempt, 3U);
+  const auto uncounted = parse_client_frame(
+      R"({"type":"hello","version":1,"token":"T","resume":{"session":"s","resume_token":"R","ack":0}})");
+  ASSERT_TRUE(uncounted);
+  EXPECT_EQ(std::get<Hello>(uncounted->content).resume->attempt, 0U);
 
   const auto first =
       parse_client_frame(R"({"type":"hello","version":1,"token":"T","resume":null,"more":[1]})");
@@ -82,6 +87,13 @@ TEST(ClientFrame, AHelloThatIsWrongNamesTheField) {
   EXPECT_EQ(parse_error(R"({"type":"hello","version":1})"), "bad_message: token is missing");
   EXPECT_EQ(parse_error(R"({"type":"hello","version":1,"token":"T","resume":{}})"),
             "bad_message: resume.session is missing");
+  for (const char* attempt : {"-1", "0.5", "\"1\""}) {
+    const std::string resume =
+        R"({"session":"s","resume_token":"R","ack":0,"attempt":)" + std::string(attempt);
+    EXPECT_TRUE(parse_error(R"({"type":"hello","version":1,"token":"T","resume":)" + resume + "}}")
+                    .starts_with("bad_message: resume.attempt "))
+        << attempt;
+  }
   EXPECT_EQ(parse_error(R"({"type":"hello","version":1,"token":")" + std::string(kMaxToken + 1, 't') + "\"}"),
             "bad_message: token must have 1 to 8192 bytes");
 }
