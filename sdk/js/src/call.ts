@@ -2,7 +2,8 @@ import type { CallDeps, CallInit } from './call_deps.js';
 import { CallError, causeOf, fatal_errors, own_rejections } from './errors.js';
 import { Emitter } from './events.js';
 import { LocalMedia } from './local_media.js';
-import { Link, type NegotiationMessage } from './link.js';
+import type { NegotiationMessage } from './link.js';
+import { Links } from './links.js';
 import type { Kind } from './peer.js';
 import type { HangupReason, MediaKinds, RejectReason, ServerMessage, WarmPath } from './protocol.js';
 import { RemoteMedia } from './remote_media.js';
@@ -42,15 +43,9 @@ export class Call extends Emitter<CallEvents> {
   readonly #warm_path: WarmPath;
   #media: { local: MediaKinds; remote: MediaKinds };
   #state: CallState;
-  #link: Link | null = null;
+  readonly #links: Links;
   #warm = false;
   #accept_via: CallReport['accept_via'] = null;
-  /** The generation of the offer that began a connection anew; -1 if none did. */
-  #fresh_generation = -1;
-  /** What came from the other side before there was a connection for it. */
-  #early: NegotiationMessage[] = [];
-  /** Restarts of connections that the call no longer has. */
-  #past_restarts = 0;
   #pair: SelectedPair | null = null;
   #end: CallError | null = null;
   #resolve: () => void = () => undefined;
@@ -80,6 +75,8 @@ export class Call extends Emitter<CallEvents> {
     this.#remote = new RemoteMedia(deps.playAudio);
     this.#remote.on('stream', (stream) => this.emit('remotestream', stream));
     this.#remote.on('log', (text) => this.#log(text));
+    this.#links = new Links({ deps, stream: this.#local.stream, calling: () => this.#calling, promised: () => this.#media.remote });
+    this.#listen(this.#links);
   }
 
   /** Changes once if both have dialled each other and the other side's call is the one that goes on. */
@@ -117,7 +114,7 @@ export class Call extends Emitter<CallEvents> {
     this.#media.local = media ? { audio: media.audio ?? false, video: media.video ?? false } : { ...this.#media.remote };
     this.#answer();
     this.#openDevices();
-    if (!this.#link) this.#openLink();
+    this.#links.open();
   }
 
   /** Declines an incoming call. */
@@ -156,8 +153,8 @@ export class Call extends Emitter<CallEvents> {
       selected_pair: this.#pair && { ...this.#pair },
       warm: this.#warm,
       accept_via: this.#accept_via,
-      restarts: this.#past_restarts + (this.#link?.restarts ?? 0),
-      candidate_types: this.#link?.candidate_types ?? { local: [], remote: [] },
+      restarts: this.#links.restarts,
+      candidate_types: this.#links.candidate_types,
       end_reason: this.#end?.code ?? null,
       verdict: this.#end?.verdict ?? null,
     });
@@ -168,7 +165,7 @@ export class Call extends Emitter<CallEvents> {
     this.#timeline.mark('dialed');
     this.#deps.send({ type: 'dial', call: this.id, to: this.peer, media: this.#media.local });
     this.#openDevices();
-    this.#openLink();
+    this.#links.open();
     this.#dial_timer = setInterval(() => {
       if (this.#state === 'dialing' && !this.#deps.online()) this.#giveUpRinging(new CallError('signaling_lost'));
     }, this.#deps.policy.dial_timeout_ms);
@@ -183,13 +180,13 @@ export class Call extends Emitter<CallEvents> {
 
   /** @internal The app hears of this incoming call: it connects while it rings, if it may, and opens no device for that. */
   warmUp(): void {
-    if (this.#state !== 'ringing' || this.#link || this.#warm_path === 'off') return;
-    if (this.#deps.mayWarm()) this.#openLink();
+    if (this.#state !== 'ringing' || this.#links.is_open || this.#warm_path === 'off') return;
+    if (this.#deps.mayWarm()) this.#links.open();
   }
 
   /** @internal Whether it connects, or is connected, while it rings. */
   get warming(): boolean {
-    return this.direction === 'incoming' && this.#state === 'ringing' && this.#link !== null;
+    return this.direction === 'incoming' && this.#state === 'ringing' && this.#links.is_open;
   }
 
   /**
@@ -202,9 +199,9 @@ export class Call extends Emitter<CallEvents> {
     this.#calling = false;
     this.#media.remote = incoming.media;
     this.#log('both have dialled: the other call goes on');
-    this.#closeLink();
+    this.#links.forget();
     this.#answer();
-    this.#openLink();
+    this.#links.open();
   }
 
   /** @internal */
@@ -240,36 +237,40 @@ export class Call extends Emitter<CallEvents> {
 
   /** @internal The network is another, or may be. */
   handleNetworkChange(certain: boolean): void {
-    this.#link?.handleNetworkChange(certain);
+    this.#links.handleNetworkChange(certain);
   }
 
   /** @internal The server is reached again. */
   handleOnline(): void {
-    this.#link?.handleOnline();
+    this.#links.handleOnline();
+  }
+
+  /** @internal The session goes on over another socket. */
+  handleResumed(): void {
+    this.#links.handleResumed();
   }
 
   #answer(): void {
     const media = this.#media.local;
     this.#deps.send({ type: 'accept', call: this.id, media });
     // The same over the path that stands already: it is shorter, and stands when the server cannot be reached.
-    this.#link?.say(acceptWord({ call: this.id, media }));
+    this.#links.say(acceptWord({ call: this.id, media }));
     this.#handleAnswered();
   }
 
   /** Both sides want to talk: from now on, and not before, tracks are sent. */
   #handleAnswered(): void {
-    this.#warm = this.#link?.ready ?? false;
+    this.#warm = this.#links.ready;
     this.#timeline.mark('accepted');
     this.#setState('connecting');
-    if (this.#link?.up) this.#limitMedia();
-    if (this.#link) this.#startTalk(this.#link);
-    this.#deps.accepted(this);
-  }
-
-  #startTalk(link: Link): void {
-    for (const track of this.#local.stream.getTracks()) link.setTrack(track.kind as Kind, track);
+    // By the app, as it hears of it.
+    if (this.#end) return;
+    // Whether there is a path or not: one that is interrupted now only comes back, and does not come.
+    this.#limitMedia();
+    for (const track of this.#local.stream.getTracks()) this.#links.setTrack(track.kind as Kind, track);
     this.#remote.handleAnswered(this.#media.remote);
-    link.handleAnswered();
+    this.#links.handleAnswered();
+    this.#deps.accepted(this);
   }
 
   get #answered(): boolean {
@@ -279,8 +280,8 @@ export class Call extends Emitter<CallEvents> {
   #handleRinging(): void {
     if (this.#state !== 'dialing') return;
     this.#timeline.mark('ringing');
-    this.#setState('ringing');
     this.#limitRinging(0);
+    this.#setState('ringing');
   }
 
   /** The server ends a call that nobody answers; without it, nobody else would. */
@@ -317,24 +318,16 @@ export class Call extends Emitter<CallEvents> {
 
   /** The device that has won gets a connection of its own. */
   #beginAnew(media: MediaKinds): void {
-    const generation = this.#link?.generation ?? -1;
     this.#log('another device has answered: a new connection');
     this.#media.remote = media;
-    this.#closeLink();
-    this.#fresh_generation = generation + 1;
-    this.#openLink(generation);
+    this.#links.openAnew();
+    this.#remote.handleAnswered(media);
   }
 
   #handleNegotiation(message: NegotiationMessage): void {
     if (message.type === 'offer') this.#timeline.mark('offer_received');
     if (message.type === 'answer') this.#timeline.mark('answer_received');
-    // The caller has met another device first, and begins anew with this one.
-    if (message.type === 'offer' && message.fresh && this.#link?.met) {
-      this.#closeLink();
-      this.#openLink(message.generation - 1);
-    }
-    if (this.#link) this.#link.handleMessage(message);
-    else this.#early.push(message);
+    this.#links.handleMessage(message);
   }
 
   #handleError({ code, message, refused }: ServerMessage & { type: 'error' }): void {
@@ -343,40 +336,26 @@ export class Call extends Emitter<CallEvents> {
     if (fatal_errors.includes(code) || refused?.type === 'dial') return this.#finish(error);
     if (!refused) return;
     if (refused.generation === 0) return this.#hangUp('error', error);
-    // The other side's offer of this generation came first. Ours for a new connection is due all the same.
-    if (refused.generation === this.#fresh_generation) return this.#beginAnew(this.#media.remote);
-    this.#link?.handleRefusedOffer(refused.generation);
+    this.#links.handleRefusedOffer(refused.generation, code === 'stale_generation');
   }
 
-  #openLink(generation = -1): void {
-    const link = new Link({ deps: this.#deps, offers: this.#calling, stream: this.#local.stream, generation });
-    this.#link = link;
-    link.on('description', (type, number, sdp) => {
+  #listen(links: Links): void {
+    links.on('description', (type, generation, sdp, fresh) => {
       this.#timeline.mark(`${type}_sent`);
-      const fresh = type === 'offer' && number === this.#fresh_generation;
-      this.#deps.send({ type, call: this.id, generation: number, sdp, ...(fresh ? { fresh } : {}) });
+      this.#deps.send({ type, call: this.id, generation, sdp, ...(fresh ? { fresh } : {}) });
     });
-    link.on('candidate', (number, candidate) => this.#deps.send({ type: 'ice-candidate', call: this.id, generation: number, candidate }));
-    link.on('track', (kind, track) => this.#remote.handleTrack(kind, track));
-    link.on('word', (text) => this.#handleWord(text));
-    link.on('up', () => this.#handleUp());
-    link.on('interrupted', () => this.#handleInterrupted());
-    link.on('restored', () => this.#handleRestored());
-    link.on('reading', (reading) => this.#handleReading(reading));
-    link.on('given_up', (reason) => this.#hangUp(reason, new CallError(reason)));
-    link.on('failed', (error) => this.#hangUp('error', error));
-    link.on('log', (text) => this.#log(text));
-    if (this.#answered) this.#startTalk(link);
-    void link.open();
-    for (const message of this.#early.splice(0)) link.handleMessage(message);
-  }
-
-  #closeLink(): void {
-    this.#past_restarts += this.#link?.restarts ?? 0;
-    this.#link?.close();
-    this.#link = null;
-    this.#early = [];
-    this.#remote.reset();
+    links.on('candidate', (generation, candidate) => this.#deps.send({ type: 'ice-candidate', call: this.id, generation, candidate }));
+    links.on('track', (kind, track) => this.#remote.handleTrack(kind, track));
+    links.on('replacedtrack', (kind, track) => this.#remote.replaceTrack(kind, track));
+    links.on('reset', () => this.#remote.reset());
+    links.on('word', (text) => this.#handleWord(text));
+    links.on('up', () => this.#handleUp());
+    links.on('interrupted', () => this.#handleInterrupted());
+    links.on('restored', () => this.#handleRestored());
+    links.on('reading', (reading) => this.#handleReading(reading));
+    links.on('given_up', (reason) => this.#hangUp(reason, new CallError(reason)));
+    links.on('failed', (error) => this.#hangUp('error', error));
+    links.on('log', (text) => this.#log(text));
   }
 
   #openDevices(): void {
@@ -396,7 +375,7 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #handleLocalTrack(kind: Kind, track: MediaStreamTrack | null): void {
-    if (this.#answered) this.#link?.setTrack(kind, track);
+    if (this.#answered) this.#links.setTrack(kind, track);
     if (!track) return;
     this.#timeline.mark(`local_${kind}`);
     this.emit('localstream', this.#local.stream);
@@ -420,7 +399,7 @@ export class Call extends Emitter<CallEvents> {
     const decoded = this.#remote.decoded(reading);
     if (decoded.audio) this.#timeline.markOnce('first_audio');
     if (decoded.video) this.#timeline.markOnce('first_picture');
-    if (this.#state === 'connecting' && this.#link?.up && this.#mediaFlows(reading)) this.#handleConnected();
+    if (this.#state === 'connecting' && this.#links.up && this.#mediaFlows(reading)) this.#handleConnected();
   }
 
   /** Whether what the other side promised is decoded here, and what we promised is on its way. */
@@ -436,7 +415,7 @@ export class Call extends Emitter<CallEvents> {
   #handleConnected(): void {
     clearTimeout(this.#media_timer);
     this.#timeline.mark('connected');
-    this.#link?.slowDown();
+    this.#links.slowDown();
     const { time_to_connect_ms } = this.report();
     const pair = this.#pair && { local: this.#pair.local, remote: this.#pair.remote, protocol: this.#pair.protocol };
     this.#deps.send({ type: 'connected', call: this.id, time_to_connect_ms: Math.round(time_to_connect_ms ?? 0), ...(pair ? { pair } : {}) });
@@ -478,10 +457,9 @@ export class Call extends Emitter<CallEvents> {
     clearInterval(this.#dial_timer);
     clearTimeout(this.#ring_timer);
     clearTimeout(this.#media_timer);
-    this.#link?.close();
+    this.#links.close();
     this.#local.dispose();
     this.#remote.dispose();
-    this.#early = [];
     this.#log(`call ended: ${error.code}`);
     this.#setState('ended');
     this.#reject(error);

@@ -8,8 +8,8 @@ import type { Direction } from './report.js';
 /** What a call needs from the client that made it. */
 export interface CallDeps {
   send: (message: ClientMessage) => void;
-  /** Null if there are no relay credentials and the app wants no other path. */
-  takeConnection: () => Promise<RTCPeerConnection | null>;
+  /** Null if there are no relay credentials and the app wants no other path. `anew`: nothing that was gathered before counts. */
+  takeConnection: (anew: boolean) => Promise<RTCPeerConnection | null>;
   /** The newest STUN and TURN servers; null before the first. */
   iceServers: () => RTCIceServer[] | null;
   /** Whether one more call may connect while it rings. */

@@ -168,6 +168,7 @@ export class CallClient extends Emitter<ClientEvents> {
       this.#user = welcome.user;
       this.#ring_timeout_ms = welcome.ring_timeout_ms || default_ring_timeout_ms;
       this.#servers.handleWelcome();
+      if (welcome.resumed) for (const call of this.#calls.values()) call.handleResumed();
     });
     this.#connection.on('credentials', (frame) => this.#servers.handlePushed(frame));
     this.#connection.on('message', (message) => this.#handleMessage(message));
@@ -274,7 +275,10 @@ export class CallClient extends Emitter<ClientEvents> {
   get #deps(): CallDeps {
     return {
       send: (message) => this.#connection.send(message),
-      takeConnection: () => this.#warm.take(),
+      takeConnection: (anew) => {
+        if (anew) this.#warm.renew();
+        return this.#warm.take();
+      },
       iceServers: () => this.#servers.servers,
       mayWarm: () => [...this.#calls.values()].filter((call) => call.warming).length < this.#policy.warm_ringing_limit,
       devicesAllowed: () => this.#permissions.allowed,

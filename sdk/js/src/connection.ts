@@ -9,6 +9,10 @@ import type { TokenSource } from './token.js';
 const protocol_version = 1;
 /** A first frame that is refused so often is not a matter of an old token. */
 const max_token_refusals = 2;
+/** A hello that was given up does not arrive later than this. */
+const late_hello_ms = 60_000;
+/** So many sockets are tried one right after the other on a network that may not be ready. */
+const quick_tries = 5;
 /** So many sockets at a time may be on their way to one session. */
 const max_openings = 3;
 
@@ -50,6 +54,14 @@ export class Connection extends Emitter<ConnectionEvents> {
   #openings = new Set<Socket>();
   /** The opening that has said hello. One at a time: a hello that comes late would ask for what is gone already. */
   #greeting: Socket | null = null;
+  /** Numbers the hellos, so that the server knows one that others have outrun. */
+  #hellos = 0;
+  /** When a hello was given up last: arriving late, it replaces the socket that we use, and not another page does. */
+  #gave_up_at = -Infinity;
+  /** Hellos that were given up for their slow answer since the last welcome. */
+  #slow_hellos = 0;
+  /** Sockets that have failed beside one that is open since the last welcome. */
+  #tries_again = 0;
   /** Whether what is on its way is there for mere suspicion, which a word from the server ends. */
   #suspected = false;
   #urgent = false;
@@ -117,7 +129,7 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   /** The network has changed: the socket of the old one is as good as lost. */
   renew(): void {
-    this.#attempt = 0;
+    this.#attempt = this.#tries_again = 0;
     clearTimeout(this.#retry_timer);
     this.#dropOpenings();
     this.#suspected = false;
@@ -160,25 +172,40 @@ export class Connection extends Emitter<ConnectionEvents> {
   #scheduleHedge(): void {
     clearTimeout(this.#hedge_timer);
     if (!(this.#urgent || this.#hurried) || this.#openings.size === 0) return;
-    const { socket_hedge_ms, welcome_wait_ms } = this.#options.policy;
-    this.#hedge_timer = setTimeout(() => this.#hedge(), this.#greeting ? welcome_wait_ms : socket_hedge_ms);
+    const { socket_hedge_ms, welcome_wait_ms, open_timeout_ms } = this.#options.policy;
+    const wait_ms = this.#greeting ? Math.min(welcome_wait_ms * 2 ** this.#slow_hellos, open_timeout_ms) : socket_hedge_ms;
+    this.#hedge_timer = setTimeout(() => this.#hedge(), wait_ms);
+  }
+
+  /** The socket that is open is as good as lost, and the one that was to take over has failed. */
+  #openAgain(): void {
+    clearTimeout(this.#hedge_timer);
+    const { reconnect_delays_ms: delays, socket_again_ms } = this.#options.policy;
+    const delay = delays[Math.min(this.#tries_again++ - quick_tries, delays.length - 1)] ?? 0;
+    this.#hedge_timer = setTimeout(() => this.#openings.size === 0 && this.#open(), Math.max(delay, socket_again_ms));
   }
 
   /** What is on its way takes too long: another one beside it, and a hello without an answer is given up for it. */
   #hedge(): void {
     this.emit('log', 'signalling: another socket is tried beside the slow one');
-    if (this.#greeting) this.#drop(this.#greeting);
+    if (this.#greeting) {
+      this.#slow_hellos++;
+      // A session that nobody will know of is not to live.
+      if (!this.#welcome) this.#greeting.write({ type: 'bye', seq: 1, ack: 0 });
+      this.#drop(this.#greeting);
+    }
     if (this.#openings.size < max_openings) this.#open();
     else this.#scheduleHedge();
     this.#greet();
+    this.#catchUp();
   }
 
   #handleTokenTrouble(opening: Socket, error: unknown): void {
     const cause = `getToken failed: ${causeOf(error)}`;
-    // Once a series: the app's backend is asked again and again, the app hears of it once.
-    if (!this.#token_trouble) this.emit('error', new CallError('credentials', cause, true));
-    this.#token_trouble = true;
-    this.#lose(opening, cause);
+    // Once a series: the app's backend is asked again and again, the app hears of it once, and not while all is well.
+    if (!this.#token_trouble && !this.#socket) this.emit('error', new CallError('credentials', cause, true));
+    this.#token_trouble ||= !this.#socket;
+    this.#loseCalmly(opening, cause);
   }
 
   /** From now on nothing goes over the socket before: what it would acknowledge, this hello does not know of. */
@@ -194,6 +221,7 @@ export class Connection extends Emitter<ConnectionEvents> {
       session: this.#welcome.session,
       resume_token: this.#welcome.resume_token,
       ack: this.#numbered.ack,
+      attempt: ++this.#hellos,
     };
     opening.write({
       type: 'hello',
@@ -251,8 +279,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     const kept = this.#had_session && !welcome.resumed ? this.#numbered.restart() : null;
     this.#welcome = welcome;
     this.#had_session = true;
-    this.#attempt = 0;
-    this.#token_refusals = 0;
+    this.#attempt = this.#tries_again = this.#slow_hellos = this.#token_refusals = 0;
     this.emit('log', `signalling connected as ${welcome.user}${welcome.resumed ? ' (resumed)' : ''}`);
     for (const frame of this.#numbered.replay(welcome.ack)) this.#write(frame);
     this.#schedulePings();
@@ -285,8 +312,7 @@ export class Connection extends Emitter<ConnectionEvents> {
       case close_codes.forbidden:
         return this.#fail(new CallError('blocked', forbiddenVerdict(reason), false));
       case close_codes.replaced:
-        // By the one of ours whose welcome is on its way.
-        if (this.#greeting && socket === this.#socket) return this.#lose(socket, 'replaced');
+        if (this.#replacedByUs(socket)) return this.#lose(socket, 'replaced');
         return this.#fail(new CallError('signaling_lost', 'Another page has taken over this session.', false));
       case close_codes.overflow:
         return this.#handleOverflow(socket, `connection closed${words}`);
@@ -295,15 +321,25 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
   }
 
+  /** By a hello whose welcome is on its way, or by one that was given up; or `socket` has come too late itself. */
+  #replacedByUs(socket: Socket): boolean {
+    if (this.#greeting || socket !== this.#socket) return true;
+    const is_ours = performance.now() - this.#gave_up_at < late_hello_ms;
+    this.#gave_up_at = -Infinity;
+    return is_ours;
+  }
+
   /** The session may well live: it is resumed, but not at once, or what was too much would be too much again. */
   #handleOverflow(socket: Socket, cause: string): void {
     this.#attempt = Math.max(this.#attempt, ++this.#overflows);
-    this.#lose(socket, cause);
+    this.#loseCalmly(socket, cause);
   }
 
   #handleTokenRefused(socket: Socket, reason: string): void {
     this.#options.token.refuse(socket.token ?? '');
-    if (++this.#token_refusals < max_token_refusals) return this.#lose(socket, `token refused: ${reason}`);
+    const cause = `token refused: ${reason}`;
+    if (++this.#token_refusals < max_token_refusals) return this.#lose(socket, cause);
+    if (this.#socket && socket !== this.#socket) return this.#loseCalmly(socket, cause);
     this.#fail(new CallError('credentials', `The server does not accept the token (${reason || 'no reason given'}).`, false));
   }
 
@@ -315,6 +351,12 @@ export class Connection extends Emitter<ConnectionEvents> {
   #flush(): void {
     if (!this.#flowing) return;
     for (const frame of this.#numbered.takeUnwritten()) this.#write(frame);
+  }
+
+  /** What has waited while a hello was on its way. */
+  #catchUp(): void {
+    this.#flush();
+    this.#acknowledge();
   }
 
   #acknowledge(): void {
@@ -369,11 +411,21 @@ export class Connection extends Emitter<ConnectionEvents> {
   #lose(socket: Socket, cause: string): void {
     if (socket === this.#socket) this.#dropSocket();
     else this.#drop(socket);
-    if (this.#socket) return this.#flush();
+    if (this.#socket) {
+      if (this.#hurried && this.#openings.size === 0) this.#openAgain();
+      return this.#catchUp();
+    }
     if (this.#openings.size === 0) return this.#retry(cause);
     this.emit('log', `signalling: ${cause}`);
     this.#setState('connecting');
     this.#greet();
+  }
+
+  /** What was refused would be refused again at once: a socket that is open goes on if it answers. */
+  #loseCalmly(socket: Socket, cause: string): void {
+    this.#hurried = false;
+    this.#lose(socket, cause);
+    this.#ping(this.#options.policy.probe_timeout_ms);
   }
 
   #retry(cause: string): void {
@@ -415,12 +467,16 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   #dropOpenings(): void {
     this.#suspected = false;
+    clearTimeout(this.#hedge_timer);
     for (const opening of [...this.#openings]) this.#drop(opening);
   }
 
   #drop(opening: Socket): void {
     this.#openings.delete(opening);
-    if (this.#greeting === opening) this.#greeting = null;
+    if (this.#greeting === opening) {
+      this.#greeting = null;
+      this.#gave_up_at = performance.now();
+    }
     if (this.#openings.size === 0) clearTimeout(this.#hedge_timer);
     opening.close();
   }

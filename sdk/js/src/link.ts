@@ -7,7 +7,7 @@ import type { IceCandidate, ServerMessage } from './protocol.js';
 import type { Reading } from './stats.js';
 import { Watch } from './watch.js';
 
-interface LinkEvents {
+export interface LinkEvents {
   description: [type: 'offer' | 'answer', generation: number, sdp: string];
   candidate: [generation: number, candidate: IceCandidate];
   track: [kind: Kind, track: MediaStreamTrack];
@@ -31,15 +31,19 @@ export interface LinkOptions {
   offers: boolean;
   /** The stream under which the other side sees our tracks. */
   stream: MediaStream;
-  /** The last generation that the call has used before. */
-  generation: number;
+  /** The last generation that the call has used before; asked when the connection is there. */
+  generation: () => number;
+  /** Whether the connection before this one has stood on a network that is gone: then nothing gathered before is of use. */
+  anew?: boolean;
+  /** Asked before ICE is restarted: true if a new connection is made instead. `moved`: our own network seems to have changed. */
+  isReplaced?: (moved: boolean) => boolean;
 }
 
 export type NegotiationMessage = ServerMessage & { type: 'offer' | 'answer' | 'ice-candidate' };
 
 /**
  * One connection of a call to one device of the other side, from the moment it is asked for until it is closed: its peer
- * connection, the path and its repair, and the counters. A call has one at a time.
+ * connection, the path and its repair, and the counters. A call talks over one at a time (links.ts).
  */
 export class Link extends Emitter<LinkEvents> {
   readonly #options: LinkOptions;
@@ -61,7 +65,8 @@ export class Link extends Emitter<LinkEvents> {
     super();
     this.#options = options;
     this.#path = new Path(options.deps.policy, options.offers);
-    this.#path.on('restart', (cause) => this.#restart(cause));
+    this.#path.on('restart', (cause, moved) => this.#repair(cause, moved));
+    this.#path.on('quiet', () => options.deps.suspectSocket());
     this.#path.on('interrupted', () => this.emit('interrupted'));
     this.#path.on('restored', () => this.emit('restored'));
     this.#path.on('given_up', (ever) => this.emit('given_up', ever ? 'ice_lost' : 'ice_failed'));
@@ -81,8 +86,24 @@ export class Link extends Emitter<LinkEvents> {
     return this.#peer?.met ?? false;
   }
 
+  /** Whether there is a path and something comes over it. */
+  get well(): boolean {
+    return this.#path.well;
+  }
+
+  /** Whether there has ever been a path. */
+  get ever_up(): boolean {
+    return this.#ever_up;
+  }
+
+  /** Whether this side makes the first offer. */
+  get offers(): boolean {
+    return this.#options.offers;
+  }
+
+  /** The newest generation that it knows. */
   get generation(): number {
-    return this.#peer?.generation ?? this.#options.generation;
+    return this.#peer?.generation ?? -1;
   }
 
   /** Restarts of ICE that this side has begun. */
@@ -96,10 +117,10 @@ export class Link extends Emitter<LinkEvents> {
 
   /** Takes a connection, and makes the first offer if that is this side's part. */
   async open(): Promise<void> {
-    const { deps, offers, stream, generation } = this.#options;
+    const { deps, offers, stream, generation, anew = false } = this.#options;
     let connection: RTCPeerConnection | null;
     try {
-      connection = await deps.takeConnection();
+      connection = await deps.takeConnection(anew);
     } catch (error) {
       return this.#handleBroken(error);
     }
@@ -107,7 +128,7 @@ export class Link extends Emitter<LinkEvents> {
     if (!connection) {
       return this.emit('failed', new CallError('credentials', 'The server gave no relay credentials, and this call must use the relay.', true));
     }
-    const peer = new Peer(connection, { stream, generation, iceServers: deps.iceServers });
+    const peer = new Peer(connection, { stream, generation: generation(), iceServers: deps.iceServers });
     this.#peer = peer;
     this.#listen(peer);
     for (const [kind, track] of this.#tracks) peer.setTrack(kind, track);
@@ -131,6 +152,16 @@ export class Link extends Emitter<LinkEvents> {
     this.#answered = true;
     this.#path.expect();
     if (this.up) this.#watchMedia();
+  }
+
+  /** Another connection is to take over: this one only plays on what still comes. */
+  retire(): void {
+    this.#path.retire();
+  }
+
+  /** Nothing takes over. `calm`: something comes that may well repair it. */
+  revive(calm = false): void {
+    this.#path.revive(calm);
   }
 
   handleNetworkChange(certain: boolean): void {
@@ -189,12 +220,16 @@ export class Link extends Emitter<LinkEvents> {
     if (message.type === 'ice-candidate') peer.handleCandidate(message.generation, message.candidate);
   }
 
-  #restart(cause: string): void {
+  #repair(cause: string, moved: boolean): void {
     if (!this.#peer) return;
+    if (!this.#options.isReplaced?.(moved)) this.#restart(cause);
+    this.#options.deps.suspectSocket();
+  }
+
+  #restart(cause: string): void {
     this.#restarts++;
     this.emit('log', `ICE restart: ${cause}`);
-    this.#peer.restart();
-    this.#options.deps.suspectSocket();
+    this.#peer?.restart();
   }
 
   #handleIceState(state: RTCIceConnectionState): void {

@@ -40,6 +40,7 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
 
   /** Rejects with a CallError `media_denied`. */
   open(kinds: MediaKinds): Promise<void> {
+    if (this.#disposed) return Promise.resolve();
     const opening = this.#openTogether(kinds);
     for (const kind of ['audio', 'video'] as const) {
       if (kinds[kind]) this.#opening.set(kind, opening);

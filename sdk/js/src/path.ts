@@ -4,8 +4,10 @@ import type { Policy } from './policy.js';
 interface PathEvents {
   interrupted: [];
   restored: [];
-  /** ICE is to be restarted by an offer of ours. */
-  restart: [cause: string];
+  /** No packet for a while: too little for a repair, enough to ask whether the server is still reached. */
+  quiet: [];
+  /** The path is to be repaired by an offer of ours; `moved` if it seems to be our own network that has changed. */
+  restart: [cause: string, moved: boolean];
   /** The call is answered and has had no path for as long as the policy allows. */
   given_up: [ever_connected: boolean];
 }
@@ -20,6 +22,7 @@ export class Path extends Emitter<PathEvents> {
   #up = false;
   #ever_up = false;
   #silent = false;
+  #quiet = false;
   /** Whether both sides have described themselves; before there is nothing to repair. */
   #described = false;
   #ever_repaired = false;
@@ -37,6 +40,7 @@ export class Path extends Emitter<PathEvents> {
   #restart_timer: ReturnType<typeof setTimeout> | undefined;
   #give_up_timer: ReturnType<typeof setTimeout> | undefined;
   #expected = false;
+  #retired = false;
 
   constructor(policy: Policy, repairs_first: boolean) {
     super();
@@ -48,6 +52,30 @@ export class Path extends Emitter<PathEvents> {
     return this.#up;
   }
 
+  /** No path, or nothing comes over it. */
+  get ill(): boolean {
+    return !this.#up || this.#silent;
+  }
+
+  /** There is a path, and packets come over it. */
+  get well(): boolean {
+    return !this.ill && !this.#quiet;
+  }
+
+  /** Another connection is to take over: this one is only told of, and neither repaired nor given up; until it is revived. */
+  retire(): void {
+    this.#retired = true;
+    this.#clearTimers();
+  }
+
+  /** Nothing takes over. `calm`: something comes that may well repair it. */
+  revive(calm = false): void {
+    if (!this.#retired) return;
+    this.#retired = false;
+    if (!this.#up) this.#limit();
+    if (this.#described && this.ill) this.#arm(calm ? this.#nextDelay() : 0);
+  }
+
   /** The call is answered: from now on the lack of a path ends it some time. */
   expect(): void {
     this.#expected = true;
@@ -56,7 +84,7 @@ export class Path extends Emitter<PathEvents> {
 
   /** An offer of ours is on its way. */
   handleOffered(): void {
-    if (this.#described && this.#ill) this.#arm(this.#policy.restart_answer_ms);
+    if (this.#described && this.ill) this.#arm(this.#answerDelay());
   }
 
   /** Both descriptions of the newest generation are there: an attempt begins. */
@@ -64,7 +92,7 @@ export class Path extends Emitter<PathEvents> {
     this.#ever_repaired = this.#described;
     this.#described = true;
     this.#described_at = performance.now();
-    if (this.#ill) this.#arm(this.#nextDelay());
+    if (this.ill) this.#arm(this.#nextDelay());
   }
 
   handleIceState(state: RTCIceConnectionState): void {
@@ -90,11 +118,15 @@ export class Path extends Emitter<PathEvents> {
       if (this.#packets === 0 || this.#silent) this.#sound_since = now;
       this.#packets = packets;
       this.#packet_at = now;
-      this.#silent = false;
-      if (this.#up) clearTimeout(this.#restart_timer);
+      this.#silent = this.#quiet = false;
+      if (this.#up) this.#disarm();
       return;
     }
-    const { silence_ms, suspicious_silence_ms } = this.#policy;
+    const { silence_ms, suspicious_silence_ms, quiet_ms } = this.#policy;
+    if (packets > 0 && this.#up && !this.#quiet && now - this.#packet_at >= quiet_ms) {
+      this.#quiet = true;
+      if (!this.#retired) this.emit('quiet');
+    }
     const limit_ms = now < this.#suspicious_until ? suspicious_silence_ms : silence_ms;
     if (packets === 0 || this.#silent || !this.#up || now - this.#packet_at < limit_ms + this.#patience_ms) return;
     // An attempt that has just begun, from either side, gets its time: another one would throw away what it has gathered.
@@ -116,21 +148,17 @@ export class Path extends Emitter<PathEvents> {
     this.#restarts = 1;
     // Ill until a packet comes: on the old path, which may last a while, or on the new one.
     if (this.#packets > 0) this.#silent = true;
-    this.emit('restart', 'the network has changed');
+    this.emit('restart', 'the network has changed', true);
   }
 
   /** Signalling is back: what was asked for meanwhile goes out now, and needs its time. */
   handleOnline(): void {
-    if (this.#described && this.#ill) this.#arm(this.#nextDelay());
+    if (this.#described && this.ill) this.#arm(this.#nextDelay());
   }
 
   stop(): void {
     this.#clearTimers();
     this.removeAllListeners();
-  }
-
-  get #ill(): boolean {
-    return !this.#up || this.#silent;
   }
 
   #handleUp(): void {
@@ -141,7 +169,7 @@ export class Path extends Emitter<PathEvents> {
     this.#up = true;
     if (!this.#silent) {
       this.#restarts = 0;
-      clearTimeout(this.#restart_timer);
+      this.#disarm();
     }
     const again = this.#ever_up;
     this.#ever_up = true;
@@ -158,8 +186,8 @@ export class Path extends Emitter<PathEvents> {
   #handleFailed(): void {
     this.#handleDown();
     clearTimeout(this.#grace_timer);
-    // A restart that is under way gets its time.
-    if (this.#restarts === 0) this.#grace_timer = setTimeout(() => this.#restart('the path has failed'), this.#patience_ms);
+    // A restart that is under way gets its time, if there will be another one after it.
+    if (this.#restarts === 0 || this.#restart_timer === undefined) this.#grace_timer = setTimeout(() => this.#restart('the path has failed'), this.#patience_ms);
   }
 
   #handleDown(): void {
@@ -170,7 +198,7 @@ export class Path extends Emitter<PathEvents> {
   }
 
   #limit(): void {
-    if (!this.#expected || this.#give_up_timer !== undefined) return;
+    if (!this.#expected || this.#retired || this.#give_up_timer !== undefined) return;
     this.#give_up_timer = setTimeout(() => this.emit('given_up', this.#ever_up), this.#policy.give_up_ms);
   }
 
@@ -180,23 +208,38 @@ export class Path extends Emitter<PathEvents> {
     return (delays[Math.min(done, delays.length - 1)] ?? 0) + this.#patience_ms;
   }
 
+  /** Offers that stay without an answer cost the other side and the relay something each: they become fewer. */
+  #answerDelay(): number {
+    const { repair_restart_delays_ms: delays, restart_answer_ms } = this.#policy;
+    return Math.max(restart_answer_ms, delays[Math.min(this.#restarts, delays.length) - 1] ?? 0);
+  }
+
   #arm(wait_ms: number): void {
+    this.#disarm();
+    if (this.#retired) return;
+    this.#restart_timer = setTimeout(() => {
+      this.#restart_timer = undefined;
+      this.#restart('no path yet');
+    }, wait_ms);
+  }
+
+  #disarm(): void {
     clearTimeout(this.#restart_timer);
-    this.#restart_timer = setTimeout(() => this.#restart('no path yet'), wait_ms);
+    this.#restart_timer = undefined;
   }
 
   #restart(cause: string): void {
-    if (!this.#described || !this.#ill) return;
+    if (this.#retired || !this.#described || !this.ill) return;
     // ICE has checked this path anew so often: it is the other side that sends nothing.
     if (this.#up && this.#restarts >= this.#policy.silence_restarts) return;
     this.#restarts++;
-    this.#arm(this.#policy.restart_answer_ms);
-    this.emit('restart', cause);
+    this.#arm(this.#answerDelay());
+    this.emit('restart', cause, performance.now() < this.#suspicious_until);
   }
 
   #clearTimers(): void {
     clearTimeout(this.#grace_timer);
-    clearTimeout(this.#restart_timer);
+    this.#disarm();
     clearTimeout(this.#give_up_timer);
     this.#give_up_timer = undefined;
   }

@@ -16,7 +16,9 @@ export interface Policy {
   urgent_ping_interval_ms: number;
   /** A socket that is not through after this gets another one at its side then: a lost SYN costs a second and more. */
   socket_hedge_ms: number;
-  /** A hello without a welcome for this long is given up for another socket: several round trips of a slow network. */
+  /** After a change of the network a socket that fails is tried again this soon: the new network may not be ready. Later ones wait longer. */
+  socket_again_ms: number;
+  /** A hello without a welcome for this long is given up for another socket: several round trips of a slow network; the next one has twice as long. */
   welcome_wait_ms: number;
   /** An acknowledgement waits no longer than this for a message to travel with. */
   ack_delay_ms: number;
@@ -43,10 +45,12 @@ export interface Policy {
   setup_restart_delays_ms: readonly number[];
   /** The same after a path that was there: a restart that comes too early settles on the old network, so it is repeated. */
   repair_restart_delays_ms: readonly number[];
-  /** An offer of a restart without an answer for this long is made again: it may tell of a network that is gone. */
+  /** An offer of a restart without an answer for this long is made again: it may tell of a network that is gone. Later ones wait longer. */
   restart_answer_ms: number;
   /** The callee repairs this much later than the caller, so that their restarts seldom cross. */
   callee_patience_ms: number;
+  /** No packet for this long, though some came before: a socket to the server that is dead as well tells that the network is. */
+  quiet_ms: number;
   /** No packet for this long, though some came before: the path is dead long before ICE says so. */
   silence_ms: number;
   /** The same when the browser has just hinted at a change of the network. */
@@ -59,6 +63,14 @@ export interface Policy {
   steady_sound_ms: number;
   /** Still relayed this long after the accept: browsers that keep their first pair are helped to a direct one. */
   direct_after_ms: number;
+  /** A network that has changed, or a socket that had to be replaced, this recently explains a path that is ill. */
+  moved_ms: number;
+  /** Signs of a change of the network that come within this after another are taken for the same. */
+  moved_again_ms: number;
+  /** A new connection whose path stands takes over after this, even if not all that was promised comes over it. */
+  take_over_ms: number;
+  /** The old connection is closed this much later: the other side may still be listening to it. */
+  linger_ms: number;
   /** No path for this long after the accept ends the call. */
   give_up_ms: number;
   /** A path, but no media for this long, ends the call: longer, as a person may be reading a permission prompt. */
@@ -90,6 +102,7 @@ export const default_policy: Policy = {
   probe_timeout_ms: 1000,
   urgent_ping_interval_ms: 1000,
   socket_hedge_ms: 500,
+  socket_again_ms: 200,
   welcome_wait_ms: 1500,
   ack_delay_ms: 40,
   credentials_push_wait_ms: 300,
@@ -104,12 +117,17 @@ export const default_policy: Policy = {
   repair_restart_delays_ms: [1000, 1500, 2500, 4000, 8000],
   restart_answer_ms: 2500,
   callee_patience_ms: 400,
+  quiet_ms: 400,
   silence_ms: 700,
   suspicious_silence_ms: 300,
   suspicion_ms: 3000,
   silence_restarts: 4,
   steady_sound_ms: 5000,
   direct_after_ms: 1500,
+  moved_ms: 5000,
+  moved_again_ms: 300,
+  take_over_ms: 1500,
+  linger_ms: 500,
   give_up_ms: 30_000,
   media_timeout_ms: 60_000,
   late_media_ms: 10_000,

@@ -49,6 +49,15 @@ export class RemoteMedia extends Emitter<RemoteMediaEvents> {
     else this.#add(track);
   }
 
+  /** The same from another connection: it takes the place of what came before, in the same stream. */
+  replaceTrack(kind: Kind, track: MediaStreamTrack): void {
+    const before = this.#stream?.getTracks().filter((one) => one.kind === kind) ?? [];
+    if (kind === 'audio' && this.#plays_audio) this.#play(track);
+    if (kind === 'video' && !this.#promised?.video && before.length === 0) this.#late_video = track;
+    else this.#add(track);
+    for (const one of before) if (one !== track) this.#stream?.removeTrack(one);
+  }
+
   handleReading(reading: Reading): void {
     if (!this.#late_video || reading.video_frames === 0) return;
     this.#add(this.#late_video);

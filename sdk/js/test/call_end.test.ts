@@ -172,3 +172,29 @@ describe('every way out gives everything back', () => {
     everythingIsGivenBack(call);
   });
 });
+
+describe('an app that ends the call as it hears of its state', () => {
+  it('opens no device and no connection after its own accept', async () => {
+    const call = await incoming();
+    call.on('state', (state) => state === 'connecting' && call.end());
+    call.accept();
+    await settle();
+    expect(browser.asked).toEqual([]);
+    expect(browser.connections.filter((one) => one.done.length > 0 || one.listening)).toEqual([]);
+    everythingIsGivenBack(call);
+  });
+
+  it.each([
+    'ringing',
+    'connecting',
+  ])('leaves nothing behind in a call that was dialled: %s', async (at) => {
+    await start();
+    const call = client.dial('bob', { audio: true, video: true });
+    call.on('state', (state) => state === at && call.end());
+    await settle();
+    receive({ type: 'ringing', call: call.id });
+    receive({ type: 'accepted', call: call.id, media: { audio: true, video: true } });
+    await settle();
+    everythingIsGivenBack(call);
+  });
+});

@@ -82,6 +82,55 @@ describe('a call without a path', () => {
   });
 });
 
+describe('a device that rings while another one of its user is connected', () => {
+  const offer = (generation: number): void => receive({ type: 'offer', call: 'c_in', generation, sdp: 'offer', from: 'bob' });
+
+  async function refused(): Promise<Call> {
+    const call = await incoming({ warm_path: 'relay' });
+    offer(0);
+    await settle();
+    await pass(1900);
+    receive({ type: 'error', call: 'c_in', code: 'wrong_state', message: '', ref: sent('offer')[0]?.['seq'] });
+    await pass(20_000);
+    return call;
+  }
+
+  it('repairs nothing once the server has refused it', async () => {
+    const call = await refused();
+    expect(generations()).toEqual([1]);
+    call.reject();
+  });
+
+  it('repairs again after another offer', async () => {
+    const call = await refused();
+    offer(2);
+    await pass(3350);
+    expect(generations()).toEqual([1]);
+    await pass(100);
+    expect(generations()).toEqual([1, 3]);
+    call.reject();
+  });
+
+  it('repairs again after its own answer', async () => {
+    const call = await refused();
+    call.accept();
+    await pass(3500);
+    expect(generations()).toEqual([1, 2]);
+    call.end();
+  });
+
+  it('goes on repairing when its offer only crossed another one', async () => {
+    const call = await incoming({ warm_path: 'relay' });
+    offer(0);
+    await settle();
+    await pass(1900);
+    receive({ type: 'error', call: 'c_in', code: 'stale_generation', message: '', ref: sent('offer')[0]?.['seq'] });
+    await pass(5000);
+    expect(generations().length).toBeGreaterThan(1);
+    call.reject();
+  });
+});
+
 describe('a call whose path is lost', () => {
   it('restarts after 700 ms of silence', async () => {
     const call = await talking();
@@ -92,12 +141,22 @@ describe('a call whose path is lost', () => {
     expect(call.state).toBe('connected');
   });
 
-  it('suspects its socket as well, and sends the offer over another one if it is dead', async () => {
+  it('suspects its socket as well, after 400 ms of silence', async () => {
+    await talking();
+    browser.answers_pings = false;
+    Object.assign(browser.sockets[0] ?? {}, { answers_pings: false });
+    // The last packet was seen 200 ms ago.
+    await pass(150);
+    expect(browser.sockets).toHaveLength(1);
+    await pass(250);
+    expect(browser.sockets).toHaveLength(2);
+  });
+
+  it('sends the offer over another socket if its own is dead', async () => {
     await talking();
     browser.answers_pings = false;
     Object.assign(browser.sockets[0] ?? {}, { answers_pings: false });
     await pass(1100);
-    expect(browser.sockets).toHaveLength(2);
     await open({ resumed: true, ack: 2 });
     expect(sent('offer')).toMatchObject([{ generation: 1 }]);
   });

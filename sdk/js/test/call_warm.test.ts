@@ -87,6 +87,34 @@ describe('the callee, while it rings', () => {
 });
 
 describe('the callee accepts', () => {
+  it('while the path is interrupted: without media the call ends all the same', async () => {
+    const call = await ringingWarm();
+    used().setIce('disconnected');
+    call.accept();
+    await settle();
+    used().setIce('connected');
+    await pass(59_900);
+    expect(call.state).toBe('connecting');
+    await pass(100);
+    expect(call.end_cause?.code).toBe('ice_failed');
+  });
+
+  it('a call without a connection: of what came before, the newest offer alone counts', async () => {
+    const call = await incoming({ warm_path: 'off' });
+    for (const generation of [0, 1]) {
+      offer('c_in', { generation, sdp: `offer ${generation}` });
+      // As many as may wait for a description, then one.
+      for (let count = generation === 0 ? 100 : 1; count > 0; count--) {
+        receive({ type: 'ice-candidate', call: 'c_in', generation, candidate: { candidate: `theirs ${generation}` }, from: 'bob' });
+      }
+    }
+    call.accept();
+    await settle();
+    expect(used().done).toEqual(['remote offer 1', 'candidate theirs 1', 'local answer']);
+    expect(sent('answer')).toMatchObject([{ generation: 1 }]);
+    call.end();
+  });
+
   it('by the server and over the data channel, and sends what it opens then', async () => {
     const call = await ringingWarm();
     expect(sentKinds(used())).toEqual([undefined, undefined]);

@@ -76,7 +76,7 @@ describe('a lost socket', () => {
     connection.send({ type: 'ringing', call: 'c_3' });
     vi.advanceTimersByTime(0);
     await open({ resumed: true, ack: 1 });
-    expect(browser.socket.sent[0]).toEqual({ type: 'hello', version: 1, token: 'token', resume: { session: 's_1', resume_token: 'r_1', ack: 1 } });
+    expect(browser.socket.sent[0]).toEqual({ type: 'hello', version: 1, token: 'token', resume: { session: 's_1', resume_token: 'r_1', ack: 1, attempt: 1 } });
     expect(browser.socket.sent.slice(1).map((frame) => [frame['seq'], frame['call']])).toEqual([
       [2, 'c_2'],
       [3, 'c_3'],
@@ -201,6 +201,23 @@ describe('another socket beside a silent one', () => {
     expect(events).toEqual([]);
   });
 
+  it('that fails is tried again soon, as the new network may not be ready; until the old one is found well or dead', async () => {
+    await online();
+    connection.renew();
+    browser.socket.drop();
+    vi.advanceTimersByTime(199);
+    expect(browser.sockets).toHaveLength(2);
+    vi.advanceTimersByTime(1);
+    expect(browser.sockets).toHaveLength(3);
+    browser.socket.drop();
+    vi.advanceTimersByTime(200);
+    await open({ resumed: true });
+    expect(first().closed).toBe(true);
+    vi.advanceTimersByTime(1000);
+    expect(browser.sockets).toHaveLength(4);
+    expect(events).toEqual([]);
+  });
+
   it('by which the old one is replaced is ours: no error', async () => {
     await online();
     connection.renew();
@@ -252,6 +269,196 @@ describe('another socket beside a silent one', () => {
     expect(browser.sockets).toHaveLength(3);
     vi.advanceTimersByTime(300);
     expect(browser.sockets).toHaveLength(3);
+  });
+});
+
+describe('a hello that may come late', () => {
+  const first = (): FakeSocket => browser.sockets[0] as FakeSocket;
+
+  async function greet(): Promise<FakeSocket> {
+    const { socket } = browser;
+    socket.onopen?.();
+    await settle();
+    return socket;
+  }
+
+  /** A session whose second hello was given up, beside a socket that is open. */
+  async function gaveUp(): Promise<void> {
+    await online();
+    connection.renew();
+    const slow = await greet();
+    vi.advanceTimersByTime(1500);
+    expect(slow.closed).toBe(true);
+  }
+
+  it('has a number that only grows', async () => {
+    await online();
+    const attempts: unknown[] = [];
+    for (let round = 0; round < 3; round++) {
+      connection.renew();
+      attempts.push((await greet()).sent[0]?.['resume']);
+      connection.renew();
+      attempts.push((await greet()).sent[0]?.['resume']);
+      browser.socket.receive(welcome({ resumed: true }));
+    }
+    expect(attempts).toMatchObject([1, 2, 3, 4, 5, 6].map((attempt) => ({ attempt })));
+  });
+
+  it('and was outrun loses its own socket and nothing else', async () => {
+    await online();
+    connection.renew();
+    (await greet()).drop(4409, 'replaced');
+    expect(events).toEqual([]);
+    connection.send({ type: 'ringing', call: 'c_1' });
+    expect(first().ofType('ringing')).toHaveLength(1);
+    first().drop();
+    vi.advanceTimersByTime(0);
+    (await greet()).drop(4409, 'replaced');
+    vi.advanceTimersByTime(300);
+    await open({ resumed: true });
+    expect(events.filter((event) => /^(error|lost|closed)/.test(event))).toEqual([]);
+    expect(connection.state).toBe('online');
+  });
+
+  it('and was given up replaces our own socket: once, and not much later', async () => {
+    await gaveUp();
+    first().drop(4409, 'replaced');
+    expect(events).toEqual(['connecting']);
+    await open({ resumed: true });
+    browser.socket.drop(4409, 'replaced');
+    expect(events.slice(1, 3)).toEqual(['online', 'error signaling_lost: Another page has taken over this session.']);
+  });
+
+  it('and was given up a minute ago does not excuse another page', async () => {
+    await gaveUp();
+    await open({ resumed: true });
+    for (let at = 0; at < 60_000; at += 1000) {
+      vi.advanceTimersByTime(1000);
+      browser.socket.receive({ type: 'pong' });
+    }
+    browser.socket.drop(4409, 'replaced');
+    expect(connection.state).toBe('closed');
+  });
+
+  it('is waited for twice as long after each that was given up, until one is answered', async () => {
+    await online();
+    first().drop();
+    connection.setUrgent(true);
+    vi.advanceTimersByTime(0);
+    for (const wait_ms of [1500, 3000]) {
+      const slow = await greet();
+      vi.advanceTimersByTime(wait_ms - 1);
+      expect(slow.closed).toBe(false);
+      vi.advanceTimersByTime(1);
+      expect(slow.closed).toBe(true);
+    }
+    await open({ resumed: true });
+    browser.socket.drop();
+    vi.advanceTimersByTime(0);
+    const slow = await greet();
+    vi.advanceTimersByTime(1500);
+    expect(slow.closed).toBe(true);
+  });
+
+  it('lets the old socket go on with what has waited when it is given up', async () => {
+    await online();
+    connection.renew();
+    await greet();
+    connection.send({ type: 'ringing', call: 'c_1' });
+    expect(first().ofType('ringing')).toEqual([]);
+    vi.advanceTimersByTime(1500);
+    expect(first().ofType('ringing')).toMatchObject([{ call: 'c_1', seq: 1 }]);
+  });
+
+  it('lets the old socket acknowledge what has come when it is given up, or has failed', async () => {
+    await online();
+    connection.renew();
+    await greet();
+    first().receive({ type: 'ringing', call: 'c_9', seq: 1, ack: 0 });
+    vi.advanceTimersByTime(1500);
+    expect(first().ofType('ack')).toEqual([{ type: 'ack', ack: 1 }]);
+    const slow = await greet();
+    first().receive({ type: 'ringing', call: 'c_9', seq: 2, ack: 0 });
+    vi.advanceTimersByTime(100);
+    expect(first().ofType('ack')).toHaveLength(1);
+    slow.drop();
+    expect(first().ofType('ack')).toHaveLength(2);
+  });
+
+  it('and is the first of all takes the session along that it would begin', async () => {
+    connection.setUrgent(true);
+    connection.start();
+    const slow = await greet();
+    vi.advanceTimersByTime(1500);
+    expect(slow.sent.slice(1)).toEqual([{ type: 'bye', seq: 1, ack: 0 }]);
+  });
+});
+
+describe('trouble of a socket beside one that is open', () => {
+  const first = (): FakeSocket => browser.sockets[0] as FakeSocket;
+
+  async function refused(code: number): Promise<void> {
+    browser.socket.onopen?.();
+    await settle();
+    browser.socket.drop(code, 'why');
+  }
+
+  function goesOn(sockets: number): void {
+    expect(first().ofType('ping')).not.toEqual([]);
+    vi.advanceTimersByTime(900);
+    expect(browser.sockets).toHaveLength(sockets);
+    expect(events).toEqual([]);
+    expect(connection.state).toBe('online');
+  }
+
+  it('with its token ends nothing; another token is tried once', async () => {
+    await online();
+    connection.renew();
+    await refused(4401);
+    vi.advanceTimersByTime(200);
+    expect(browser.sockets).toHaveLength(3);
+    await refused(4401);
+    goesOn(3);
+  });
+
+  it('with getToken is no error of the app, and is not hurried', async () => {
+    tokens = [
+      () => 'old',
+      () => {
+        throw new Error('backend is down');
+      },
+    ];
+    await online();
+    connection.renew();
+    await refused(4401);
+    vi.advanceTimersByTime(200);
+    await settle();
+    goesOn(3);
+  });
+
+  it('with a full server is not hurried', async () => {
+    await online();
+    connection.renew();
+    await refused(4429);
+    goesOn(2);
+  });
+
+  it('that goes on is met with longer waits', async () => {
+    await online();
+    connection.renew();
+    for (const wait_ms of [200, 200, 200, 200, 200, 200, 300, 600, 1200]) {
+      const before = browser.sockets.length;
+      browser.socket.drop();
+      vi.advanceTimersByTime(wait_ms - 1);
+      expect(browser.sockets).toHaveLength(before);
+      vi.advanceTimersByTime(1);
+      expect(browser.sockets).toHaveLength(before + 1);
+    }
+    connection.renew();
+    const before = browser.sockets.length;
+    browser.socket.drop();
+    vi.advanceTimersByTime(200);
+    expect(browser.sockets).toHaveLength(before + 1);
   });
 });
 

@@ -122,6 +122,39 @@ describe('a path that is interrupted', () => {
     expect(events).toEqual(['interrupted', 'restored']);
   });
 
+  it.each([true, false])('is offered less and less often when no offer has an answer; offers get out: %s', (get_out) => {
+    const path = upPath();
+    path.on('restart', () => get_out && path.handleOffered());
+    path.handleIceState('disconnected');
+    vi.advanceTimersByTime(20_000);
+    expect(events).toEqual(['interrupted', ...[300, 2800, 5300, 7800, 11_800, 19_800].map((at) => `restart ${at}`)]);
+    path.stop();
+  });
+
+  it('is restarted when it fails after a restart that a packet has called off', () => {
+    const path = upPath();
+    answerRestarts(path);
+    const packets = flow(path, 1000, 0);
+    path.handleNetworkChange(true);
+    flow(path, 100, packets);
+    path.handleIceState('failed');
+    vi.advanceTimersByTime(0);
+    expect(events).toEqual(['restart 1000', 'interrupted', 'restart 1100']);
+    path.stop();
+  });
+
+  it('is restarted when it fails after all restarts for silence, and none is due', () => {
+    const path = upPath();
+    answerRestarts(path);
+    const packets = flow(path, 1000, 0);
+    flow(path, 30_000, packets, 0);
+    expect(events).toHaveLength(4);
+    path.handleIceState('failed');
+    vi.advanceTimersByTime(0);
+    expect(events.slice(4)).toEqual(['interrupted', 'restart 31000']);
+    path.stop();
+  });
+
   it('is restarted at once when it has failed', () => {
     const path = upPath();
     path.handleIceState('failed');
@@ -166,6 +199,36 @@ describe('a path that is interrupted', () => {
 });
 
 describe('silence', () => {
+  it('of 400 ms is told, once; it is well again with the next packet', () => {
+    const path = upPath();
+    path.on('quiet', () => events.push('quiet'));
+    const count = flow(path, 1000, 1);
+    flow(path, 300, count, 0);
+    expect(path.well).toBe(true);
+    flow(path, 200, count, 0);
+    expect(events).toEqual(['quiet']);
+    expect(path.well).toBe(false);
+    expect(path.ill).toBe(false);
+    flow(path, 100, count);
+    expect(path.well).toBe(true);
+    path.stop();
+  });
+
+  it('of a path that another one replaces is no reason for anything, until it is revived', () => {
+    const path = upPath();
+    path.on('quiet', () => events.push('quiet'));
+    const count = flow(path, 1000, 1);
+    path.retire();
+    flow(path, 5000, count, 0);
+    path.handleIceState('failed');
+    vi.advanceTimersByTime(60_000);
+    expect(events).toEqual(['interrupted']);
+    path.revive();
+    vi.advanceTimersByTime(0);
+    expect(events[1]).toMatch(/^restart/);
+    path.stop();
+  });
+
   it('of 700 ms is a reason to restart, long before ICE says anything', () => {
     const path = upPath();
     const packets = flow(path, 1000, 0);
