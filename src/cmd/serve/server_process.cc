@@ -178,17 +178,18 @@ int serve(const Settings& settings) {
   relay::RelaySettings for_relay = relay_settings(settings);
   for_relay.certificates = *certificates;
   relay::RelayService relay(std::move(for_relay), (*credentials)->turn_credentials());
-  relay.on_http([&control, &relay] {
-    // If the loop's mailbox is full, the next one that comes takes this one along.
-    (void)control.loop().post([&control, &relay] { control.adopt(relay.take_http()); });
-  });
   if (const auto started = relay.start(); !started) return refuse(started.error().message);
+  if (!control.adopt_from(relay.http_fd(), [&relay] { return relay.take_http(); }))
+    return refuse("no descriptor is left to start with; raise the limit of open files (LimitNOFILE=)");
   const relay::ReadyProbe probe(relay);
 
   service::SignalSettings signal_settings;
   signal_settings.call.ring_timeout = settings.ring_timeout;
   signal_settings.call.credentials_interval = Duration(settings.credential_ttl) / 2;
   signal_settings.warm_path = settings.warm_path;
+  signal_settings.call.is_own_relay = [&relay](const Address& address) {
+    return relay.is_relayed_address(address);
+  };
   service::SignalHooks hooks;
   hooks.credentials_for = [&issuer = **credentials](std::string_view user, const Address& local_address,
                                                     std::string_view host) {
@@ -210,7 +211,7 @@ int serve(const Settings& settings) {
     return refuse(listening.error());
   }
   if (*certificates) {
-    control.watch(*certificates);
+    control.watch(*certificates, certificate_settings(settings));
     offer_tls(settings, relay, *certificates, **credentials);
   }
   greet(settings, relay, *certificates);

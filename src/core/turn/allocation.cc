@@ -52,10 +52,34 @@ void Allocation::expire_at(Family family, Instant when) {
 void Allocation::install_permission(const AllowedIp& ip, Instant expires_at_) {
   for (Permission& permission : permissions) {
     if (permission.ip.on_wire() != ip.on_wire()) continue;
-    permission = {ip, std::max(permission.expires_at, expires_at_)};
+    permission = {ip, std::max(permission.expires_at, expires_at_),
+                  std::max(permission.asked_until, expires_at_)};
     return;
   }
-  permissions.push_back({ip, expires_at_});
+  permissions.push_back({ip, expires_at_, expires_at_});
+}
+
+void Allocation::introduce_permission(const AllowedIp& ip) {
+  for (Permission& permission : permissions) {
+    if (permission.ip.on_wire() != ip.on_wire()) continue;
+    permission.expires_at = kNever;
+    return;
+  }
+  permissions.push_back({ip, kNever, Instant{}});
+}
+
+std::size_t Allocation::asked_permissions(Instant now) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      permissions, [&](const Permission& permission) { return now < permission.asked_until; }));
+}
+
+std::size_t Allocation::introduced_permissions() const {
+  return static_cast<std::size_t>(std::ranges::count_if(permissions, &Permission::is_introduced));
+}
+
+bool Allocation::has_asked_for(const Ip& on_wire, Instant now) const {
+  const Permission* permission = find_permission(on_wire);
+  return permission != nullptr && now < permission->asked_until;
 }
 
 void Allocation::bind_channel(const AllowedPeer& peer, std::uint16_t number, bool leads_to_relay,
@@ -100,6 +124,14 @@ void Allocation::remove_route(const Channel& channel, Outbox& outbox) const {
   if (channel.leads_to_relay) outbox.push_back(RemoveHop{peer_address, own.address, own.incarnation});
 }
 
+void Allocation::remove_expired_permissions(Instant now) {
+  std::erase_if(permissions, [&](const Permission& permission) { return permission.expires_at <= now; });
+  for (Channel& channel : channels) {
+    // The route has run out with the permission; a new permission installs it again.
+    if (find_permission(channel.peer.ip().on_wire()) == nullptr) channel.route_expires_at = Instant{};
+  }
+}
+
 void Allocation::remove_expired(Instant now, Outbox& outbox) {
   for (const Family family : kFamilies) {
     if (relays_family(family) && relay(family).expires_at <= now) close_relay(family, outbox);
@@ -109,11 +141,7 @@ void Allocation::remove_expired(Instant now, Outbox& outbox) {
   }
   std::erase_if(hops, [&](const Hop& hop) { return hop.expires_at <= now; });
   std::erase_if(channels, [&](const Channel& channel) { return channel.expires_at <= now; });
-  std::erase_if(permissions, [&](const Permission& permission) { return permission.expires_at <= now; });
-  for (Channel& channel : channels) {
-    // The route has run out with the permission; a new permission installs it again.
-    if (find_permission(channel.peer.ip().on_wire()) == nullptr) channel.route_expires_at = Instant{};
-  }
+  remove_expired_permissions(now);
   // Most allocations go idle with nothing in them; give the memory back then.
   if (channels.empty()) channels.shrink_to_fit();
   if (permissions.empty()) permissions.shrink_to_fit();

@@ -70,8 +70,14 @@ class Allocation {
   void expire_at(Instant when);
   void expire_at(Family family, Instant when);
 
-  // Never shortens a permission.
+  // As the client asks. Never shortens a permission.
   void install_permission(const AllowedIp& ip, Instant expires_at_);
+  // While a call lasts.
+  void introduce_permission(const AllowedIp& ip);
+  // Permissions that the client asked for and that live; and those that calls introduce, asked for or not.
+  std::size_t asked_permissions(Instant now) const;
+  std::size_t introduced_permissions() const;
+  bool has_asked_for(const Ip& on_wire, Instant now) const;
   void bind_channel(const AllowedPeer& peer, std::uint16_t number, bool leads_to_relay, Instant expires_at_);
 
   // A full table drops a hop that no channel of ours leads to, for anybody can bind a channel to us.
@@ -79,6 +85,8 @@ class Allocation {
   void remove_hop(const Address& relayed_address, std::uint32_t incarnation);
   const Hop* find_hop(const Address& relayed_address) const;
 
+  // A channel without its permission stays, and has no route until there is one again.
+  void remove_expired_permissions(Instant now);
   // Removes what has expired, the allocation itself apart. Appends RemoveRoute for channels, and
   // CloseRelaySocket for one of two relays.
   void remove_expired(Instant now, Outbox& outbox);

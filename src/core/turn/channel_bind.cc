@@ -52,12 +52,12 @@ void handle_channel_bind(Request& request) {
   const Settings& settings = request.shard.settings;
   if (is_taken(allocation, *wanted)) return request.refuse(ErrorCode::bad_request);
   const bool adds_channel = allocation.find_channel(wanted->number) == nullptr;
-  const bool adds_permission = allocation.find_permission(wanted->peer.on_wire().ip) == nullptr;
+  const Instant now = request.now.monotonic;
+  const bool adds_permission = !allocation.has_asked_for(wanted->peer.on_wire().ip, now);
   if ((adds_channel && allocation.channels.size() >= settings.channels_limit) ||
-      (adds_permission && allocation.permissions.size() >= settings.permissions_limit)) {
+      (adds_permission && allocation.asked_permissions(now) >= settings.permissions_limit)) {
     return request.refuse(ErrorCode::insufficient_capacity);
   }
-  const Instant now = request.now.monotonic;
   allocation.install_permission(wanted->peer.ip(), now + settings.permission_lifetime);
   const bool leads_to_relay = request.shard.dependencies.live_relays.contains(wanted->peer.on_wire());
   allocation.bind_channel(wanted->peer, wanted->number, leads_to_relay, now + settings.channel_lifetime);

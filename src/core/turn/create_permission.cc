@@ -39,13 +39,14 @@ void handle_create_permission(Request& request) {
   const auto peers = parse_peers(request);
   if (!peers) return request.refuse(peers.error());
   Allocation& allocation = *request.allocation;
+  const Instant now = request.now.monotonic;
   const auto added = std::ranges::count_if(
-      *peers, [&](const AllowedIp& peer) { return allocation.find_permission(peer.on_wire()) == nullptr; });
-  const std::size_t total = allocation.permissions.size() + static_cast<std::size_t>(added);
+      *peers, [&](const AllowedIp& peer) { return !allocation.has_asked_for(peer.on_wire(), now); });
+  const std::size_t total = allocation.asked_permissions(now) + static_cast<std::size_t>(added);
   if (added > 0 && total > request.shard.settings.permissions_limit) {
     return request.refuse(ErrorCode::insufficient_capacity);
   }
-  const Instant expires_at = request.now.monotonic + request.shard.settings.permission_lifetime;
+  const Instant expires_at = now + request.shard.settings.permission_lifetime;
   for (const AllowedIp& peer : *peers) allocation.install_permission(peer, expires_at);
   request.succeed([](stun::MessageBuilder&) {});
   allocation.update_routes(std::nullopt, request.outbox);

@@ -10,7 +10,8 @@ namespace offhook::turn {
 // An address that the gate refuses is no peer, however it was introduced. False if a limit is reached.
 bool introduce(Shard& shard, std::string_view user, std::string_view call, const Ip& named, Instant now,
                Outbox& outbox);
-// Permissions that no other call of the user holds end as if they had been refreshed now.
+// Permissions that no other call of the user holds last as long as the client itself asked for them, and end
+// now if it did not.
 void end_introductions(Shard& shard, std::string_view call, Instant now, Outbox& outbox);
 // For an allocation that has just come to life. The caller schedules it.
 void permit_introduced(Shard& shard, Allocation& allocation);

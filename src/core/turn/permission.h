@@ -8,7 +8,10 @@ namespace offhook::turn {
 
 struct Permission {
   AllowedIp ip;
-  Instant expires_at;
+  Instant expires_at;   // kNever while a call introduces this address
+  Instant asked_until;  // what the client itself asked for; the beginning of time if it never did
+
+  bool is_introduced() const { return expires_at == kNever; }
 };
 
 }  // namespace offhook::turn

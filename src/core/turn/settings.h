@@ -27,8 +27,10 @@ struct Settings {
   std::chrono::seconds channel_lifetime{600};
   // RFC 8656 section 12 ends at 0x4FFF. Clients of RFC 5766 may choose up to 0x7FFF.
   std::uint16_t channel_number_last = 0x4FFF;
-  std::size_t permissions_limit = 128;  // an allocation; ICE peers name up to 100 candidates
-  std::size_t channels_limit = 128;     // an allocation
+  // That a client asks for, an allocation; ICE peers name up to 100 candidates. Calls introduce at most half
+  // as many, beside these: whoever calls takes nothing from the client's own.
+  std::size_t permissions_limit = 128;
+  std::size_t channels_limit = 128;  // an allocation
   PeerRule peer_rule = PeerRule::open;
   // New allocations are sent on to the first of these that has the family of the client's address (300); with
   // none they are served. Clients on this machine are always served: the server's own test of its relay is

@@ -3,7 +3,10 @@
 // Before any header of Boost: it says how Asio and Beast are compiled.
 #include "io/http/asio.h"
 
+#include <fcntl.h>
+
 #include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -85,6 +88,33 @@ void ControlLoop::Timer::set(Instant due) {
         state->on_due();
       });
 }
+
+struct ControlLoop::Watch::State : std::enable_shared_from_this<ControlLoop::Watch::State> {
+  State(asio::io_context& context, int own_fd, std::function<void()> callback)
+      : descriptor(context, own_fd), on_readable(std::move(callback)) {}
+
+  void await() {
+    descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [weak = weak_from_this()](const boost::system::error_code& error) {
+                            const std::shared_ptr<State> state = weak.lock();
+                            if (error || !state) return;
+                            state->on_readable();
+                            state->await();
+                          });
+  }
+
+  asio::posix::stream_descriptor descriptor;
+  std::function<void()> on_readable;
+};
+
+ControlLoop::Watch::Watch(ControlLoop& loop, int fd, std::function<void()> on_readable) {
+  const int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own_fd < 0) return;
+  state_ = std::make_shared<State>(loop.asio().context, own_fd, std::move(on_readable));
+  state_->await();
+}
+
+ControlLoop::Watch::~Watch() = default;
 
 Address from_endpoint(const tcp::endpoint& endpoint) {
   const asio::ip::address address = endpoint.address();

@@ -20,8 +20,8 @@ class ControlLoop {
   void run();
   // From any thread or signal-safe context of the loop.
   void stop();
-  // Runs `task` on the loop's thread, soon. Callable from any thread. False if kMailboxLimit tasks wait
-  // already.
+  // Runs `task` on the loop's thread, soon. Callable from any thread that shares this one's descriptors.
+  // False if kMailboxLimit tasks wait already.
   [[nodiscard]] bool post(std::function<void()> task);
   static constexpr std::size_t kMailboxLimit = 65536;
 
@@ -37,6 +37,23 @@ class ControlLoop {
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
     void set(Instant due);  // in place of an earlier one; kNever cancels
+   private:
+    struct State;
+    std::shared_ptr<State> state_;
+  };
+
+  // Calls back whenever `fd` has something to read; the callback reads all of it. For descriptors that other
+  // threads write to: a thread with a descriptor table of its own (io/net/fd_table.h) must not call post(),
+  // which rings a descriptor of the loop's. Of the loop's thread; the loop must outlive it.
+  class Watch {
+   public:
+    // `fd` may be closed meanwhile. False if no descriptor was left for the watch.
+    Watch(ControlLoop& loop, int fd, std::function<void()> on_readable);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    explicit operator bool() const { return state_ != nullptr; }
+
    private:
     struct State;
     std::shared_ptr<State> state_;

@@ -28,6 +28,17 @@ class Mailbox {
     return true;
   }
 
+  // For letters that must not be lost, and of which there are no more than of something else that has a
+  // limit.
+  void post_always(T letter) {
+    {
+      const std::scoped_lock lock(mutex_);
+      letters_.push_back(std::move(letter));
+      waiting_ = true;
+    }
+    wake_up_.ring();
+  }
+
   // Letters wait; says it before the descriptor wakes the loop. What the loop receives after a letter was
   // posted is received with this true: whoever looks before it acts, acts after the letter.
   bool waiting() const { return waiting_.load(std::memory_order_acquire); }

@@ -26,6 +26,10 @@ class DescriptorQueue {
   // The oldest; nothing if the queue is empty.
   std::optional<Labelled> pop();
 
+  // Readable while a descriptor waits.
+  int readable_fd() const { return out_.get(); }
+  // Whether the queue has its own two descriptors.
+  explicit operator bool() const { return bool(in_) && bool(out_); }
   // What a thread must keep in its table to use the queue.
   std::vector<int> fds() const { return {in_.get(), out_.get()}; }
 

@@ -35,6 +35,8 @@ int close_from_to(unsigned first, unsigned last, unsigned flags) {
 Result<void, SystemError> own_fd_table(std::vector<int> keep) {
   const std::string what = "give a thread its own table of open files";
   if (kOneTableAlone) return fail(system_error(what, ENOTSUP));
+  // What could not be opened has no number.
+  std::erase_if(keep, [](int fd) { return fd < 0; });
   std::ranges::sort(keep);
   unsigned last_kept = kFirstOfOurs - 1;
   if (!keep.empty()) last_kept = std::max(last_kept, static_cast<unsigned>(keep.back()));

@@ -92,9 +92,13 @@ bool file_exists(const std::string& path) { return access(path.c_str(), F_OK) ==
 std::uint64_t file_version(const std::string& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) return 0;
-  const auto seconds = static_cast<std::uint64_t>(status.st_mtim.tv_sec);
-  const auto fraction = static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
-  return (seconds * 1000000000ULL + fraction) ^ (static_cast<std::uint64_t>(status.st_ino) << 1U);
+  // The time of change moves with content, owner, mode and name; nobody can set it back, as he can that of
+  // modification.
+  const auto seconds = static_cast<std::uint64_t>(status.st_ctim.tv_sec);
+  const auto fraction = static_cast<std::uint64_t>(status.st_ctim.tv_nsec);
+  // The size tells two writes within one step of the file system's clock apart, mostly.
+  return (seconds * 1000000000ULL + fraction) ^ (static_cast<std::uint64_t>(status.st_ino) << 1U) ^
+         (static_cast<std::uint64_t>(status.st_size) << 40U);
 }
 
 }  // namespace offhook::io

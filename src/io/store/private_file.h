@@ -21,7 +21,7 @@ Result<std::string, FileError> read_file(const std::string& path);
 // directory.
 Result<void, FileError> write_private_file(const std::string& path, std::string_view text);
 bool file_exists(const std::string& path);
-// Changes whenever the file is replaced or written; 0 if it is not there.
+// Changes whenever the file is replaced or written, or its owner or mode changes; 0 if it is not there.
 std::uint64_t file_version(const std::string& path);
 
 }  // namespace offhook::io

@@ -5,6 +5,11 @@
 #include "io/store/private_file.h"
 
 namespace offhook::io {
+namespace {
+
+constexpr std::chrono::minutes kRetryInterval{1};
+
+}  // namespace
 
 Result<std::shared_ptr<ServerCertificates>, std::string> ServerCertificates::load(CertificateFiles files) {
   // The version is read before the files: a change in between is then seen at the next look.
@@ -26,12 +31,19 @@ std::shared_ptr<const Certificate> ServerCertificates::current() const {
   return current_;
 }
 
-Result<bool, std::string> ServerCertificates::look() {
+Result<bool, std::string> ServerCertificates::look(Instant now) {
   const Version before = std::exchange(seen_, version_of(files_));
-  if (seen_ == read_ || seen_ != before) return false;
+  if (seen_ != before || (seen_ == read_ && now < retry_at_)) return false;
   read_ = seen_;
   auto certificate = load_certificate(files_);
-  if (!certificate) return fail(certificate.error());
+  if (!certificate) {
+    retry_at_ = now + kRetryInterval;
+    if (certificate.error() == failure_) return false;
+    failure_ = certificate.error();
+    return fail(failure_);
+  }
+  retry_at_ = kNever;
+  failure_.clear();
   auto fresh = std::make_shared<const Certificate>(std::move(*certificate));
   const std::scoped_lock lock(mutex_);
   current_ = std::move(fresh);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/time.h"
 #include "io/tls/certificate.h"
 
 namespace offhook::io {
@@ -20,8 +21,10 @@ class ServerCertificates {
 
   // Looks at the files; to be called every second or so, by one thread. A change counts once it has stood for
   // two looks, so that a certificate and a key that are written one after the other are read together. True:
-  // new connections get the new certificate. The error says why the old one stays.
-  Result<bool, std::string> look();
+  // new connections get the new certificate. The error says why the old one stays, once: as long as it is the
+  // same, the answer is false. Files that could not be used are tried again each minute, for what was in the
+  // way need not be in the files.
+  Result<bool, std::string> look(Instant now);
 
  private:
   struct Version {
@@ -33,8 +36,10 @@ class ServerCertificates {
   static Version version_of(const CertificateFiles& files);
 
   const CertificateFiles files_;
-  Version read_;  // what current_ was made of, or what could not be used
-  Version seen_;  // at the last look
+  Version read_;         // what current_ was made of, or what could not be used
+  Version seen_;         // at the last look
+  std::string failure_;  // of the last try; empty if it went well
+  Instant retry_at_ = kNever;
   mutable std::mutex mutex_;
   std::shared_ptr<const Certificate> current_;
 };

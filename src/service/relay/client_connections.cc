@@ -47,8 +47,7 @@ void ClientConnections::adopt(io::Accepted accepted, const Address& listen_addre
   const turn::FiveTuple five_tuple{accepted.client_address, listen_address, turn::Transport::tcp};
   connection->client = {five_tuple, index | kHandleBit};
   connection->idle_since = now;
-  const EventTag tag{EventKind::connection, Family::ipv4, connection->serial, index};
-  if (!poller_.add(connection->socket.get(), {}, tag.pack())) return;
+  if (!poller_.add(connection->socket.get(), {}, tag_of(*connection).pack())) return;
   free_.pop_back();
   count_without_allocation(accepted.client_address.ip, 1);
   counters_.add(Counter::connections_accepted);
@@ -87,6 +86,12 @@ void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Ins
   const bool frame_too_long =
       !connection->has_allocation && connection->framer->pending() > kFrameBytesLimitWithoutAllocation;
   if (frame_too_long || connection->framer->state() == turn::StreamFramer::State::not_turn) {
+    doom(*connection);
+    return;
+  }
+  if (connection->read_ended) {
+    // The replies to what came last still go: the client may have ended its own direction alone.
+    send_waiting(*connection);
     doom(*connection);
     return;
   }
@@ -179,7 +184,8 @@ void ClientConnections::send_waiting(Connection& connection) {
   }
   connection.out.clear();
   connection.out_sent = 0;
-  if (connection.out.capacity() <= kSpareBufferBytesLimit && spare_buffers_.size() < kSparesLimit) {
+  const std::size_t capacity = connection.out.capacity();
+  if (capacity > 0 && capacity <= kSpareBufferBytesLimit && spare_buffers_.size() < kSparesLimit) {
     spare_buffers_.push_back(std::move(connection.out));
   }
   connection.out = Buffer();
@@ -189,10 +195,8 @@ void ClientConnections::send_waiting(Connection& connection) {
 void ClientConnections::watch(Connection& connection, bool for_room) {
   if (connection.waits_for_room == for_room) return;
   connection.waits_for_room = for_room;
-  const auto index = static_cast<std::uint32_t>(index_of(connection.client.handle));
-  const EventTag tag{EventKind::connection, Family::ipv4, connection.serial, index};
-  if (!poller_.modify(connection.socket.get(), {.readable = true, .writable = for_room}, tag.pack()))
-    doom(connection);
+  const io::Interest interest{.readable = true, .writable = for_room};
+  if (!poller_.modify(connection.socket.get(), interest, tag_of(connection).pack())) doom(connection);
 }
 
 void ClientConnections::set_has_allocation(const turn::Client& client, bool has_allocation, Instant now) {
@@ -226,7 +230,6 @@ std::optional<turn::Client> ClientConnections::take_doomed() {
   const std::unique_ptr<Connection> connection = std::move(connections_[index]);
   free_.push_back(index);
   deadlines_.cancel(connection->client.handle);
-  if (connection->phase == Phase::handshaking) handshakes_ -= 1;
   if (!connection->has_allocation)
     count_without_allocation(connection->client.five_tuple.client_address.ip, -1);
   counters_.set(Counter::connections_live, connections_.size() - free_.size());
@@ -240,6 +243,10 @@ void ClientConnections::close_all() {
   doomed_.clear();
   deadlines_ = {};
   handshakes_ = 0;
+  handshake_order_.clear();
+  waiting_turns_.clear();
+  turns_given_ = 0;
+  handshake_steps_left_ = kHandshakeStepsARound;
   without_allocation_ = 0;
   without_allocation_by_address_.clear();
   counters_.set(Counter::connections_live, 0);
@@ -256,9 +263,22 @@ ClientConnections::Connection* ClientConnections::find(const turn::Client& clien
   return connection != nullptr && connection->client.five_tuple == client.five_tuple ? connection : nullptr;
 }
 
+ClientConnections::Connection* ClientConnections::find_tagged(const EventTag& tag) {
+  Connection* connection = find(tag.index | kHandleBit);
+  return connection != nullptr && connection->serial == tag.serial ? connection : nullptr;
+}
+
+EventTag ClientConnections::tag_of(const Connection& connection) {
+  const auto index = static_cast<std::uint32_t>(index_of(connection.client.handle));
+  return {EventKind::connection, Family::ipv4, connection.serial, index};
+}
+
 void ClientConnections::doom(Connection& connection) {
   if (connection.doomed) return;
   connection.doomed = true;
+  // Here and not when it is taken: in between others may come that ask for its place.
+  if (connection.phase == Phase::handshaking) handshakes_ -= 1;
+  if (connection.turn == Turn::has_come) turns_given_ -= 1;
   doomed_.push_back(static_cast<std::uint32_t>(index_of(connection.client.handle)));
 }
 

@@ -9,6 +9,7 @@
 // tells the core and lets them go. A doomed connection neither reads nor sends.
 
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -34,8 +35,8 @@ inline constexpr std::size_t kStreamQueueBytesLimit = 256 * 1024;
 // Control replies may go this much beyond, so that a queue full of media does not end the allocation. A reply
 // that does not fit even so ends the connection: the stream may not lose it silently.
 inline constexpr std::size_t kStreamControlReserveBytes = 16 * 1024;
-// One frame must arrive within this time, and so must a TLS handshake; a client that trickles bytes holds a
-// buffer.
+// One frame must arrive within this time, so must a TLS handshake, and so must the first byte after it: a
+// client that trickles bytes holds a buffer, one inside TLS much more.
 inline constexpr std::chrono::seconds kFrameTimeout{10};
 // A connection must make an allocation within this time, and after its last one ended.
 inline constexpr std::chrono::seconds kConnectionWithoutAllocationTimeout{60};
@@ -44,8 +45,13 @@ inline constexpr std::chrono::seconds kConnectionWithoutAllocationTimeout{60};
 // call itself anything within its /64, so there the /64 counts as one address.
 inline constexpr std::size_t kWithoutAllocationLimit = 8192;
 inline constexpr std::size_t kWithoutAllocationLimitAnAddress = 256;
-// TLS handshakes that are under way in one shard: each holds some 30 KiB until it is done.
+// TLS handshakes that are under way in one shard: each holds some 30 KiB until it is done. Beyond it the
+// oldest one ends and the newcomer is served: one byte begins a handshake, so that refusing newcomers would
+// let a few silent addresses shut everybody out, while a client that answers is done in a few round trips.
 inline constexpr std::size_t kHandshakesLimit = 1024;
+// Steps of handshakes in one round of the loop: one may cost an operation with the private key, and media
+// waits for it.
+inline constexpr std::size_t kHandshakeStepsARound = 4;
 // Whoever has no allocation has proved nothing yet, and gets little memory. Output: a client asks, reads, and
 // asks again; this is some twenty replies that it has not read.
 inline constexpr std::size_t kStreamQueueBytesLimitWithoutAllocation = 4 * 1024;
@@ -68,6 +74,10 @@ class ClientConnections {
   // Takes the connection in, or closes it at once if a limit is reached.
   enum class Service : std::uint8_t { turn, turn_and_http };
   void adopt(io::Accepted accepted, const Address& listen_address, Service service, Instant now);
+
+  // Before each wait for events: gives out anew what a round may spend on handshakes, first to those that
+  // found it spent.
+  void begin_round();
 
   // The client behind an event; nothing if its connection is gone.
   std::optional<turn::Client> find(const EventTag& tag) const;
@@ -107,6 +117,9 @@ class ClientConnections {
     secured,      // nothing has come inside TLS
     turn,
   };
+  // Of a handshake. One that waits is out of the poller, so that a crowd of them takes no place among its
+  // events.
+  enum class Turn : std::uint8_t { not_needed, waits, has_come };
   struct Connection {
     io::Socket socket;
     std::optional<io::TlsConnection> tls;
@@ -118,9 +131,12 @@ class ClientConnections {
     bool doomed = false;
     bool waits_for_room = false;       // the kernel's buffer is full; EPOLLOUT is asked for
     bool read_waits_for_room = false;  // TLS has to send before it can read on
+    bool read_ended = false;           // with the bytes read last: nothing follows them
     bool to_flush = false;
-    Instant idle_since;                          // without an allocation
-    Instant frame_since = kNever;                // when the unfinished frame, or the handshake, began
+    Turn turn = Turn::not_needed;
+    Instant idle_since;  // without an allocation
+    // When the unfinished frame or the handshake began, or the wait for the first byte after it.
+    Instant frame_since = kNever;
     Instant armed = kNever;                      // its entry in deadlines_
     std::unique_ptr<turn::StreamFramer> framer;  // only while a frame is unfinished
     Buffer out;                                  // only while bytes wait
@@ -129,6 +145,8 @@ class ClientConnections {
 
   Connection* find(std::uint32_t handle);
   Connection* find(const turn::Client& client);
+  Connection* find_tagged(const EventTag& tag);
+  static EventTag tag_of(const Connection& connection);
   void doom(Connection& connection);
   void queue(Connection& connection, Bytes bytes);
   static std::size_t waiting_bytes(const Connection& connection) {
@@ -140,8 +158,12 @@ class ClientConnections {
   // True once the connection speaks TURN. Until then each call goes as far as the bytes that came allow.
   bool identify(Connection& connection, Instant now);
   std::optional<Protocol> first_protocol(Connection& connection);
+  // False if the round's steps are spent; then the connection's turn comes in a later round.
+  bool take_handshake_step(Connection& connection);
   void begin_tls(Connection& connection, Instant now);
-  void shake_hands(Connection& connection);
+  void end_oldest_handshake();
+  void remember_handshake(const Connection& connection);
+  void shake_hands(Connection& connection, Instant now);
   void hand_over(Connection& connection);
   // Bytes read; 0 if none came, or the connection is doomed now.
   std::size_t receive(Connection& connection, MutableBytes space, Source source);
@@ -166,6 +188,12 @@ class ClientConnections {
   std::vector<std::uint32_t> doomed_;
   std::uint32_t next_serial_ = 1;
   std::size_t handshakes_ = 0;  // under way
+  // Oldest first. An entry whose handshake is over stays until it comes to the front, or too many have
+  // gathered.
+  std::deque<EventTag> handshake_order_;
+  std::deque<EventTag> waiting_turns_;  // longest wait first; here, too, entries outlive their connections
+  std::size_t turns_given_ = 0;         // Turn::has_come
+  std::size_t handshake_steps_left_ = kHandshakeStepsARound;  // of this round, for those that need no turn
   std::size_t without_allocation_ = 0;
   std::unordered_map<Ip, std::size_t> without_allocation_by_address_;  // IPv6 by /64
   DeadlineHeap<std::uint32_t> deadlines_;

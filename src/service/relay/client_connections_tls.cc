@@ -23,7 +23,6 @@ bool ClientConnections::identify(Connection& connection, Instant now) {
     if (!protocol) return false;
     switch (*protocol) {
       case Protocol::tls:
-        begin_tls(connection, now);
         break;
       case Protocol::http:
         hand_over(connection);
@@ -33,7 +32,15 @@ bool ClientConnections::identify(Connection& connection, Instant now) {
         return true;
     }
   }
-  if (connection.phase == Phase::handshaking && !connection.doomed) shake_hands(connection);
+  if (connection.phase == Phase::fresh || connection.phase == Phase::handshaking) {
+    if (certificates_ == nullptr) {
+      doom(connection);
+      return false;
+    }
+    if (!take_handshake_step(connection)) return false;
+    if (connection.phase == Phase::fresh) begin_tls(connection, now);
+    if (!connection.doomed) shake_hands(connection, now);
+  }
   if (connection.phase != Phase::secured || connection.doomed) return false;
   const auto protocol = first_protocol(connection);
   if (!protocol) return false;
@@ -46,6 +53,7 @@ bool ClientConnections::identify(Connection& connection, Instant now) {
       return false;
     case Protocol::turn:
       connection.phase = Phase::turn;
+      connection.frame_since = kNever;
       return true;
   }
   return false;
@@ -70,16 +78,55 @@ std::optional<Protocol> ClientConnections::first_protocol(Connection& connection
   return std::nullopt;
 }
 
+void ClientConnections::begin_round() {
+  while (turns_given_ < kHandshakeStepsARound && !waiting_turns_.empty()) {
+    Connection* connection = find_tagged(waiting_turns_.front());
+    waiting_turns_.pop_front();
+    if (connection == nullptr || connection->turn != Turn::waits) continue;
+    // Whether it waited for bytes or for room is not told apart: it goes on by what is there, as what it
+    // waited for is there still.
+    connection->waits_for_room = true;
+    connection->read_waits_for_room = true;
+    connection->turn = Turn::not_needed;
+    const io::Interest interest{.readable = true, .writable = true};
+    if (!poller_.add(connection->socket.get(), interest, tag_of(*connection).pack())) {
+      doom(*connection);
+      continue;
+    }
+    connection->turn = Turn::has_come;
+    turns_given_ += 1;
+  }
+  // While others wait, newcomers get nothing before them: they join the queue.
+  handshake_steps_left_ = kHandshakeStepsARound - turns_given_;
+}
+
+bool ClientConnections::take_handshake_step(Connection& connection) {
+  switch (connection.turn) {
+    case Turn::waits:
+      return false;
+    case Turn::has_come:
+      connection.turn = Turn::not_needed;
+      connection.read_waits_for_room = false;
+      turns_given_ -= 1;
+      return true;
+    case Turn::not_needed:
+      break;
+  }
+  if (handshake_steps_left_ > 0) {
+    handshake_steps_left_ -= 1;
+    return true;
+  }
+  connection.turn = Turn::waits;
+  poller_.remove(connection.socket.get());
+  if (waiting_turns_.size() >= 2 * kWithoutAllocationLimit) {
+    std::erase_if(waiting_turns_, [this](const EventTag& tag) { return find_tagged(tag) == nullptr; });
+  }
+  waiting_turns_.push_back(tag_of(connection));
+  return false;
+}
+
 void ClientConnections::begin_tls(Connection& connection, Instant now) {
-  if (certificates_ == nullptr) {
-    doom(connection);
-    return;
-  }
-  if (handshakes_ >= kHandshakesLimit) {
-    counters_.add(Counter::connections_refused);
-    doom(connection);
-    return;
-  }
+  if (handshakes_ >= kHandshakesLimit) end_oldest_handshake();
   connection.tls = io::TlsConnection::begin(certificates_->current()->context, connection.socket.get());
   if (!connection.tls) {
     doom(connection);
@@ -87,16 +134,40 @@ void ClientConnections::begin_tls(Connection& connection, Instant now) {
   }
   connection.phase = Phase::handshaking;
   handshakes_ += 1;
+  remember_handshake(connection);
   connection.frame_since = now;
   arm(connection, deadline_of(connection));
 }
 
-void ClientConnections::shake_hands(Connection& connection) {
+void ClientConnections::end_oldest_handshake() {
+  while (!handshake_order_.empty()) {
+    Connection* oldest = find_tagged(handshake_order_.front());
+    handshake_order_.pop_front();
+    if (oldest == nullptr || oldest->phase != Phase::handshaking) continue;
+    counters_.add(Counter::connections_refused);
+    doom(*oldest);
+    return;
+  }
+}
+
+void ClientConnections::remember_handshake(const Connection& connection) {
+  const auto is_over = [this](const EventTag& tag) {
+    const Connection* each = find_tagged(tag);
+    return each == nullptr || each->phase != Phase::handshaking;
+  };
+  while (!handshake_order_.empty() && is_over(handshake_order_.front())) handshake_order_.pop_front();
+  // Behind one that lasts, many may have come and gone.
+  if (handshake_order_.size() >= 2 * kHandshakesLimit) std::erase_if(handshake_order_, is_over);
+  handshake_order_.push_back(tag_of(connection));
+}
+
+void ClientConnections::shake_hands(Connection& connection, Instant now) {
   switch (connection.tls->handshake()) {
     case Status::done:
       handshakes_ -= 1;
       connection.phase = Phase::secured;
-      connection.frame_since = kNever;
+      connection.frame_since = now;
+      arm(connection, deadline_of(connection));
       counters_.add(Counter::tls_handshakes);
       watch(connection, false);
       return;
@@ -140,8 +211,10 @@ std::size_t ClientConnections::receive_secured(Connection& connection, MutableBy
     const auto read = connection.tls->read(space.subspan(filled));
     filled += read.bytes;
     if (read.status == Status::done) continue;
-    // After the end comes what was read before it: the next call finds the end again.
-    if (read.status == Status::ended && filled == 0) doom(connection);
+    // What was read before the end is served first. No event will tell of the end again: it may be an alert
+    // that is taken out of the socket now, with no FIN behind it.
+    if (read.status == Status::ended) connection.read_ended = true;
+    if (connection.read_ended && filled == 0) doom(connection);
     if (read.status == Status::wants_write) {
       connection.read_waits_for_room = true;
       watch(connection, true);

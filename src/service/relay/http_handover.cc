@@ -5,14 +5,12 @@
 namespace offhook::relay {
 
 bool HttpHandover::give(io::AcceptedStream stream) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (waiting_by_label_.size() >= kWaitingLimit) return false;
-    const std::uint64_t label = next_label_++;
-    if (!sockets_.push(label, std::move(stream.socket))) return false;
-    waiting_by_label_.emplace(label, Waiting{std::move(stream.tls), stream.client_address});
-  }
-  if (ring_) ring_();
+  // Over both: whoever is woken by the socket finds the rest.
+  const std::scoped_lock lock(mutex_);
+  if (waiting_by_label_.size() >= kWaitingLimit) return false;
+  const std::uint64_t label = next_label_++;
+  if (!sockets_.push(label, std::move(stream.socket))) return false;
+  waiting_by_label_.emplace(label, Waiting{std::move(stream.tls), stream.client_address});
   return true;
 }
 

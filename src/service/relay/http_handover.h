@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -23,14 +22,15 @@ class HttpHandover {
 
   HttpHandover() : sockets_(kWaitingLimit) {}
 
-  // Called after each give(), in the giver's thread. To be set before the shards run.
-  void on_waiting(std::function<void()> ring) { ring_ = std::move(ring); }
-
   // From any thread. False if there is no room; the connection is then closed.
   [[nodiscard]] bool give(io::AcceptedStream stream);
   // All that waits, oldest first. One whose descriptor the calling thread has no room for is lost.
   std::vector<io::AcceptedStream> take();
 
+  // False if the system gave it no sockets of its own.
+  explicit operator bool() const { return bool(sockets_); }
+  // Readable while something waits; of the table that this was made in.
+  int fd() const { return sockets_.readable_fd(); }
   // What a shard must keep in its table of descriptors.
   std::vector<int> fds() const { return sockets_.fds(); }
 
@@ -40,7 +40,6 @@ class HttpHandover {
     Address client_address;
   };
 
-  std::function<void()> ring_;
   std::mutex mutex_;
   std::uint64_t next_label_ = 0;
   std::map<std::uint64_t, Waiting> waiting_by_label_;

@@ -50,6 +50,14 @@ const std::vector<Ip>& relay_ips(const RelaySettings& settings, const std::vecto
   return settings.relay_addresses.empty() ? listen_ips : settings.relay_addresses;
 }
 
+// What clients are told for a relayed address at this one.
+const Ip& external_of(const RelaySettings& settings, const Ip& bound) {
+  const auto& pairs = settings.external_addresses;
+  const auto found =
+      std::find_if(pairs.begin(), pairs.end(), [&](const auto& pair) { return pair.first == bound; });
+  return found == pairs.end() ? bound : found->second;
+}
+
 turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip>& listen_ips) {
   turn::Settings core;
   core.realm = settings.realm;
@@ -169,7 +177,11 @@ Result<void, StartError> RelayService::start() {
     spdlog::warn("relay: nothing is served over TLS: {}", added.error().text());
   }
   running->shared.certificates = settings_.certificates;
-  running->shared.http.on_waiting(on_http_);
+  if (!running->shared.http) {
+    return fail(
+        StartError{"the system refuses sockets between threads (AF_UNIX); a systemd unit allows them with "
+                   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK"});
+  }
   running->shared.settings.listen_addresses = listeners->addresses;  // a free port is known only now
   std::vector<Ip> reached = listen_ips;
   for (const Ip& ip : settings_.relay_addresses) add_once(reached, ip);
@@ -224,7 +236,7 @@ bool RelayService::revoke(std::string_view user) {
 void RelayService::Running::note_overflow() {
   constexpr std::uint64_t kLogged = 1000;
   if (overflows.fetch_add(1) % kLogged == 0) {
-    spdlog::warn("relay: a shard is too busy to hear of calls; their permissions are late or stay too long");
+    spdlog::warn("relay: a shard is too busy to hear of calls; their permissions come late");
   }
 }
 
@@ -235,9 +247,7 @@ void RelayService::Running::introduce(const std::string& user, const std::string
 }
 
 void RelayService::Running::part(const std::string& call) {
-  for (const auto& shard : shards) {
-    if (!shard->part(call)) note_overflow();
-  }
+  for (const auto& shard : shards) shard->part(call);
 }
 
 void RelayService::introduce(const std::string& user, const std::string& call, const Address& peer) {
@@ -246,6 +256,16 @@ void RelayService::introduce(const std::string& user, const std::string& call, c
 
 void RelayService::part(const std::string& call) {
   if (running_) running_->part(call);
+}
+
+int RelayService::http_fd() const { return running_ ? running_->shared.http.fd() : -1; }
+
+bool RelayService::is_relayed_address(const Address& address) const {
+  if (!running_) return false;
+  const RelayPorts& ports = running_->shared.ports;
+  return std::any_of(ports.addresses().begin(), ports.addresses().end(), [&](const Ip& bound) {
+    return external_of(settings_, bound) == address.ip && ports.contains({bound, address.port});
+  });
 }
 
 std::vector<io::AcceptedStream> RelayService::take_http() {
@@ -266,11 +286,12 @@ Result<void, std::string> RelayService::self_check(std::chrono::milliseconds pat
   const Address& server = listening_addresses_.front();
   const auto& relays = settings_.relay_addresses;
   // Nothing else introduces the check to its own relayed address.
-  const std::string user = user_of_check(*credentials_);
+  const auto credentials = running_->shared.users.credentials();  // others may come meanwhile
+  const std::string user = user_of_check(*credentials);
   for (const Ip& ip : relays.empty() ? std::vector<Ip>{server.ip} : relays) {
     running_->introduce(user, kSelfCheckCall, {ip, server.port});
   }
-  auto checked = check_relayed_echo(server, *credentials_, io::read_now().wall, patience);
+  auto checked = check_relayed_echo(server, *credentials, io::read_now().wall, patience);
   running_->part(kSelfCheckCall);
   return checked;
 }

@@ -3,7 +3,6 @@
 // thread.
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,10 +53,14 @@ class RelayService {
   void introduce(const std::string& user, const std::string& call, const Address& peer);
   void part(const std::string& call);
 
-  // HTTP connections that came in at a TLS port. `ring` is called from any thread when one waits; to be set
-  // before start(). take_http() gives all that wait, to the control thread.
-  void on_http(std::function<void()> ring) { on_http_ = std::move(ring); }
+  // Whether a live allocation has this relayed address, as its client knows it (the external one behind 1:1
+  // NAT). From any thread while the relay runs; never waits.
+  bool is_relayed_address(const Address& address) const;
+
+  // HTTP connections that came in at a TLS port. came in at a TLS port: take_http() gives all that wait, to
+  // the control thread, and http_fd() is readable while some do; -1 while the relay does not run.
   std::vector<io::AcceptedStream> take_http();
+  int http_fd() const;
 
   RelayCounters counters() const;
   // Each serves UDP and TCP. Empty before start().
@@ -75,7 +78,6 @@ class RelayService {
 
   RelaySettings settings_;
   std::shared_ptr<const credentials::TurnCredentials> credentials_;
-  std::function<void()> on_http_;
   std::vector<Address> listening_addresses_;
   std::vector<Address> tls_addresses_;
   std::unique_ptr<Running> running_;

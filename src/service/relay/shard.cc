@@ -75,6 +75,7 @@ std::vector<int> Shard::fds() const {
 void Shard::run() {
   now_ = io::read_now();
   while (!stopping_) {
+    connections_.begin_round();
     const Instant deadline =
         std::min({server_.next_deadline(), connections_.next_deadline(), accept_again_at_});
     const auto events = poller_->wait(deadline, now_.monotonic);

@@ -77,7 +77,8 @@ class Shard {
   // later.
   [[nodiscard]] bool revoke(std::string username) { return mailbox_.post(Revoke{std::move(username)}); }
   [[nodiscard]] bool introduce(Introduce introduction) { return mailbox_.post(std::move(introduction)); }
-  [[nodiscard]] bool part(std::string call) { return mailbox_.post(Part{std::move(call)}); }
+  // One a call, and calls have a limit; a lost one would leave permissions behind.
+  void part(std::string call) { mailbox_.post_always(Part{std::move(call)}); }
   [[nodiscard]] bool change_hop(HopChange change) { return mailbox_.post(std::move(change)); }
   void add_to(RelayCounters& sum) const;
 

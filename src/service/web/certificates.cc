@@ -2,14 +2,18 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "io/loop/clock.h"
 #include "io/tls/own_certificate.h"
 
 namespace offhook::service {
 namespace {
 
-void log_warning(const io::Certificate& certificate) {
-  const std::string warning = io::certificate_warning(certificate, io::read_now().wall);
+constexpr std::chrono::hours kDaily{24};
+
+void log_warning(const io::Certificate& certificate, UnixTime now) {
+  const std::string warning = io::certificate_warning(certificate, now);
   if (!warning.empty()) spdlog::warn("the certificate {}", warning);
 }
 
@@ -25,7 +29,7 @@ Result<Certificates, std::string> open_certificates(const CertificateSettings& s
   }
   auto certificates = io::ServerCertificates::load(files);
   if (!certificates) return fail(certificates.error());
-  log_warning(*(*certificates)->current());
+  log_warning(*(*certificates)->current(), io::read_now().wall);
   return certificates;
 }
 
@@ -46,15 +50,29 @@ std::string page_url(const io::Certificate& certificate, std::string_view public
   return "https://" + (ip.is_v4() ? ip.text() : "[" + ip.text() + "]") + port;
 }
 
-void look_at(io::ServerCertificates& certificates) {
-  const auto changed = certificates.look();
-  if (!changed) {
-    spdlog::error("the certificate stays as it was: {}", changed.error());
-    return;
+CertificateWatch::CertificateWatch(Certificates certificates, CertificateSettings settings, Instant now)
+    : certificates_(std::move(certificates)), settings_(std::move(settings)), next_daily_(now + kDaily) {}
+
+void CertificateWatch::look(const Now& now) {
+  const auto changed = certificates_->look(now.monotonic);
+  if (!changed) spdlog::error("the certificate stays as it was: {}", changed.error());
+  if (changed && *changed) {
+    spdlog::info("the certificate has changed: new connections get the new one");
+    log_warning(*certificates_->current(), now.wall);
+    next_daily_ = now.monotonic + kDaily;
   }
-  if (!*changed) return;
-  spdlog::info("the certificate has changed: new connections get the new one");
-  log_warning(*certificates.current());
+  if (now.monotonic >= next_daily_) look_daily(now);
+}
+
+void CertificateWatch::look_daily(const Now& now) {
+  next_daily_ = now.monotonic + kDaily;
+  if (settings_.certificate_file.empty()) {
+    // A fresh one is taken up as any change of the files is.
+    const auto own = io::own_certificate(settings_.state_dir, settings_.addresses, now.wall);
+    if (own) return;
+    spdlog::error("the certificate of our own cannot be made anew: {}", own.error());
+  }
+  log_warning(*certificates_->current(), now.wall);
 }
 
 }  // namespace offhook::service

@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "io/tls/server_certificates.h"
 
 namespace offhook::service {
@@ -31,7 +32,22 @@ Result<Certificates, std::string> open_certificates(const CertificateSettings& s
 std::string page_url(const io::Certificate& certificate, std::string_view public_name,
                      const std::vector<Address>& addresses);
 
-// Looks at the files once: logs a change, and why it could not be taken.
-void look_at(io::ServerCertificates& certificates);
+// What there is to do about a certificate while the server runs.
+class CertificateWatch {
+ public:
+  // `certificates` are what open_certificates() made of `settings`; not null.
+  CertificateWatch(Certificates certificates, CertificateSettings settings, Instant now);
+
+  // To be called every second or so. Logs a change of the files, and why it could not be taken. Once a day
+  // makes an own certificate that ends soon anew, and says again what the operator should know.
+  void look(const Now& now);
+
+ private:
+  void look_daily(const Now& now);
+
+  Certificates certificates_;
+  CertificateSettings settings_;
+  Instant next_daily_;
+};
 
 }  // namespace offhook::service

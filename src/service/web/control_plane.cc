@@ -3,8 +3,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "service/web/certificates.h"
-
 namespace offhook::service {
 namespace {
 
@@ -38,15 +36,19 @@ Result<void, std::string> ControlPlane::listen(const std::vector<Ip>& addresses,
   return {};
 }
 
-void ControlPlane::adopt(std::vector<io::AcceptedStream> streams) {
-  for (io::AcceptedStream& stream : streams) http_.adopt(std::move(stream));
+bool ControlPlane::adopt_from(int fd, std::function<std::vector<io::AcceptedStream>()> take) {
+  streams_watch_ = std::make_unique<io::ControlLoop::Watch>(loop_, fd, [this, take = std::move(take)] {
+    for (io::AcceptedStream& stream : take()) http_.adopt(std::move(stream));
+  });
+  return bool(*streams_watch_);
 }
 
-void ControlPlane::watch(std::shared_ptr<io::ServerCertificates> certificates) {
-  certificates_ = std::move(certificates);
+void ControlPlane::watch(Certificates certificates, CertificateSettings settings) {
+  certificate_watch_.emplace(std::move(certificates), std::move(settings), io::ControlLoop::now().monotonic);
   certificate_timer_ = std::make_unique<io::ControlLoop::Timer>(loop_, [this] {
-    look_at(*certificates_);
-    certificate_timer_->set(io::ControlLoop::now().monotonic + kCertificateLookInterval);
+    const Now now = io::ControlLoop::now();
+    certificate_watch_->look(now);
+    certificate_timer_->set(now.monotonic + kCertificateLookInterval);
   });
   certificate_timer_->set(io::ControlLoop::now().monotonic + kCertificateLookInterval);
 }

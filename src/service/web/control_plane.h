@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@
 #include "base/result.h"
 #include "io/http/control_loop.h"
 #include "io/http/http_server.h"
-#include "io/tls/server_certificates.h"
+#include "service/web/certificates.h"
 
 namespace offhook::service {
 
@@ -25,10 +26,11 @@ class ControlPlane {
   // Binds `port` on these addresses; on every one of this machine if there are none. The error says what to
   // do.
   Result<void, std::string> listen(const std::vector<Ip>& addresses, std::uint16_t port);
-  // Serves connections that came in elsewhere. On the loop's thread.
-  void adopt(std::vector<io::AcceptedStream> streams);
-  // Takes up changes of the certificate's files while the loop runs. `certificates` is not null.
-  void watch(std::shared_ptr<io::ServerCertificates> certificates);
+  // Serves connections that come in elsewhere: `take` gives them, on the loop's thread, whenever `fd` is
+  // readable. False if no descriptor is left to watch with.
+  [[nodiscard]] bool adopt_from(int fd, std::function<std::vector<io::AcceptedStream>()> take);
+  // Takes care of the certificate that was made of `settings` while the loop runs. It is not null.
+  void watch(Certificates certificates, CertificateSettings settings);
   // Runs until SIGINT or SIGTERM, then calls `on_stop` on the loop, and returns once sockets had time to
   // close.
   void run(const std::function<void()>& on_stop);
@@ -36,7 +38,8 @@ class ControlPlane {
  private:
   io::ControlLoop loop_;
   io::HttpServer http_;
-  std::shared_ptr<io::ServerCertificates> certificates_;
+  std::unique_ptr<io::ControlLoop::Watch> streams_watch_;
+  std::optional<CertificateWatch> certificate_watch_;
   std::unique_ptr<io::ControlLoop::Timer> certificate_timer_;
 };
 

@@ -79,7 +79,7 @@ TEST(Introduction, reaches_an_allocation_that_is_still_opening) {
   EXPECT_EQ(world.send(client, "8.8.8.8:5000", "x").forward.via, Via::peer);
 }
 
-TEST(Introduction, lasts_as_long_as_the_call_and_a_permission_longer) {
+TEST(Introduction, lasts_as_long_as_the_call) {
   Alice alice;
   alice.world.introduce("alice", "call", "8.8.8.8:5000");
   for (int i = 0; i < 6; ++i) {
@@ -89,9 +89,6 @@ TEST(Introduction, lasts_as_long_as_the_call_and_a_permission_longer) {
   EXPECT_EQ(alice.from_peer("8.8.8.8:5000"), Via::client);
   alice.world.call_over("call");
   EXPECT_EQ(alice.world.server.broken_invariant(), "");
-  alice.world.wait(300s - 1ms);
-  EXPECT_EQ(alice.from_peer("8.8.8.8:5000"), Via::client);
-  alice.world.wait(1ms);
   EXPECT_EQ(alice.from_peer("8.8.8.8:5000"), Via::nobody);
   TestClient later = alice.world.client("198.41.0.4:40002");
   alice.world.allocate(later);
@@ -104,6 +101,40 @@ TEST(Introduction, is_not_shortened_by_the_clients_own_permission) {
   ASSERT_EQ(alice.world.permit(alice.client, "8.8.8.8:5000"), 0);
   alice.world.wait(599s);
   EXPECT_EQ(alice.from_peer("8.8.8.8:5000"), Via::client);
+}
+
+TEST(Introduction, leaves_the_clients_own_permission_when_the_call_is_over) {
+  Alice alice;
+  ASSERT_EQ(alice.world.permit(alice.client, "9.9.9.9:5000"), 0);
+  alice.world.introduce("alice", "call", "8.8.8.8:5000");
+  alice.world.introduce("alice", "call", "9.9.9.9:5000");
+  alice.world.wait(100s);
+  ASSERT_EQ(alice.world.permit(alice.client, "8.8.8.8:5000"), 0);
+  alice.world.wait(100s);
+  alice.world.call_over("call");
+  EXPECT_EQ(alice.world.server.broken_invariant(), "");
+  alice.world.wait(100s - 1ms);
+  EXPECT_EQ(alice.from_peer("9.9.9.9:5000"), Via::client) << "asked for before the call";
+  alice.world.wait(1ms);
+  EXPECT_EQ(alice.from_peer("9.9.9.9:5000"), Via::nobody);
+  alice.world.wait(100s - 1ms);
+  EXPECT_EQ(alice.from_peer("8.8.8.8:5000"), Via::client) << "asked for during the call";
+  alice.world.wait(1ms);
+  EXPECT_EQ(alice.from_peer("8.8.8.8:5000"), Via::nobody);
+}
+
+TEST(Introduction, whose_own_permission_lapsed_ends_its_route_with_the_call) {
+  Alice alice;
+  ASSERT_EQ(alice.world.bind(alice.client, 0x4000, "8.8.8.8:5000"), 0);
+  alice.world.introduce("alice", "call", "8.8.8.8:5000");
+  alice.world.wait(400s);
+  EXPECT_EQ(alice.world.channel_data(alice.client, 0x4000, "x").forward.via, Via::peer);
+  EXPECT_EQ(described(alice.world.call_over("call"), alice.world.now.monotonic),
+            (Lines{"InstallRoute 16384 8.8.8.8:5000 for 0 s"}));
+  EXPECT_EQ(alice.world.channel_data(alice.client, 0x4000, "x").forward.via, Via::nobody);
+  EXPECT_EQ(alice.world.server.broken_invariant(), "");
+  ASSERT_EQ(alice.world.permit(alice.client, "8.8.8.8:5000"), 0);
+  EXPECT_EQ(alice.world.channel_data(alice.client, 0x4000, "x").forward.via, Via::peer) << "still bound";
 }
 
 TEST(Introduction, carries_a_channel_beyond_its_permission) {
@@ -125,7 +156,6 @@ TEST(Introduction, by_two_calls_ends_with_the_last) {
   EXPECT_EQ(alice.from_peer("8.8.8.8:5000"), Via::client);
   ASSERT_EQ(alice.world.refresh(alice.client, 600s), 0);
   alice.world.call_over("other");
-  alice.world.wait(300s);
   EXPECT_EQ(alice.from_peer("8.8.8.8:5000"), Via::nobody);
   alice.world.call_over("other");
   alice.world.call_over("never heard of");
@@ -156,14 +186,51 @@ TEST(Introduction, of_a_family_that_is_not_relayed_waits_for_one_that_is) {
   EXPECT_EQ(alice.world.send(dual, "[2a00:1450::5]:5000", "x").forward.via, Via::peer);
 }
 
-TEST(Introduction, stops_at_the_limit_of_permissions) {
+TEST(Introduction, stops_at_half_the_limit_of_permissions) {
   Settings settings;
-  settings.permissions_limit = 1;
+  settings.permissions_limit = 4;
   Alice alice(settings);
-  alice.world.introduce("alice", "call", "8.8.8.8:5000");
-  alice.world.introduce("alice", "call", "9.9.9.9:5000");
-  EXPECT_EQ(alice.to_peer("8.8.8.8:5000"), Via::peer);
-  EXPECT_EQ(alice.to_peer("9.9.9.9:5000"), Via::nobody);
+  alice.world.introduce("alice", "one", "8.8.8.1:5000");
+  alice.world.introduce("alice", "one", "8.8.8.2:5000");
+  alice.world.introduce("alice", "one", "8.8.8.3:5000");
+  alice.world.introduce("alice", "other", "8.8.8.4:5000");
+  EXPECT_EQ(alice.to_peer("8.8.8.1:5000"), Via::peer);
+  EXPECT_EQ(alice.to_peer("8.8.8.2:5000"), Via::peer);
+  EXPECT_EQ(alice.to_peer("8.8.8.3:5000"), Via::nobody);
+  EXPECT_EQ(alice.to_peer("8.8.8.4:5000"), Via::nobody);
+  EXPECT_EQ(alice.world.server.broken_invariant(), "");
+  TestClient later = alice.world.client("198.41.0.4:40002");
+  alice.world.allocate(later);
+  EXPECT_EQ(alice.world.send(later, "8.8.8.2:5000", "x").forward.via, Via::peer);
+  EXPECT_EQ(alice.world.send(later, "8.8.8.3:5000", "x").forward.via, Via::nobody);
+}
+
+TEST(Introduction, takes_no_permission_from_the_client) {
+  Settings settings;
+  settings.permissions_limit = 4;
+  Alice alice(settings);
+  alice.world.introduce("alice", "call", "8.8.8.1:5000");
+  alice.world.introduce("alice", "call", "8.8.8.2:5000");
+  // As many as without a call, whether introduced or not, asked for before more are introduced or after.
+  EXPECT_EQ(alice.world.permit(alice.client, "8.8.8.1:5000"), 0);
+  alice.world.introduce("alice", "other", "8.8.8.3:5000");
+  EXPECT_EQ(alice.world.permit(alice.client, "9.9.9.1:5000"), 0);
+  EXPECT_EQ(alice.world.permit(alice.client, "9.9.9.2:5000"), 0);
+  EXPECT_EQ(alice.world.bind(alice.client, 0x4000, "9.9.9.3:5000"), 0);
+  EXPECT_EQ(alice.world.permit(alice.client, "9.9.9.4:5000"), 508);
+  EXPECT_EQ(alice.world.permit(alice.client, "8.8.8.2:5000"), 508) << "a fifth of its own";
+  EXPECT_EQ(alice.world.bind(alice.client, 0x4001, "8.8.8.2:5000"), 508);
+  EXPECT_EQ(alice.world.permit(alice.client, "8.8.8.1:5000"), 0) << "refreshed";
+  EXPECT_EQ(alice.to_peer("8.8.8.2:5000"), Via::peer) << "introduced as before";
+  EXPECT_EQ(alice.world.server.broken_invariant(), "");
+  // What the client no longer asks for is no more its own, though a call still holds it.
+  alice.world.wait(300s);
+  EXPECT_EQ(alice.world.code(alice.client, Method::create_permission,
+                             all({peer("9.9.9.4:5000"), peer("9.9.9.5:5000"), peer("9.9.9.6:5000"),
+                                  peer("9.9.9.7:5000")})),
+            0);
+  EXPECT_EQ(alice.to_peer("8.8.8.1:5000"), Via::peer);
+  EXPECT_EQ(alice.world.server.broken_invariant(), "");
 }
 
 TEST(Introduction, of_too_many_addresses_is_refused) {
@@ -189,7 +256,6 @@ TEST(Introduction, by_more_calls_than_the_limit_displaces_the_oldest) {
   }
   alice.world.introduce("alice", "one more", "9.9.9.9:5000");
   EXPECT_EQ(alice.world.server.broken_invariant(), "");
-  alice.world.wait(300s);
   EXPECT_EQ(alice.to_peer("8.8.8.0:5000"), Via::nobody);
   EXPECT_EQ(alice.to_peer("8.8.8.1:5000"), Via::peer);
   EXPECT_EQ(alice.to_peer("9.9.9.9:5000"), Via::peer);

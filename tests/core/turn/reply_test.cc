@@ -90,11 +90,13 @@ TEST(TryAlternate, turns_new_allocations_away_to_a_server_of_the_clients_family)
   World world(settings);
   TestClient over_ipv4 = world.client("198.41.0.4:40000");
   TestClient over_ipv6 = world.client("[2a00:1450::5]:40000");
-  for (auto& [client, alternate] :
-       {std::pair(&over_ipv4, "5.9.0.99:3479"), {&over_ipv6, "[2a01:4f8::99]:3478"}}) {
+  const std::vector<std::pair<TestClient*, std::string>> table = {{&over_ipv4, "5.9.0.99:3479"},
+                                                                  {&over_ipv6, "[2a01:4f8::99]:3478"}};
+  for (const auto& [client, alternate] : table) {
     const Answer answer = answer_in(world.ask(*client, Method::allocate, udp()).effects).value();
     EXPECT_EQ(answer.error, 300);
-    const stun::Attribute* server = answer.message().find(AttributeType::alternate_server);
+    const Message message = answer.message();
+    const stun::Attribute* server = message.find(AttributeType::alternate_server);
     ASSERT_NE(server, nullptr);
     EXPECT_EQ(stun::parse_mapped_address(server->value), address(alternate));
     EXPECT_TRUE(answer.message().verify_integrity(client->key())) << "else anybody could lead clients away";

@@ -1,12 +1,18 @@
 #include "io/http/control_loop.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <csignal>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "io/loop/fd.h"
 
 namespace offhook::io {
 namespace {
@@ -35,6 +41,38 @@ TEST(ControlLoop, AStopBeforeRunCounts) {
   ControlLoop loop;
   loop.stop();
   loop.run();
+}
+
+// A thread with a table of its own cannot post; it writes, and the loop sees it although nothing else
+// happens.
+TEST(Watch, WakesAQuietLoopForWhatAnotherThreadWritesEachTime) {
+  ControlLoop loop;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  const Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  std::atomic<int> seen = 0;
+  ControlLoop::Watch watch(loop, reader.get(), [&] {
+    char byte = 0;
+    while (read(reader.get(), &byte, 1) == 1) seen += 1;
+    seen.notify_all();
+    if (seen == 3) loop.stop();
+  });
+  ASSERT_TRUE(watch);
+  std::thread other([&] {
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(write(writer.get(), "x", 1), 1);
+      seen.wait(i);
+    }
+  });
+  loop.run();
+  other.join();
+  EXPECT_EQ(seen, 3);
+}
+
+TEST(Watch, SaysSoIfThereIsNoDescriptor) {
+  ControlLoop loop;
+  EXPECT_FALSE(ControlLoop::Watch(loop, -1, [] {}));
 }
 
 TEST(Timer, CallsBackInOrderOfTheirDeadlines) {

@@ -42,6 +42,22 @@ TEST_F(PrivateFile, ReplacingChangesTheVersionAndLeavesNothingBehind) {
   EXPECT_FALSE(file_exists(path + ".new"));
 }
 
+TEST_F(PrivateFile, ChangesItsVersionWithItsMode) {
+  const std::string path = folder_ + "/secret";
+  ASSERT_TRUE(write_private_file(path, "one"));
+  const std::uint64_t before = file_version(path);
+  EXPECT_EQ(file_version(path), before);
+  struct stat first {};
+  ASSERT_EQ(stat(path.c_str(), &first), 0);
+  struct stat status = first;
+  // The clock of a file system moves in steps.
+  while (status.st_ctim.tv_sec == first.st_ctim.tv_sec && status.st_ctim.tv_nsec == first.st_ctim.tv_nsec) {
+    ASSERT_EQ(chmod(path.c_str(), S_IRUSR), 0);
+    ASSERT_EQ(stat(path.c_str(), &status), 0);
+  }
+  EXPECT_NE(file_version(path), before);
+}
+
 TEST_F(PrivateFile, ErrorsSayWhatHappenedAndWhatToDo) {
   const auto missing = read_file(folder_ + "/nothing");
   ASSERT_FALSE(missing);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "io/store/private_file.h"
@@ -30,6 +31,7 @@ class Certificates : public testing::Test {
   test::ScratchDirectory scratch_;
   CertificateFiles good_ = test::fresh_certificate(scratch_, "good");
   UnixTime now_ = read_now().wall;
+  Instant at_ = Instant{} + std::chrono::hours(1);
 };
 
 TEST_F(Certificates, NameWhomTheyAreFor) {
@@ -137,15 +139,15 @@ TEST_F(Certificates, AreSwappedUnderLiveConnections) {
   test::SocketPair old_ends = test::socket_pair();
   TlsClient old_client(std::move(old_ends.client));
   auto old_server = connect(old_client, old_ends.server);
-  EXPECT_FALSE(*(*certificates)->look());
+  EXPECT_FALSE(*(*certificates)->look(at_));
 
   const CertificateFiles renewed = test::fresh_certificate(scratch_, "renewed");
   std::filesystem::rename(renewed.certificate, good_.certificate);
-  EXPECT_FALSE(*(*certificates)->look()) << "half of it";
+  EXPECT_FALSE(*(*certificates)->look(at_)) << "half of it";
   std::filesystem::rename(renewed.key, good_.key);
-  EXPECT_FALSE(*(*certificates)->look()) << "seen once";
-  EXPECT_TRUE(*(*certificates)->look());
-  EXPECT_FALSE(*(*certificates)->look());
+  EXPECT_FALSE(*(*certificates)->look(at_)) << "seen once";
+  EXPECT_TRUE(*(*certificates)->look(at_));
+  EXPECT_FALSE(*(*certificates)->look(at_));
 
   test::SocketPair new_ends = test::socket_pair();
   TlsClient new_client(std::move(new_ends.client));
@@ -159,17 +161,43 @@ TEST_F(Certificates, StayAsTheyAreWhenTheNewFileIsBroken) {
   const auto certificates = ServerCertificates::load(good_);
   const auto before = (*certificates)->current();
   scratch_.write("good/own-certificate.pem", "broken");
-  EXPECT_FALSE(*(*certificates)->look());
-  const auto looked = (*certificates)->look();
+  EXPECT_FALSE(*(*certificates)->look(at_));
+  const auto looked = (*certificates)->look(at_);
   ASSERT_FALSE(looked);
   EXPECT_TRUE(contains(looked.error(), "PEM form"));
   EXPECT_EQ((*certificates)->current(), before);
-  const auto again = (*certificates)->look();
+  const auto again = (*certificates)->look(at_);
   ASSERT_TRUE(again) << "said once";
   EXPECT_FALSE(*again);
   std::filesystem::remove(good_.certificate);
-  EXPECT_FALSE(*(*certificates)->look());
-  EXPECT_FALSE((*certificates)->look());
+  EXPECT_FALSE(*(*certificates)->look(at_));
+  EXPECT_FALSE((*certificates)->look(at_));
+}
+
+// What was in the way is none of the files: they stay as they are.
+TEST_F(Certificates, AreTriedAgainEachMinuteAfterAFailure) {
+  const auto certificates = ServerCertificates::load(good_);
+  const auto before = (*certificates)->current();
+  const CertificateFiles renewed = test::fresh_certificate(scratch_, "renewed");
+  std::filesystem::rename(renewed.certificate, good_.certificate);
+  std::filesystem::rename(renewed.key, good_.key);
+  EXPECT_FALSE(*(*certificates)->look(at_));
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{0, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto failed = (*certificates)->look(at_);
+  const auto same = (*certificates)->look(at_ + std::chrono::minutes(1));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  ASSERT_FALSE(failed);
+  EXPECT_TRUE(contains(failed.error(), "Too many open files")) << failed.error();
+  ASSERT_TRUE(same) << "said once";
+  EXPECT_FALSE(*same);
+  EXPECT_FALSE(*(*certificates)->look(at_ + std::chrono::seconds(119)));
+  EXPECT_EQ((*certificates)->current(), before);
+  EXPECT_TRUE(*(*certificates)->look(at_ + std::chrono::seconds(120)));
+  EXPECT_NE((*certificates)->current(), before);
+  EXPECT_FALSE(*(*certificates)->look(at_ + std::chrono::hours(1))) << "all is well";
 }
 
 }  // namespace

@@ -235,5 +235,26 @@ TEST(Hop, IsNoneWhereItIsSwitchedOff) {
   EXPECT_EQ(relay.count(Counter::packets_hopped), 0U);
 }
 
+TEST(RelayService, ARelayedAddressIsOneAsItsClientKnowsItAndWhileItLives) {
+  RelaySettings settings = loopback_settings();
+  const Ip external = *Ip::parse("203.0.113.7");
+  settings.external_addresses = {{kLoopback4, external}};
+  RunningRelay relay(settings);
+  TurnClient client(relay.at(), Transport::udp, minted("one"));
+  const Address relayed = client.allocate().relayed();
+  ASSERT_EQ(relayed.ip, external);
+  const RelayService& service = relay.service();
+  EXPECT_TRUE(service.is_relayed_address(relayed));
+  EXPECT_FALSE(service.is_relayed_address({kLoopback4, relayed.port})) << "not what its client knows";
+  EXPECT_FALSE(service.is_relayed_address({*Ip::parse("203.0.113.8"), relayed.port}));
+  EXPECT_FALSE(service.is_relayed_address({external, static_cast<std::uint16_t>(relayed.port ^ 1U)}));
+  EXPECT_FALSE(service.is_relayed_address({external, 3478}));
+  ASSERT_EQ(client.refresh(std::chrono::seconds(0)), 0);
+  ASSERT_TRUE(client.binding().has_value());  // taken after the relay has gone
+  EXPECT_FALSE(service.is_relayed_address(relayed));
+  TurnClient unmapped(relay.at(Family::ipv6), Transport::udp, minted("two"));
+  EXPECT_TRUE(service.is_relayed_address(unmapped.allocate({.family = Family::ipv6}).relayed()));
+}
+
 }  // namespace
 }  // namespace offhook::relay

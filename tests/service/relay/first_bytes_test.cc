@@ -31,25 +31,65 @@ class FirstBytes : public testing::Test {
     connections_.adopt({std::move(ends.server), {kLoopback4, next_port_++}}, listen_address_, service, now_);
     return std::move(ends.client);
   }
-  // What a shard does until nothing more is ready. Frames join `frames_`.
+  // What a shard does until nothing more is ready. Frames join `frames_`, and `reply_` answers each.
   void serve() {
-    for (;;) {
-      const auto events = poller_->wait(now_, now_);
-      if (events.empty()) return;
-      for (const io::Ready& ready : events) {
-        const auto client = connections_.find(EventTag::unpack(ready.tag));
-        if (!client) continue;
-        if (ready.writable) (void)connections_.handle_writable(client->handle);
-        const auto read = connections_.read(client->handle, now_);
-        if (read.framer == nullptr) continue;
-        std::size_t taken = 0;
-        for (auto frame = read.framer->next(); frame; frame = read.framer->next(), ++taken)
-          frames_.emplace_back(frame->begin(), frame->end());
-        connections_.finish_read(client->handle, taken > 0, now_);
-      }
-      closed_ += close_doomed();
-    }
+    do connections_.begin_round();
+    while (serve_events());
   }
+  void serve_round() {
+    connections_.begin_round();
+    (void)serve_events();
+  }
+  // False if there were none.
+  bool serve_events() {
+    const auto events = poller_->wait(now_, now_);
+    for (const io::Ready& ready : events) {
+      const auto client = connections_.find(EventTag::unpack(ready.tag));
+      if (!client) continue;
+      const bool read_on = ready.writable && connections_.handle_writable(client->handle);
+      if (!ready.readable && !ready.error && !read_on) continue;
+      const auto read = connections_.read(client->handle, now_);
+      if (read.framer == nullptr) continue;
+      std::size_t taken = 0;
+      for (auto frame = read.framer->next(); frame; frame = read.framer->next(), ++taken) {
+        frames_.emplace_back(frame->begin(), frame->end());
+        if (!reply_.empty()) connections_.send_control(*client, reply_);
+      }
+      connections_.finish_read(client->handle, taken > 0, now_);
+    }
+    connections_.flush();
+    closed_ += close_doomed();
+    return !events.empty();
+  }
+  // A connection from the host of this number: each address has a limit of its own.
+  io::Fd adopt_from(std::size_t host) {
+    test::SocketPair ends = test::socket_pair();
+    const Ip ip = Ip::v4(0x7F000100U + static_cast<std::uint32_t>(host));
+    connections_.adopt({std::move(ends.server), {ip, 50000}}, listen_address_,
+                       ClientConnections::Service::turn_and_http, now_);
+    return std::move(ends.client);
+  }
+  // A handshake record's first byte is enough to begin one.
+  io::Fd begin_from(std::size_t host) {
+    io::Fd client = adopt_from(host);
+    EXPECT_EQ(send(client.get(), "\x16", 1, 0), 1);
+    serve();
+    return client;
+  }
+  static bool is_closed(const io::Fd& client) {
+    char byte = 0;
+    return recv(client.get(), &byte, 1, MSG_DONTWAIT) == 0;
+  }
+  // Some with their first flight sent.
+  std::vector<std::unique_ptr<TlsClient>> greeting_clients(std::size_t count) {
+    std::vector<std::unique_ptr<TlsClient>> clients;
+    for (std::size_t i = 0; i < count; ++i) {
+      clients.push_back(std::make_unique<TlsClient>(adopt()));
+      EXPECT_FALSE(clients.back()->step());
+    }
+    return clients;
+  }
+  static bool is_answered(const TlsClient& client) { return test::wait_for(client.fd(), POLLIN, 0); }
   std::size_t close_doomed() {
     std::size_t count = 0;
     while (connections_.take_doomed()) count += 1;
@@ -84,6 +124,7 @@ class FirstBytes : public testing::Test {
   std::unique_ptr<io::Poller> poller_ = io::make_epoll_poller();
   ClientConnections connections_{*poller_, counters_, certificates_.get(), &http_};
   std::vector<Buffer> frames_;
+  Buffer reply_;
   std::size_t closed_ = 0;
 };
 
@@ -205,36 +246,176 @@ TEST_F(FirstBytes, OfAHandshakeThatIsNotFinishedHaveTheirTime) {
   now_ += milliseconds(1);
   connections_.handle_deadlines(now_);
   EXPECT_EQ(close_doomed(), 1U);
+}
 
-  // One that is finished has the time of every connection without an allocation.
-  TlsClient finished(adopt());
-  shake_hands(finished);
+TEST_F(FirstBytes, InsideTlsHaveTheTimeOfAHandshakeOnceMore) {
+  TlsClient silent(adopt());
+  TlsClient speaking(adopt());
+  (void)silent.step();
+  (void)speaking.step();
+  serve();
+  now_ += kFrameTimeout - milliseconds(1);
+  shake_hands(silent);
+  shake_hands(speaking);
+  now_ += kFrameTimeout - milliseconds(1);
+  ASSERT_TRUE(speaking.send(as_text(kRequest).substr(0, 7)));
+  serve();
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 0U);
+  now_ += milliseconds(1);
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 1U);
+  EXPECT_TRUE(test::wait_for(silent.fd(), 0, 0)) << "hung up";
+  EXPECT_FALSE(test::wait_for(speaking.fd(), 0, 0));
+  // With the first byte begins the time of its frame, and after that there is none but that of every
+  // connection without an allocation.
+  now_ += kFrameTimeout - milliseconds(2);
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), 0U);
+  ASSERT_TRUE(speaking.send(as_text(kRequest).substr(7)));
+  serve();
+  EXPECT_EQ(frames_, std::vector<Buffer>{kRequest});
   now_ += kFrameTimeout;
   connections_.handle_deadlines(now_);
   EXPECT_EQ(close_doomed(), 0U);
 }
 
-TEST_F(FirstBytes, OfHandshakesAreServedToALimit) {
-  // A handshake record's first byte is enough to begin one. From many addresses: each has a limit of its own.
+TEST_F(FirstBytes, OfHandshakesBeyondTheLimitEndTheOldest) {
   std::vector<io::Fd> clients;
-  const auto begin_from = [&](std::size_t host) {
-    test::SocketPair ends = test::socket_pair();
-    const Ip ip = Ip::v4(0x7F000100U + static_cast<std::uint32_t>(host));
-    connections_.adopt({std::move(ends.server), {ip, 50000}}, listen_address_,
-                       ClientConnections::Service::turn_and_http, now_);
-    EXPECT_EQ(send(ends.client.get(), "\x16", 1, 0), 1);
-    clients.push_back(std::move(ends.client));
-    serve();
-  };
-  for (std::size_t host = 0; host < kHandshakesLimit; ++host) begin_from(host);
+  for (std::size_t host = 0; host < kHandshakesLimit; ++host) clients.push_back(begin_from(host));
   EXPECT_EQ(closed_, 0U);
-  begin_from(kHandshakesLimit);
+  // Whoever answers is served, however many are silent.
+  TlsClient honest(adopt());
+  shake_hands(honest);
   EXPECT_EQ(closed_, 1U);
+  EXPECT_TRUE(is_closed(clients[0]));
   EXPECT_EQ(count(Counter::connections_refused), 1U);
-  clients.front().close();
+  ASSERT_TRUE(honest.send(as_text(kRequest)));
   serve();
-  begin_from(kHandshakesLimit + 1);
-  EXPECT_EQ(closed_, 2U) << "the one that left";
+  EXPECT_EQ(frames_, std::vector<Buffer>{kRequest});
+  // It has made room, and so does one that leaves.
+  clients[1].close();
+  serve();
+  EXPECT_EQ(closed_, 2U);
+  clients.push_back(begin_from(kHandshakesLimit));
+  clients.push_back(begin_from(kHandshakesLimit + 1));
+  EXPECT_EQ(closed_, 2U);
+  clients.push_back(begin_from(kHandshakesLimit + 2));
+  EXPECT_EQ(closed_, 3U);
+  EXPECT_TRUE(is_closed(clients[2])) << "the oldest that is left";
+  EXPECT_FALSE(is_closed(clients[3]));
+  EXPECT_FALSE(is_closed(clients.back()));
+}
+
+TEST_F(FirstBytes, OfHandshakesThatCameAndWentDoNotHideTheOldest) {
+  const io::Fd oldest = begin_from(0);
+  const io::Fd second = begin_from(1);
+  for (std::size_t i = 0; i < 3 * kHandshakesLimit; ++i) {
+    begin_from(2).close();
+    serve();
+  }
+  closed_ = 0;
+  std::vector<io::Fd> clients;
+  for (std::size_t host = 2; host < kHandshakesLimit; ++host) clients.push_back(begin_from(host));
+  EXPECT_EQ(closed_, 0U);
+  clients.push_back(begin_from(kHandshakesLimit));
+  EXPECT_TRUE(is_closed(oldest));
+  EXPECT_FALSE(is_closed(second));
+  EXPECT_EQ(closed_, 1U);
+}
+
+TEST_F(FirstBytes, OfHandshakesGoOnAFewStepsARound) {
+  auto clients = greeting_clients(3 * kHandshakeStepsARound);
+  for (std::size_t round = 1; round <= 5; ++round) {
+    // Newcomers get nothing beside those that wait.
+    if (round <= 2) clients.push_back(std::move(greeting_clients(1).front()));
+    serve_round();
+    EXPECT_TRUE(poller_->wait(now_, now_).empty()) << "those that wait do not wake the shard";
+    std::size_t answered = 0;
+    for (const auto& client : clients) answered += is_answered(*client) ? 1U : 0U;
+    EXPECT_EQ(answered, std::min(round * kHandshakeStepsARound, clients.size()));
+  }
+  for (const auto& client : clients) shake_hands(*client);
+  EXPECT_EQ(count(Counter::tls_handshakes), clients.size());
+  EXPECT_EQ(closed_, 0U);
+}
+
+TEST_F(FirstBytes, OfHandshakesThatTrickleDoNotStarveTheOthers) {
+  std::vector<io::Fd> trickling;
+  for (std::size_t i = 0; i < 2 * kHandshakeStepsARound; ++i) {
+    trickling.push_back(adopt_from(i));
+    ASSERT_EQ(send(trickling.back().get(), "\x16\x03\x01\x02\x00", 5, 0), 5);
+  }
+  const auto honest = greeting_clients(1);
+  for (int round = 0; round < 4 && !is_answered(*honest[0]); ++round) {
+    for (const io::Fd& client : trickling) ASSERT_EQ(send(client.get(), "\x01", 1, 0), 1);
+    serve_round();
+  }
+  EXPECT_TRUE(is_answered(*honest[0]));
+  EXPECT_EQ(closed_, 0U);
+}
+
+TEST_F(FirstBytes, OfHandshakesThatEndWhileTheirTurnComesLeaveItToOthers) {
+  auto leaving = greeting_clients(3 * kHandshakeStepsARound);
+  serve_round();
+  connections_.begin_round();
+  now_ += kConnectionWithoutAllocationTimeout;
+  connections_.handle_deadlines(now_);
+  EXPECT_EQ(close_doomed(), leaving.size());
+  const auto honest = greeting_clients(1);
+  serve_round();
+  EXPECT_TRUE(is_answered(*honest[0]));
+}
+
+TEST_F(FirstBytes, OfAHandshakeThatWaitedForRoomGoOnThoughTheRoundWasSpent) {
+  test::SocketPair ends = test::socket_pair();
+  std::size_t ahead = 0;
+  const Buffer chunk(4096);
+  for (ssize_t sent = 0; (sent = send(ends.server.get(), chunk.data(), chunk.size(), 0)) > 0;)
+    ahead += static_cast<std::size_t>(sent);
+  connections_.adopt({std::move(ends.server), {kLoopback4, next_port_++}}, listen_address_,
+                     ClientConnections::Service::turn, now_);
+  TlsClient client(std::move(ends.client));
+  // Its first flight; what lies ahead of the answer is not of TLS, so that nothing is read yet.
+  test::SocketPair hello = test::socket_pair();
+  const int own = dup(client.fd());
+  SSL_set_fd(client.ssl(), hello.client.get());
+  EXPECT_FALSE(client.step());
+  std::array<char, 4096> flight{};
+  const ssize_t size = recv(hello.server.get(), flight.data(), flight.size(), 0);
+  ASSERT_EQ(send(own, flight.data(), static_cast<std::size_t>(size), 0), size);
+  serve();
+  const auto others = greeting_clients(kHandshakeStepsARound);
+  serve_round();
+  Buffer space(65536);
+  while (ahead > 0) {
+    const ssize_t taken = recv(own, space.data(), std::min(space.size(), ahead), 0);
+    ASSERT_GT(taken, 0);
+    ahead -= static_cast<std::size_t>(taken);
+  }
+  EXPECT_FALSE(is_answered(client)) << "there was no room for it";
+  EXPECT_TRUE(serve_events()) << "in the same round";
+  EXPECT_FALSE(is_answered(client));
+  SSL_set_fd(client.ssl(), own);
+  serve();
+  EXPECT_TRUE(is_answered(client));
+  shake_hands(client);
+  EXPECT_EQ(count(Counter::tls_handshakes), 1U);
+  EXPECT_EQ(::close(own), 0);
+}
+
+TEST_F(FirstBytes, MayBeTheLastOnesInsideTls) {
+  reply_ = {0x40, 0x02, 0x00, 0x00};
+  TlsClient client(adopt());
+  shake_hands(client);
+  ASSERT_TRUE(client.send(as_text(kRequest)));
+  // The end of TLS, and no end of the stream below it.
+  ASSERT_EQ(SSL_shutdown(client.ssl()), 0);
+  serve();
+  EXPECT_EQ(frames_, std::vector<Buffer>{kRequest});
+  EXPECT_EQ(closed_, 1U);
+  EXPECT_EQ(client.receive(), as_text(reply_));
+  EXPECT_EQ(client.receive(), "");
 }
 
 TEST_F(FirstBytes, AreFollowedByMediaThatIsDroppedWholeWhenTheClientReadsTooSlowly) {

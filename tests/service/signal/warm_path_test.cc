@@ -125,7 +125,11 @@ TEST_F(WarmSignalling, CredentialsFollowTheWelcomeAndComeAgain) {
 }
 
 TEST_F(WarmSignalling, APathIsWarmedAndReleased) {
-  start();
+  SignalSettings settings;
+  settings.call.is_own_relay = [](const Address& address) {
+    return address == Address::parse("203.0.113.5:50000");
+  };
+  start(std::move(settings));
   SignalClient alice = connect();
   SignalClient bob = connect();
   (void)welcome_of(alice, token("alice"));
@@ -135,6 +139,7 @@ TEST_F(WarmSignalling, APathIsWarmedAndReleased) {
   alice.say(of("dial", R"(,"to":"bob",)" + kMedia));
   alice.say(
       of("offer", R"(,"generation":0,"sdp":"v=0\r\nm=audio 5000 x 0\r\na=)" + host + R"(\r\na=mid:0\r\n")"));
+  alice.say(trickled("candidate:3 1 udp 41885439 192.0.2.66 50000 typ relay"));
   alice.say(trickled(relay + "192.0.2.1 rport 5000"));
   const Received incoming = bob.next();
   EXPECT_EQ(incoming.type(), "incoming");
@@ -154,9 +159,10 @@ TEST_F(WarmSignalling, APathIsWarmedAndReleased) {
   EXPECT_EQ(alice.next().type(), "accepted");
   EXPECT_NE(alice.next().text.find(host), std::string::npos);
   EXPECT_NE(bob.next().text.find(host), std::string::npos);
+  EXPECT_NE(bob.next().text.find("192.0.2.66"), std::string::npos);
   bob.say(of("hangup"));
   EXPECT_EQ(alice.next().type(), "ended");
-  EXPECT_EQ(told().size(), 5U);
+  EXPECT_EQ(told().size(), 6U);
   EXPECT_EQ(told().back(), "over " + kCall);
 }
 
