@@ -31,9 +31,14 @@ void for_each_line(std::string_view sdp, Visit visit) {
   while (!sdp.empty()) visit(take_line(sdp));
 }
 
+std::string_view without_blanks_in_front(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  return text;
+}
+
 // With blanks in front and in any case, so that nothing that some parser takes for a candidate is overlooked.
 bool begins_like(std::string_view text, std::string_view lower) {
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  text = without_blanks_in_front(text);
   if (text.size() < lower.size()) return false;
   return std::equal(lower.begin(), lower.end(), text.begin(), [](char small, char letter) {
     return small == (letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
@@ -183,7 +188,7 @@ Guarded guard(std::string_view sdp, const IsOwnRelay& is_own_relay) {
     if (line.text.starts_with("m=")) section += 1;
     std::string text;
     if (begins_like(line.text, kCandidateLine)) {
-      auto relay = guarded_relay_candidate(line.text, is_own_relay);
+      auto relay = guarded_relay_candidate(without_blanks_in_front(line.text), is_own_relay);
       if (!relay) {
         guarded.cut.push_back(cut_line(line.text, sections, section));
         return;
