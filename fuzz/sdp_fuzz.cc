@@ -41,7 +41,6 @@ void description(std::string_view text) {
   require(sdp::with_plain_origin(guarded.sdp) == guarded.sdp);
   for (const sdp::CutCandidate& cut : guarded.cut) {
     require(cut.candidate.find_first_of("\r\n") == std::string::npos);
-    require(!sdp::guarded_relay_candidate(cut.candidate, is_own_relay));
   }
   std::string_view rest = guarded.sdp;
   while (!rest.empty()) {
