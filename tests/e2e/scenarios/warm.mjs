@@ -54,7 +54,9 @@ async function accept(alice, bob) {
 async function checkNothingLost(...people) {
   for (const person of people) {
     const { lost, received } = await person.wire();
-    check(lost === 0 && received > 0, `${person.name}: ${lost} of ${received} packets lost`);
+    // Below 0: some came twice (RFC 3550 section 6.4.1). At the change of the path the direct one overtakes the relay, and
+    // what is asked for again comes after all.
+    check(lost <= 0 && received > 0, `${person.name}: ${lost} of ${received} packets lost`);
   }
 }
 
