@@ -33,6 +33,22 @@ export async function untilRising(person, names, from) {
   return last;
 }
 
+/** Plays `once` as often as the scenario is to be repeated; both pages must be without an error each time. */
+export async function repeatedly({ repeat, progress }, stage, once) {
+  for (let i = 0; i < repeat; i += 1) {
+    await once(i);
+    stage.checkPages();
+    progress(i + 1);
+  }
+}
+
+/** Dials, and it rings: nobody answers by itself. */
+export async function ring(caller, callee, kind = 'video') {
+  await Promise.all([caller, callee].map((person) => person.answerInstantly(false)));
+  await caller.dial(callee.name, kind);
+  await Promise.all([callee.untilIncoming(), caller.untilState('ringing')]);
+}
+
 /** Dials; the callee answers in the same moment; both decode. Returns both counts and the time that it took. */
 export async function connect(caller, callee, kind = 'video') {
   await callee.answerInstantly();

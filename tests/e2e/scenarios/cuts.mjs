@@ -1,6 +1,6 @@
 // The socket of one side is lost at the worst moments. The call has to come about, go on, or end, as the people meant it.
 
-import { checkBothReleased, hangUp, untilDecoding, untilRising } from '../calls.mjs';
+import { checkBothReleased, hangUp, repeatedly, untilDecoding, untilRising } from '../calls.mjs';
 import { until } from '../processes.mjs';
 
 const reconnect_limit_ms = 20_000;
@@ -89,13 +89,11 @@ export const cuts = Object.entries(steps).map(([name, { title, once }]) => ({
   name,
   title,
   repeat: 5,
-  async run(stage, { repeat, progress }) {
+  async run(stage, tools) {
     const both = await behindProxies(stage);
-    for (let i = 0; i < repeat; i += 1) {
+    await repeatedly(tools, stage, async () => {
       await Promise.all(both.people.map((person) => person.answerInstantly(false)));
       await once(both);
-      stage.checkPages();
-      progress(i + 1);
-    }
+    });
   },
 }));

@@ -1,24 +1,10 @@
 // Every way in which a call does not come about, or ends: the reason at both ends, words on both pages, nothing left.
 
-import { checkBothReleased, connect, hangUp, untilDecoding } from '../calls.mjs';
+import { checkBothReleased, connect, hangUp, repeatedly, ring, untilDecoding } from '../calls.mjs';
 
 async function aliceAndBob(stage, flags = []) {
   await stage.serve(flags);
   return Promise.all([stage.person('alice'), stage.person('bob')]);
-}
-
-async function ring(caller, callee, kind = 'video') {
-  await Promise.all([caller.answerInstantly(false), callee.answerInstantly(false)]);
-  await caller.dial(callee.name, kind);
-  await Promise.all([callee.untilIncoming(), caller.untilState('ringing')]);
-}
-
-async function repeatedly({ repeat, progress }, stage, once) {
-  for (let i = 0; i < repeat; i += 1) {
-    await once(i);
-    stage.checkPages();
-    progress(i + 1);
-  }
 }
 
 const callerGivesUp = {

@@ -1,7 +1,7 @@
 // Calls that connect while they ring: the path stands before the answer, nothing is sent or shown before it, and a device
 // that does not answer learns nothing but relay addresses.
 
-import { checkBothReleased, hangUp, untilDecoding, untilPair, untilRising } from '../calls.mjs';
+import { checkBothReleased, hangUp, repeatedly, ring, untilDecoding, untilPair, untilRising } from '../calls.mjs';
 import { figuresOf, inWords } from '../figures.mjs';
 import { pause, until } from '../processes.mjs';
 
@@ -20,12 +20,6 @@ async function two(stage, { query = {}, flags = [], proxied = false } = {}) {
   const people = await Promise.all(['alice', 'bob'].map((name, i) => stage.person(name, { query, through: proxies[i] })));
   await Promise.all(people.map((person) => person.untilWarm()));
   return { people, proxies };
-}
-
-async function ring(alice, bob, kind = 'video') {
-  await Promise.all([alice, bob].map((person) => person.answerInstantly(false)));
-  await alice.dial('bob', kind);
-  await Promise.all([bob.untilIncoming(), alice.untilState('ringing')]);
 }
 
 async function untilPath(...people) {
@@ -72,14 +66,6 @@ async function toldTypes(person) {
 
 function onlyRelays(types) {
   return types.length > 0 && types.every((type) => type === 'relay');
-}
-
-async function repeatedly({ repeat, progress }, stage, once) {
-  for (let i = 0; i < repeat; i += 1) {
-    await once(i);
-    stage.checkPages();
-    progress(i + 1);
-  }
 }
 
 const warmRelay = {
