@@ -21,7 +21,7 @@ let calls_made = 0;
  * Plays one call of `cell` on `stage`. Success: the first dial leads to media decoded on both sides, and `confirm_ms`
  * later more has been decoded on both. Returns the row for the results.
  */
-export async function playCall(stage, cell, { repetition, evidence_directory, load }) {
+export async function playCall(stage, cell, { repetition, evidence_directory, load, keeps_all = false }) {
   calls_made += 1;
   const begun_at = Date.now();
   const call = new LabCall(stage, cell, { name: `${process.pid}x${calls_made}`, repetition });
@@ -34,14 +34,17 @@ export async function playCall(stage, cell, { repetition, evidence_directory, lo
     row.where = call.step;
     // No fault of the product, but none of the machine's either.
     if (row.outcome === 'not_run') row.unexpected = true;
-    row.evidence = `${cell.id}-${repetition}`.replaceAll(/[^\w.-]+/g, '_');
+    row.evidence = evidenceOf(row);
     await call.keepEvidence(path.join(evidence_directory, row.evidence), error);
   }
+  if (keeps_all && row.outcome === 'ok') await call.keepEvidence(path.join(evidence_directory, evidenceOf(row)));
   await call.close();
   Object.assign(row, judgeLoad(row, load, begun_at));
   row.took_ms = Date.now() - begun_at;
   return row;
 }
+
+const evidenceOf = ({ cell, repetition }) => `${cell}-${repetition}`.replaceAll(/[^\w.-]+/g, '_');
 
 class LabCall {
   #stage;
@@ -187,7 +190,7 @@ class LabCall {
   async keepEvidence(directory, error) {
     fs.mkdirSync(directory, { recursive: true });
     const write = (name, value) => fs.writeFileSync(path.join(directory, name), typeof value === 'string' ? value : JSON.stringify(value, null, 1));
-    write('error.txt', `${this.step}: ${error.stack}\n`);
+    if (error) write('error.txt', `${this.step}: ${error.stack}\n`);
     await Promise.all(Object.values(this.#sides).map(async ({ role, browser }) => {
       write(`${role}.json`, await browser.evidence(path.join(directory, `${role}.png`)));
     }));

@@ -31,6 +31,7 @@ DIR/index.html and DIR/report.json are written at the end, and every ten minutes
   --report DIR     where to (build/lab)
   --keep DIR       also copy page and figures there (docs/lab: the last full run)
   --resume         go on in DIR where a run was cut off
+  --evidence WHICH of which calls logs, candidates and pictures are kept: failed (default) or all
   --render DIR     only write the report of DIR again
   --binary PATH    the server (the newest of build/release and build/dev)
   --list           scenarios, networks and how many cells each has
@@ -48,6 +49,7 @@ const options = {
   report: { type: 'string', default: path.join(root, 'build/lab') },
   keep: { type: 'string' },
   resume: { type: 'boolean' },
+  evidence: { type: 'string', default: 'failed' },
   render: { type: 'string' },
   binary: { type: 'string' },
   list: { type: 'boolean' },
@@ -96,6 +98,7 @@ function check(values) {
   }
   if (!isNumber(values.repeat, { above: 0 }) || !Number.isInteger(Number(values.repeat))) badUsage('--repeat takes a number above 0');
   if (!isNumber(values.hours, { above: 0 })) badUsage('--hours takes a number above 0');
+  if (!['failed', 'all'].includes(values.evidence)) badUsage('--evidence is failed or all');
   if (values.media && !['audio', 'video'].includes(values.media)) badUsage('--media is audio or video');
 }
 
@@ -125,7 +128,7 @@ function inOrder(cells) {
   return [...cells].sort((one, other) => baseline_last(one) - baseline_last(other) || (one.scenario === 'baselines' ? 0 : key(one).localeCompare(key(other))));
 }
 
-async function playRounds(cells, { binary, capabilities, results, rounds }) {
+async function playRounds(cells, { binary, capabilities, results, rounds, keeps_all }) {
   const load = new Load();
   const calls = cells.reduce((sum, { repeat }) => sum + repeat, 0);
   const before = results.rows.filter(({ repetition }) => repetition > 0).length;
@@ -142,7 +145,7 @@ async function playRounds(cells, { binary, capabilities, results, rounds }) {
           if (interrupted) return;
           const repetition = (round - 1) * cell.repeat + one;
           if (results.has(cell.id, repetition)) continue;
-          const row = await playOne(stage, cell, { repetition, load, evidence_directory: path.join(results.directory, 'evidence') });
+          const row = await playOne(stage, cell, { repetition, load, keeps_all, evidence_directory: path.join(results.directory, 'evidence') });
           // What was cut off says nothing.
           if (interrupted) return;
           results.add(row);
@@ -203,7 +206,7 @@ async function main() {
   for (const [reason, count] of tally(results.rows.filter(({ outcome, repetition }) => outcome === 'not_run' && repetition === 0))) {
     console.log(`not run: ${count} cells: ${reason}`);
   }
-  if (runnable.length > 0) await playRounds(runnable, { binary, capabilities, results, rounds });
+  if (runnable.length > 0) await playRounds(runnable, { binary, capabilities, results, rounds, keeps_all: values.evidence === 'all' });
   const { passed, failed, beyond, not_run, page } = writeReport(values.report, results.rows, { command: commandLine() });
   if (values.keep) keepReport(values.report, values.keep);
   console.log(`report: ${path.relative(process.cwd(), page)}`);

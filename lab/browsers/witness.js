@@ -2,7 +2,7 @@
 // asks receivers for their sources and connections for their statistics, and adds nothing to what is played or sent.
 // Runs inside each page before any script of the page; the block keeps its names to itself. Clock: Date.now(), which all
 // browsers of one machine share.
-{
+if (window === top) {
   const look_ms = 5;
   /** Silence that is longer is kept: audio comes in packets of 20 ms, video in frames of up to 100 ms. */
   const gap_ms = { audio: 150, video: 400 };
@@ -82,7 +82,8 @@
         state: connection.connectionState,
         ice: connection.iceConnectionState,
         signaling: connection.signalingState,
-        stats: [...(await connection.getStats()).values()].filter(({ type }) => told.has(type)),
+        // One that is closed may never answer: its frame is gone.
+        stats: connection.signalingState === 'closed' ? [] : [...(await connection.getStats()).values()].filter(({ type }) => told.has(type)),
       })));
       return { events: witness.events, connections };
     },
@@ -164,8 +165,7 @@
     return extra ? { ...configuration, iceServers: [...extra, ...(configuration.iceServers ?? [])] } : configuration;
   }
 
-  const Original = window.RTCPeerConnection;
-  window.RTCPeerConnection = class RTCPeerConnection extends Original {
+  const watched = (Original) => class RTCPeerConnection extends Original {
     constructor(configuration, ...rest) {
       super(configured(configuration), ...rest);
       open.add(this);
@@ -212,6 +212,22 @@
       super.close();
     }
   };
+  window.RTCPeerConnection = watched(window.RTCPeerConnection);
+
+  /** Connections of frames that the page makes are the page's. */
+  const { get: windowOf, ...rest } = Object.getOwnPropertyDescriptor(HTMLIFrameElement.prototype, 'contentWindow');
+  const watched_windows = new WeakSet();
+  Object.defineProperty(HTMLIFrameElement.prototype, 'contentWindow', {
+    ...rest,
+    get() {
+      const inner = windowOf.call(this);
+      if (inner && !watched_windows.has(inner)) {
+        watched_windows.add(inner);
+        inner.RTCPeerConnection = watched(inner.RTCPeerConnection);
+      }
+      return inner;
+    },
+  });
 
   addEventListener('error', ({ message }) => witness.problems.push(`error: ${message}`));
   addEventListener('unhandledrejection', ({ reason }) => witness.problems.push(`rejection: ${reason?.message ?? reason}`));

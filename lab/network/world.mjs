@@ -285,9 +285,13 @@ export class World {
     return moved;
   }
 
-  /** Builds a side's second network ahead of time, so that handover() only switches. */
+  /**
+   * Builds a side's second network ahead of time, so that handover() only switches. Its device is up already and has no
+   * address yet: a link that has just come up may drop the first ARP reply, and the next one is asked for a second later.
+   */
   async prepareHandover(side, { to_kind } = {}) {
-    await this.#siteOf(side, 2, to_kind);
+    const { device } = await this.#siteOf(side, 2, to_kind);
+    await setUp(side.ns, { ip: [`link set ${device} up`] });
   }
 
   /** Back to the first network alone. */

@@ -3,7 +3,7 @@
 import { makeCell } from './cell.mjs';
 import { longestSilence, recoveryAfter } from './faults.mjs';
 
-const pairs = [['port_restricted', 'port_restricted'], ['symmetric', 'symmetric'], ['open', 'port_restricted']];
+const all_pairs = [['port_restricted', 'port_restricted'], ['symmetric', 'symmetric'], ['open', 'port_restricted']];
 const overlap_ms = 3000;
 const recovery_limit_ms = 30_000;
 const ring_before_ms = 700;
@@ -42,14 +42,19 @@ const midRing = (role, mode) => async (call) => {
 
 const roles = ['caller', 'callee'];
 
-function scenario(mode, moment, title, during) {
-  const name = `handover-${mode}-${moment}`;
+function scenario(mode, moment, title, during, { browser = 'chromium', pairs = all_pairs } = {}) {
+  const name = `handover-${mode}-${moment}${browser === 'chromium' ? '' : `-${browser}`}`;
   const cells = (chosen) =>
-    (chosen ?? pairs).flatMap((pair) => roles.map((role) => makeCell({ scenario: name, pair, variant: role, hands_over: [role], during: during(role, mode), media: ['audio'] })));
+    (chosen ?? pairs).flatMap((pair) =>
+      roles.map((role) => makeCell({ scenario: name, pair, variant: role, hands_over: [role], during: during(role, mode), media: ['audio'], [role]: { browser } })));
   return { name, title, cells };
 }
+
+/** The one that moves is a Firefox. */
+const firefox = { browser: 'firefox', pairs: [['port_restricted', 'port_restricted'], ['symmetric', 'symmetric']] };
 
 export const handovers = ['hard', 'soft'].flatMap((mode) => [
   scenario(mode, 'ringing', `${mode} hand-over while it rings`, (role) => ({ ringing: midRing(role, mode) })),
   scenario(mode, 'call', `${mode} hand-over during the call`, (role) => ({ connected: midCall(role, mode) })),
+  scenario(mode, 'call', `${mode} hand-over of a Firefox during the call`, (role) => ({ connected: midCall(role, mode) }), firefox),
 ]);

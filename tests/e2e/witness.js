@@ -1,6 +1,6 @@
 // What a test sees of a page's media, counted by the test itself: the SDK's own word is not taken for it.
 // Runs inside each page before any script of the page; the block keeps its names to itself.
-{
+if (window === top) {
   const poll_ms = 20;
   const counters = ['frames', 'samples', 'energy', 'audio_packets', 'video_packets'];
 
@@ -112,7 +112,7 @@
     }
   }
 
-  window.RTCPeerConnection = class RTCPeerConnection extends window.RTCPeerConnection {
+  const watched = (Original) => class RTCPeerConnection extends Original {
     constructor(...args) {
       super(...args);
       open.add(this);
@@ -128,6 +128,22 @@
       super.close();
     }
   };
+  window.RTCPeerConnection = watched(window.RTCPeerConnection);
+
+  /** Connections of frames that the page makes are the page's. */
+  const { get: windowOf, ...rest } = Object.getOwnPropertyDescriptor(HTMLIFrameElement.prototype, 'contentWindow');
+  const watched_windows = new WeakSet();
+  Object.defineProperty(HTMLIFrameElement.prototype, 'contentWindow', {
+    ...rest,
+    get() {
+      const inner = windowOf.call(this);
+      if (inner && !watched_windows.has(inner)) {
+        watched_windows.add(inner);
+        inner.RTCPeerConnection = watched(inner.RTCPeerConnection);
+      }
+      return inner;
+    },
+  });
 
   const { getUserMedia } = MediaDevices.prototype;
   MediaDevices.prototype.getUserMedia = async function getAndKeep(constraints) {

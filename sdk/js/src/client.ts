@@ -275,10 +275,7 @@ export class CallClient extends Emitter<ClientEvents> {
   get #deps(): CallDeps {
     return {
       send: (message) => this.#connection.send(message),
-      takeConnection: (anew) => {
-        if (anew) this.#warm.renew();
-        return this.#warm.take();
-      },
+      takeConnection: (anew) => this.#warm.take(anew),
       iceServers: () => this.#servers.servers,
       mayWarm: () => [...this.#calls.values()].filter((call) => call.warming).length < this.#policy.warm_ringing_limit,
       devicesAllowed: () => this.#permissions.allowed,

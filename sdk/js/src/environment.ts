@@ -5,7 +5,8 @@ export interface Environment {
   origin: string;
   openSocket: (url: string) => WebSocket;
   fetch: typeof fetch;
-  createPeerConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
+  /** `anew`: the network under the page has changed, and the browser may not have told its connections yet. */
+  createPeerConnection: (configuration: RTCConfiguration, anew: boolean) => RTCPeerConnection;
   /** Null where the browser gives no devices: a page without https. */
   getUserMedia: GetUserMedia | null;
   /** Null where the browser tells nothing about permissions. */
@@ -20,11 +21,30 @@ export function browserEnvironment(): Environment {
     origin: location.origin,
     openSocket: (url) => new WebSocket(url),
     fetch: (input, init) => fetch(input, init),
-    createPeerConnection: (configuration) => new RTCPeerConnection(configuration),
+    createPeerConnection: (configuration, anew) => (anew && connectionOfNewFrame(configuration)) || new RTCPeerConnection(configuration),
     getUserMedia: devices ? (constraints) => devices.getUserMedia(constraints) : null,
     permissions: (navigator.permissions as Permissions | undefined) ?? null,
     watchNetwork,
   };
+}
+
+/**
+ * Chromium tells a document's connections of a changed network up to two seconds late. A new document asks for itself. The
+ * frame stays outside of the body, which apps rebuild, and goes with its connection, which could not live without it.
+ */
+function connectionOfNewFrame(configuration: RTCConfiguration): RTCPeerConnection | null {
+  const frame = document.createElement('iframe');
+  frame.hidden = true;
+  document.documentElement.append(frame);
+  const { RTCPeerConnection: Connection } = (frame.contentWindow ?? {}) as Partial<typeof globalThis>;
+  if (!Connection) return frame.remove(), null;
+  const connection = new Connection(configuration);
+  const close = connection.close.bind(connection);
+  connection.close = () => {
+    close();
+    frame.remove();
+  };
+  return connection;
 }
 
 /** Of Chromium alone, and its `type` of mobile devices alone (Network Information API). */

@@ -65,6 +65,8 @@ export class Links extends Emitter<LinksEvents> {
   /** The socket to the server had to be replaced. */
   #resumed_at = -Infinity;
   #fresh_at = -Infinity;
+  /** Until when the browser's word of a changed network is of the change that we have seen ourselves. */
+  #echo_until = -Infinity;
   #quiet_timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -179,7 +181,9 @@ export class Links extends Emitter<LinksEvents> {
       return;
     }
     const now = performance.now();
-    if (now - this.#fresh_at < this.#options.deps.policy.moved_again_ms) return;
+    const is_echo = now < this.#echo_until && (this.#next !== null || this.#link?.well);
+    this.#echo_until = -Infinity;
+    if (is_echo || now - this.#fresh_at < this.#options.deps.policy.moved_again_ms) return;
     if (this.#begun && this.#beginFresh('the network has changed')) return;
     this.#handleMoved();
   }
@@ -193,7 +197,7 @@ export class Links extends Emitter<LinksEvents> {
     const link = this.#link;
     if (!link?.ever_up || this.#next) return;
     if (!this.#answered) this.#handleMoved();
-    else if (!link.well || !this.#heard) this.#beginFresh('the path and the socket were lost', true);
+    else if (!link.well || !this.#heard) this.#beginAfresh('the path and the socket were lost');
   }
 
   handleOnline(): void {
@@ -223,8 +227,8 @@ export class Links extends Emitter<LinksEvents> {
     this.#link?.handleNetworkChange(true);
   }
 
-  #open(offers: boolean, fresh: boolean): void {
-    const link = this.#make(offers, fresh, false);
+  #open(offers: boolean, fresh: boolean, anew = false): void {
+    const link = this.#make(offers, fresh, anew);
     this.#link = link;
     this.#start(link);
     for (const message of this.#early.splice(0)) this.handleMessage(message);
@@ -283,18 +287,24 @@ export class Links extends Emitter<LinksEvents> {
     const { moved_ms } = this.#options.deps.policy;
     const now = performance.now();
     if (now - this.#fresh_at < moved_ms || !(moved || now - this.#resumed_at < moved_ms)) return false;
-    return this.#beginFresh('the path is ill, and the network seems to have changed', true);
+    return this.#beginAfresh('the path is ill, and the network seems to have changed');
+  }
+
+  /** The network seems to have changed, and the browser has not told of it: when it does, that is nothing new. */
+  #beginAfresh(cause: string): boolean {
+    this.#echo_until = performance.now() + this.#options.deps.policy.told_late_ms;
+    return this.#beginFresh(cause);
   }
 
   /** A new connection that we offer. Before the accept the caller alone may begin one (docs/protocol.md). */
-  #beginFresh(cause: string, anew = false): boolean {
+  #beginFresh(cause: string): boolean {
     if (!this.#link || !(this.#answered || this.#options.calling())) return false;
     this.emit('log', `a new connection: ${cause}`);
     this.#past_restarts++;
     this.#moved_at = -Infinity;
     this.#fresh_at = performance.now();
-    if (this.#answered && this.#link.ever_up) this.#setNext(this.#make(true, true, anew), null);
-    else this.#replace(true, true);
+    if (this.#answered && this.#link.ever_up) this.#setNext(this.#make(true, true, true), null);
+    else this.#replace(true, true, true);
     return true;
   }
 
@@ -312,10 +322,10 @@ export class Links extends Emitter<LinksEvents> {
     }
   }
 
-  #replace(offers: boolean, fresh: boolean): void {
+  #replace(offers: boolean, fresh: boolean, anew = false): void {
     this.#past_restarts += this.#closeAll();
     this.emit('reset');
-    this.#open(offers, fresh);
+    this.#open(offers, fresh, anew);
   }
 
   #setNext(link: Link, generation: number | null): void {

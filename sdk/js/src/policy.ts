@@ -67,6 +67,8 @@ export interface Policy {
   moved_ms: number;
   /** Signs of a change of the network that come within this after another are taken for the same. */
   moved_again_ms: number;
+  /** A browser tells of a change of the network up to this much later than it can be seen by what has stopped. */
+  told_late_ms: number;
   /** A new connection whose path stands takes over after this, even if not all that was promised comes over it. */
   take_over_ms: number;
   /** The old connection is closed this much later: the other side may still be listening to it. */
@@ -117,7 +119,7 @@ export const default_policy: Policy = {
   repair_restart_delays_ms: [1000, 1500, 2500, 4000, 8000],
   restart_answer_ms: 2500,
   callee_patience_ms: 400,
-  quiet_ms: 400,
+  quiet_ms: 300,
   silence_ms: 700,
   suspicious_silence_ms: 300,
   suspicion_ms: 3000,
@@ -126,6 +128,7 @@ export const default_policy: Policy = {
   direct_after_ms: 1500,
   moved_ms: 5000,
   moved_again_ms: 300,
+  told_late_ms: 2500,
   take_over_ms: 1500,
   linger_ms: 500,
   give_up_ms: 30_000,
@@ -135,7 +138,7 @@ export const default_policy: Policy = {
   ring_grace_ms: 5000,
   session_lifetime_ms: 30_000,
   poll_ms: 50,
-  watch_ms: 200,
+  watch_ms: 150,
   camera_release_ms: 1000,
   busy_in_call: true,
 };

@@ -6,7 +6,7 @@ export interface WarmOptions {
   servers: IceServers;
   policy: Policy;
   iceTransportPolicy: RTCIceTransportPolicy;
-  createPeerConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
+  createPeerConnection: (configuration: RTCConfiguration, anew: boolean) => RTCPeerConnection;
 }
 
 /**
@@ -39,21 +39,24 @@ export class WarmConnection extends Emitter<{ log: [string] }> {
     this.#forgetRefill();
   }
 
-  /** The warm connection, or a new one; null if relay credentials are needed and there are none. Now the caller's. */
-  async take(): Promise<RTCPeerConnection | null> {
+  /**
+   * The warm connection, or a new one; null if relay credentials are needed and there are none. Now the caller's. `anew`: what
+   * was gathered before is worth nothing.
+   */
+  async take(anew: boolean): Promise<RTCPeerConnection | null> {
     const { servers, policy, iceTransportPolicy } = this.#options;
     const known = servers.servers ?? (await servers.wait(policy.credentials_wait_ms));
     if (iceTransportPolicy === 'relay' && !known?.some(hasRelay)) return null;
-    const ready = this.#ready;
-    if (ready) {
-      this.#ready = null;
+    const ready = anew ? null : this.#ready;
+    if (this.#ready) {
+      if (ready) this.#ready = null;
       this.#drop();
       this.#forgetRefill();
       this.#refill_timer = setTimeout(() => this.refill(), policy.warm_refill_ms);
-      return ready;
     }
+    if (ready) return ready;
     if (!known) this.emit('log', 'no TURN credentials yet: the call is tried without a relay');
-    return this.#create(known ?? []);
+    return this.#create(known ?? [], anew);
   }
 
   /** Makes the next one if there is none. */
@@ -79,18 +82,19 @@ export class WarmConnection extends Emitter<{ log: [string] }> {
     const servers = this.#options.servers.servers;
     if (!servers) return;
     this.#stale_at = this.#options.servers.stale_at;
-    this.#ready = this.#create(servers);
+    this.#ready = this.#create(servers, false);
     this.#lifetime_timer = setTimeout(() => this.#make(), this.#options.policy.warm_lifetime_ms);
   }
 
-  #create(iceServers: RTCIceServer[]): RTCPeerConnection {
-    return this.#options.createPeerConnection({
+  #create(iceServers: RTCIceServer[], anew: boolean): RTCPeerConnection {
+    const configuration: RTCConfiguration = {
       iceServers,
       iceTransportPolicy: this.#options.iceTransportPolicy,
       iceCandidatePoolSize: 1,
       bundlePolicy: 'max-bundle',
       rtcpMuxPolicy: 'require',
-    });
+    };
+    return this.#options.createPeerConnection(configuration, anew);
   }
 
   #forgetRefill(): void {

@@ -95,6 +95,8 @@ export class FakeDataChannel {
 }
 
 export class FakePeerConnection {
+  /** Whether it was asked for because the network has changed. */
+  anew = false;
   signalingState = 'stable';
   iceConnectionState = 'new';
   connectionState = 'new';
@@ -297,8 +299,9 @@ export class FakeBrowser implements Environment {
     return Promise.resolve({ status, ok: status === 200, json: () => Promise.resolve(body) } as Response);
   };
 
-  readonly createPeerConnection = (configuration: RTCConfiguration): RTCPeerConnection => {
+  readonly createPeerConnection = (configuration: RTCConfiguration, anew: boolean): RTCPeerConnection => {
     const connection = new FakePeerConnection(configuration);
+    connection.anew = anew;
     this.connections.push(connection);
     return connection as unknown as RTCPeerConnection;
   };

@@ -137,6 +137,26 @@ describe('a change of the network in a call', () => {
     expect(call.state).toBe('connected');
   });
 
+  it('seen before the browser tells of it takes a connection that asks for the network anew, and is told of late once', async () => {
+    await talking();
+    const before = used();
+    browser.answers_pings = false;
+    Object.assign(browser.sockets[0] ?? {}, { answers_pings: false });
+    await pass(500);
+    await open({ resumed: true, ack: everything });
+    await settle();
+    const after = inUse().find((one) => one !== before);
+    expect(offers()).toEqual([0, 'fresh 1']);
+    expect([before.anew, after?.anew]).toEqual([false, true]);
+    await pass(600);
+    browser.changeNetwork(true);
+    await settle();
+    expect(offers()).toEqual([0, 'fresh 1']);
+    browser.changeNetwork(true);
+    await settle();
+    expect(offers()).toEqual([0, 'fresh 1', 'fresh 2']);
+  });
+
   it('is one change, though the browser tells of it twice', async () => {
     await moved();
     browser.changeNetwork(true);
@@ -357,12 +377,12 @@ describe('a change of the network while it rings', () => {
     call.end();
   });
 
-  it('is asked for when nothing has come 400 ms after the accept', async () => {
+  it('is asked for when nothing has come 300 ms after the accept', async () => {
     const call = await ringing();
     browser.answers_pings = false;
     Object.assign(browser.sockets[0] ?? {}, { answers_pings: false });
     call.accept();
-    await pass(399);
+    await pass(299);
     expect(browser.sockets).toHaveLength(1);
     await pass(1);
     expect(browser.sockets).toHaveLength(2);

@@ -199,11 +199,11 @@ describe('a path that is interrupted', () => {
 });
 
 describe('silence', () => {
-  it('of 400 ms is told, once; it is well again with the next packet', () => {
+  it('of 300 ms is told, once; it is well again with the next packet', () => {
     const path = upPath();
     path.on('quiet', () => events.push('quiet'));
     const count = flow(path, 1000, 1);
-    flow(path, 300, count, 0);
+    flow(path, 200, count, 0);
     expect(path.well).toBe(true);
     flow(path, 200, count, 0);
     expect(events).toEqual(['quiet']);
