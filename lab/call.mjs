@@ -204,6 +204,7 @@ class LabCall {
         await browser.lab('hangUp');
         await browser.lab('leave');
         await browser.ask('close_page', {}, 15_000);
+        this.#stage.release(browser);
       } catch {
         await this.#stage.discard(browser);
       }

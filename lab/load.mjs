@@ -10,7 +10,8 @@ export const full = 0.97;
 function readTicks() {
   const [, ...ticks] = fs.readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].split(/\s+/);
   const [user, nice, system, idle, iowait, irq, softirq, steal] = ticks.map(Number);
-  return { busy: user + nice + system + irq + softirq, steal, idle: idle + iowait };
+  // What runs at a low priority gives way.
+  return { busy: user + system + irq + softirq, steal, idle: idle + iowait + nice };
 }
 
 export class Load {

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 
 import { playCall } from './call.mjs';
 import { Capabilities, newestBinary } from './capabilities.mjs';
+import { playInLanes } from './lanes.mjs';
 import { Load } from './load.mjs';
 import { SAME_NAT, kinds } from './network/kinds.mjs';
 import { Progress } from './progress.mjs';
@@ -24,6 +25,7 @@ DIR/index.html and DIR/report.json are written at the end, and every ten minutes
   --scenario NAME  this one alone; repeatable (without: all)
   --pairs A:B      these networks alone, caller's and callee's; repeatable
   --repeat N       so many rounds (1)
+  --lanes N        so many calls at a time (1); times of calls that found the processors full are left out, as always
   --media KIND     audio or video (which has audio too), instead of each scenario's own
   --product NAME   offhook, peerjs, origin-after or origin-before alone; repeatable
   --cut            one of each mechanism, at most six minutes; the one that ./test plays
@@ -42,6 +44,7 @@ const options = {
   pairs: { type: 'string', multiple: true },
   product: { type: 'string', multiple: true },
   repeat: { type: 'string', default: '1' },
+  lanes: { type: 'string', default: '1' },
   media: { type: 'string' },
   cut: { type: 'boolean' },
   full: { type: 'boolean' },
@@ -96,7 +99,9 @@ function check(values) {
     if (two.length !== 2 || !two.every((name) => names.includes(name))) badUsage(`no pair of networks '${pair}'`);
     if (two.includes(SAME_NAT) && two[0] !== two[1]) badUsage(`'${SAME_NAT}' is for both sides`);
   }
-  if (!isNumber(values.repeat, { above: 0 }) || !Number.isInteger(Number(values.repeat))) badUsage('--repeat takes a number above 0');
+  for (const name of ['repeat', 'lanes']) {
+    if (!isNumber(values[name], { above: 0 }) || !Number.isInteger(Number(values[name]))) badUsage(`--${name} takes a number above 0`);
+  }
   if (!isNumber(values.hours, { above: 0 })) badUsage('--hours takes a number above 0');
   if (!['failed', 'all'].includes(values.evidence)) badUsage('--evidence is failed or all');
   if (values.media && !['audio', 'video'].includes(values.media)) badUsage('--media is audio or video');
@@ -128,7 +133,7 @@ function inOrder(cells) {
   return [...cells].sort((one, other) => baseline_last(one) - baseline_last(other) || (one.scenario === 'baselines' ? 0 : key(one).localeCompare(key(other))));
 }
 
-async function playRounds(cells, { binary, capabilities, results, rounds, keeps_all }) {
+async function playRounds(cells, { binary, capabilities, results, rounds, keeps_all, lanes }) {
   const load = new Load();
   const calls = cells.reduce((sum, { repeat }) => sum + repeat, 0);
   const before = results.rows.filter(({ repetition }) => repetition > 0).length;
@@ -140,27 +145,28 @@ async function playRounds(cells, { binary, capabilities, results, rounds, keeps_
   interruption.then(() => stage.close()).catch(() => undefined);
   try {
     for (let round = 1; progress.goesOn(round); round += 1) {
-      for (const cell of cells) {
-        for (let one = 1; one <= cell.repeat; one += 1) {
-          if (interrupted) return;
-          const repetition = (round - 1) * cell.repeat + one;
-          if (results.has(cell.id, repetition)) continue;
-          const row = await playOne(stage, cell, { repetition, load, keeps_all, evidence_directory: path.join(results.directory, 'evidence') });
-          // What was cut off says nothing.
-          if (interrupted) return;
-          results.add(row);
-          progress.tell(row, round);
-        }
-        if (Date.now() - reported_at > report_every_ms) {
-          reported_at = Date.now();
-          writeReport(results.directory, results.rows, { command: commandLine() });
-        }
-      }
+      const tasks = tasksOf(cells, round).filter(({ cell, repetition }) => !results.has(cell.id, repetition));
+      const play = async ({ cell, repetition }) => {
+        const row = await playOne(stage, cell, { repetition, load, keeps_all, evidence_directory: path.join(results.directory, 'evidence') });
+        // What was cut off says nothing.
+        if (interrupted) return;
+        results.add(row);
+        progress.tell(row, round);
+        if (Date.now() - reported_at < report_every_ms) return;
+        reported_at = Date.now();
+        writeReport(results.directory, results.rows, { command: commandLine() });
+      };
+      await playInLanes(tasks, lanes, play, () => interrupted !== 0);
+      if (interrupted) return;
     }
   } finally {
     load.stop();
     await stage.close();
   }
+}
+
+function tasksOf(cells, round) {
+  return cells.flatMap((cell) => Array.from({ length: cell.repeat }, (_, i) => ({ cell, repetition: (round - 1) * cell.repeat + i + 1 })));
 }
 
 async function playOne(stage, cell, settings) {
@@ -206,7 +212,7 @@ async function main() {
   for (const [reason, count] of tally(results.rows.filter(({ outcome, repetition }) => outcome === 'not_run' && repetition === 0))) {
     console.log(`not run: ${count} cells: ${reason}`);
   }
-  if (runnable.length > 0) await playRounds(runnable, { binary, capabilities, results, rounds, keeps_all: values.evidence === 'all' });
+  if (runnable.length > 0) await playRounds(runnable, { binary, capabilities, results, rounds, keeps_all: values.evidence === 'all', lanes: Number(values.lanes) });
   const { passed, failed, beyond, not_run, page } = writeReport(values.report, results.rows, { command: commandLine() });
   if (values.keep) keepReport(values.report, values.keep);
   console.log(`report: ${path.relative(process.cwd(), page)}`);

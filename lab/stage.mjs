@@ -18,8 +18,8 @@ const peerjs_script = path.join(here, '../node_modules/peerjs/dist/peerjs.min.js
 const http_port = 8080;
 const start_limit_ms = 20_000;
 /** What a browser takes of memory at rest, generously. */
-const browser_bytes = 700 * 2 ** 20;
-const most_browsers = Math.max(3, Math.min(28, Math.floor(os.totalmem() / 2 / browser_bytes)));
+const browser_bytes = 250 * 2 ** 20;
+const most_browsers = Math.max(3, Math.min(40, Math.floor(os.totalmem() / 2 / browser_bytes)));
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -32,6 +32,7 @@ export class Stage {
   #baselines = null;
   #browsers = new Map();
   #closing = null;
+  #serving = Promise.resolve();
 
   static async raise({ binary, kinds, tls, seed }) {
     const stage = new Stage();
@@ -62,8 +63,10 @@ export class Stage {
 
   /** Servers, links and filters as `cell` wants them. */
   async prepare(cell) {
-    if (cell.product === 'offhook') await this.#serve(cell.server_flags);
-    else await this.#serveBaselines();
+    // Calls that are begun together want the same server; the first starts it.
+    const serve = () => (cell.product === 'offhook' ? this.#serve(cell.server_flags) : this.#serveBaselines());
+    this.#serving = this.#serving.then(serve, serve);
+    await this.#serving;
     for (const role of ['caller', 'callee']) {
       const side = this.side(role, cell);
       await this.#world.restore(side);
@@ -145,9 +148,10 @@ export class Stage {
     if (kept && !kept.gone) {
       this.#browsers.set(name, kept);
       kept.fresh = false;
+      kept.in_use = true;
       return kept;
     }
-    while (this.#browsers.size >= most_browsers) await this.discard(this.#browsers.values().next().value);
+    await this.#makeRoom();
     this.#world.setDns(side, dns);
     const { v4, v6 } = this.#world.server;
     const secure_origins = [v4, `[${v6}]`].flatMap((host) => [http_port, baselines_port].map((port) => `http://${host}:${port}`));
@@ -161,8 +165,21 @@ export class Stage {
     });
     /** Its first call starts processes for sound and pictures, and tells nothing about the product. */
     browser.fresh = true;
+    browser.in_use = true;
     this.#browsers.set(name, browser);
     return browser;
+  }
+
+  /** The call is over; the browser is kept for the next one on its network. */
+  release(browser) {
+    browser.in_use = false;
+  }
+
+  async #makeRoom() {
+    for (const browser of [...this.#browsers.values()]) {
+      if (this.#browsers.size < most_browsers) return;
+      if (!browser.in_use) await this.discard(browser);
+    }
   }
 
   async discard(browser) {

@@ -14,11 +14,24 @@ const kept_lines = 300;
 let browser = null;
 let context = null;
 let page = null;
+/** What the tab was made for. */
+let prepared = null;
 let printed = [];
 
 function keep(line) {
   printed.push(`${Date.now()} ${line}`);
   if (printed.length > kept_lines) printed.shift();
+}
+
+async function prepare(scripts, lab_options) {
+  context = await browser.newContext({ ignoreHTTPSErrors: false, viewport: { width: 640, height: 480 } });
+  const text = scripts.map((file) => fs.readFileSync(file, 'utf8')).join('\n;\n');
+  await context.addInitScript({ content: `window.__lab_options = ${JSON.stringify(lab_options)};\n${text}` });
+  page = await context.newPage();
+  page.setDefaultTimeout(step_limit_ms);
+  page.on('console', (message) => keep(`${message.type()} ${message.text()}`));
+  page.on('pageerror', (error) => keep(`uncaught ${error.stack ?? error.message}`));
+  page.on('crash', () => keep('the page crashed'));
 }
 
 const verbs = {
@@ -27,18 +40,18 @@ const verbs = {
     return browser.version();
   },
 
-  /** A page of its own at `url`, with the files of `scripts` run before anything in it. */
+  /**
+   * A fresh document at `url`, with the files of `scripts` run before anything in it; in the tab of the one before if that had
+   * the same scripts, as a new tab costs a process.
+   */
   async open({ url, scripts, lab_options = {} }) {
-    await verbs.close_page();
+    const wanted = JSON.stringify([new URL(url).origin, scripts, lab_options]);
+    if (wanted !== prepared) {
+      await verbs.close_tab();
+      await prepare(scripts, lab_options);
+      prepared = wanted;
+    }
     printed = [];
-    context = await browser.newContext({ ignoreHTTPSErrors: false, viewport: { width: 640, height: 480 } });
-    const text = scripts.map((file) => fs.readFileSync(file, 'utf8')).join('\n;\n');
-    await context.addInitScript({ content: `window.__lab_options = ${JSON.stringify(lab_options)};\n${text}` });
-    page = await context.newPage();
-    page.setDefaultTimeout(step_limit_ms);
-    page.on('console', (message) => keep(`${message.type()} ${message.text()}`));
-    page.on('pageerror', (error) => keep(`uncaught ${error.stack ?? error.message}`));
-    page.on('crash', () => keep('the page crashed'));
     await page.goto(url, { timeout: step_limit_ms, waitUntil: 'commit' });
     // The commit may come before the scripts of the new document have run.
     await page.waitForFunction('window.__lab !== undefined', null, { polling: 20 });
@@ -58,10 +71,14 @@ const verbs = {
     return printed;
   },
 
-  /** Whatever the page still did ends here: encoding goes on in a page that is kept. */
+  /** Whatever the page still did ends here: encoding goes on in a document that is kept. */
   async close_page() {
+    await page?.goto('about:blank');
+  },
+
+  async close_tab() {
     const [old_context] = [context];
-    [context, page] = [null, null];
+    [context, page, prepared] = [null, null, null];
     await old_context?.close();
   },
 

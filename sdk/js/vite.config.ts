@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vite';
+import { defineConfig, transformWithEsbuild } from 'vite';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -16,6 +16,12 @@ export default defineConfig({
     lib: { entry: here('src/index.ts'), formats: ['es'], fileName: () => 'offhook.js' },
   },
   plugins: [
+    {
+      // Vite leaves blanks and line ends in a library, so that others can still take unused parts out; pages load this one whole.
+      name: 'offhook-whitespace',
+      enforce: 'post',
+      renderChunk: async (code) => (await transformWithEsbuild(code, 'offhook.js', { minify: true, target: 'es2022' })).code,
+    },
     {
       name: 'offhook-types',
       closeBundle() {

@@ -193,17 +193,22 @@ export class Peer extends Emitter<PeerEvents> {
 
   /**
    * The first answer takes the passive role of DTLS (RFC 8842 section 5.3): the caller, who has the path first, then
-   * begins the handshake, and the one who answers hears half a round trip sooner.
+   * begins the handshake, and the one who answers hears half a round trip sooner. It is provisional first: Chromium empties
+   * its candidate pool before it gathers for an answer, and for a provisional one it takes what the pool has gathered.
    */
   async #setPassive(answer: RTCSessionDescriptionInit): Promise<{ sdp: string | undefined; set: Promise<void> }> {
     const sdp = (answer.sdp ?? '').replace(/a=setup:active/g, 'a=setup:passive');
-    try {
-      await this.#pc.setLocalDescription({ type: 'answer', sdp });
-      return { sdp, set: Promise.resolve() };
-    } catch (error) {
-      this.emit('log', `this browser keeps the active role: ${String(error)}`);
-      return { sdp: answer.sdp, set: this.#pc.setLocalDescription(answer) };
+    let refusal: unknown;
+    for (const type of ['pranswer', 'answer'] as const) {
+      try {
+        await this.#pc.setLocalDescription({ type, sdp });
+        return { sdp, set: type === 'answer' ? Promise.resolve() : this.#pc.setLocalDescription({ type: 'answer', sdp }) };
+      } catch (error) {
+        refusal = error;
+      }
     }
+    this.emit('log', `this browser keeps the active role: ${String(refusal)}`);
+    return { sdp: answer.sdp, set: this.#pc.setLocalDescription(answer) };
   }
 
   /** What is gathered from now on is gathered with the newest credentials. */

@@ -110,6 +110,9 @@ export class FakePeerConnection {
   readonly transceivers: FakeTransceiver[] = [];
   readonly channels: FakeDataChannel[] = [];
   stats = new Map<string, object>();
+  /** Provisional answers that were set, or refused. */
+  readonly provisional: string[] = [];
+  takes_provisional = true;
   /** What setLocalDescription rejects with, if the description says it: how a browser refuses a changed one. */
   refuses: RegExp | null = null;
   /** Set to hold setRemoteDescription back until it is called. */
@@ -161,6 +164,10 @@ export class FakePeerConnection {
 
   setLocalDescription(description: RTCSessionDescriptionInit): Promise<void> {
     if (this.refuses?.test(description.sdp ?? '')) return Promise.reject(new Error('changed description'));
+    if (description.type === 'pranswer') {
+      this.provisional.push(description.sdp ?? '');
+      return this.takes_provisional ? Promise.resolve() : Promise.reject(new Error('no provisional answers'));
+    }
     this.done.push(`local ${description.type}`);
     this.signalingState = description.type === 'offer' ? 'have-local-offer' : 'stable';
     return Promise.resolve();

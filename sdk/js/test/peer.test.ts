@@ -154,6 +154,26 @@ describe('the first answer', () => {
     expect(sent.filter((line) => line.includes('answer'))).toEqual(['answer 0', 'answer passive', 'answer 1', 'answer active']);
   });
 
+  it('is provisional first, the same text, and final whatever the browser thinks of provisional ones; later answers are not', async () => {
+    peer.handleOffer(0, 'first');
+    await settle();
+    expect(pc.provisional).toEqual([expect.stringContaining('a=setup:passive')]);
+    expect(pc.done).toEqual(['remote first', 'local answer']);
+    pc.takes_provisional = false;
+    peer.handleOffer(1, 'second');
+    await settle();
+    expect(pc.provisional).toHaveLength(1);
+    expect(pc.done.at(-1)).toBe('local answer');
+  });
+
+  it('is passive where the browser takes no provisional ones', async () => {
+    pc.takes_provisional = false;
+    peer.handleOffer(0, 'first');
+    await settle();
+    expect(sent).toEqual(['answer 0', 'answer passive']);
+    expect(pc.done).toEqual(['remote first', 'local answer']);
+  });
+
   it('is active where the browser does not let itself be changed', async () => {
     pc.refuses = /setup:passive/;
     peer.handleOffer(0, 'first');
