@@ -19,10 +19,15 @@ export async function playInLanes(tasks, lanes, play, stopped) {
   const playing = new Map();
   const taken = new Set();
   let server = null;
-  const fits = ({ cell }) => (playing.size === 0 || serverOf(cell) === server) && !placesOf(cell).some((place) => taken.has(place));
+  let alone = false;
+  const fits = ({ cell }) => {
+    if (playing.size === 0) return true;
+    return !alone && !cell.alone && serverOf(cell) === server && !placesOf(cell).some((place) => taken.has(place));
+  };
 
   const begin = (task) => {
     server = serverOf(task.cell);
+    alone = task.cell.alone;
     for (const place of placesOf(task.cell)) taken.add(place);
     const played = play(task).finally(() => {
       playing.delete(task);

@@ -10,7 +10,7 @@ import { playInLanes } from './lanes.mjs';
 import { Load } from './load.mjs';
 import { SAME_NAT, kinds } from './network/kinds.mjs';
 import { Progress } from './progress.mjs';
-import { keepReport, writeReport } from './report/write.mjs';
+import { aboutRun, keepReport, writeReport } from './report/write.mjs';
 import { Results, readRows } from './results.mjs';
 import { cutCells, scenarios } from './scenarios/index.mjs';
 import { Stage } from './stage.mjs';
@@ -133,9 +133,9 @@ function inOrder(cells) {
   return [...cells].sort((one, other) => baseline_last(one) - baseline_last(other) || (one.scenario === 'baselines' ? 0 : key(one).localeCompare(key(other))));
 }
 
-async function playRounds(cells, { binary, capabilities, results, rounds, keeps_all, lanes }) {
+async function playRounds(cells, { binary, capabilities, results, rounds, keeps_all, lanes, about }) {
   const load = new Load();
-  const calls = cells.reduce((sum, { repeat }) => sum + repeat, 0);
+  const calls = callsARound(cells, rounds);
   const before = results.rows.filter(({ repetition }) => repetition > 0).length;
   const progress = new Progress({ calls, guess_ms: first_guess_ms, rounds, before });
   const used = [...new Set(cells.flatMap(({ caller, callee }) => [caller.kind, callee.kind]))].filter((kind) => kind !== SAME_NAT);
@@ -154,7 +154,7 @@ async function playRounds(cells, { binary, capabilities, results, rounds, keeps_
         progress.tell(row, round);
         if (Date.now() - reported_at < report_every_ms) return;
         reported_at = Date.now();
-        writeReport(results.directory, results.rows, { command: commandLine() });
+        writeReport(results.directory, results.rows, { about });
       };
       await playInLanes(tasks, lanes, play, () => interrupted !== 0);
       if (interrupted) return;
@@ -165,8 +165,17 @@ async function playRounds(cells, { binary, capabilities, results, rounds, keeps_
   }
 }
 
+/** On the average; the first round has all cells. */
+function callsARound(cells, { count }) {
+  if (count === undefined) return cells.reduce((sum, { repeat, every }) => sum + repeat / every, 0);
+  let calls = 0;
+  for (let round = 1; round <= count; round += 1) calls += tasksOf(cells, round).length;
+  return calls / count;
+}
+
 function tasksOf(cells, round) {
-  return cells.flatMap((cell) => Array.from({ length: cell.repeat }, (_, i) => ({ cell, repetition: (round - 1) * cell.repeat + i + 1 })));
+  const due = cells.filter(({ every }) => (round - 1) % every === 0);
+  return due.flatMap((cell) => Array.from({ length: cell.repeat }, (_, i) => ({ cell, repetition: (round - 1) * cell.repeat + i + 1 })));
 }
 
 async function playOne(stage, cell, settings) {
@@ -190,13 +199,14 @@ async function main() {
   check(values);
   if (values.list) return list(), 0;
   if (values.render) {
-    writeReport(values.render, readRows(values.render), {});
+    writeReport(values.render, readRows(values.render));
     if (values.keep) keepReport(values.render, values.keep);
     return 0;
   }
   const binary = values.binary ?? newestBinary();
   if (!binary) badUsage('no server is built: tools/build release offhook');
 
+  const about = aboutRun(commandLine());
   const capabilities = await Capabilities.find(binary);
   const chosen = inOrder(chooseCells(values));
   if (chosen.length === 0) badUsage('no cell is chosen');
@@ -212,8 +222,8 @@ async function main() {
   for (const [reason, count] of tally(results.rows.filter(({ outcome, repetition }) => outcome === 'not_run' && repetition === 0))) {
     console.log(`not run: ${count} cells: ${reason}`);
   }
-  if (runnable.length > 0) await playRounds(runnable, { binary, capabilities, results, rounds, keeps_all: values.evidence === 'all', lanes: Number(values.lanes) });
-  const { passed, failed, beyond, not_run, page } = writeReport(values.report, results.rows, { command: commandLine() });
+  if (runnable.length > 0) await playRounds(runnable, { binary, capabilities, results, rounds, keeps_all: values.evidence === 'all', lanes: Number(values.lanes), about });
+  const { passed, failed, beyond, not_run, page } = writeReport(values.report, results.rows, { about });
   if (values.keep) keepReport(values.report, values.keep);
   console.log(`report: ${path.relative(process.cwd(), page)}`);
   if (beyond > 0) console.log(`${beyond} calls failed of which nothing is promised: the baselines', and those above 10 % loss`);

@@ -131,7 +131,7 @@ export class Stage {
     const host = can.v4 ? this.#world.server.v4 : this.#world.server.v6;
     const host_in_url = can.v4 ? host : `[${host}]`;
     const port = cell.product === 'peerjs' ? peerjs_port : baselines_port;
-    return { ...settings, variant: cell.product.replace('origin-', ''), server: { host: host_in_url, host_in_url, port }, ice_servers: coturnServers(host_in_url) };
+    return { ...settings, variant: cell.product.replace('origin-', ''), server: { host: host_in_url, host_in_url, port }, ice_servers: coturnServers(host_in_url, cell.credential_ttl_s) };
   }
 
   #token(user) {

@@ -35,8 +35,8 @@ export function coturnCommand({ addresses, directory }) {
 }
 
 /** What a page of a baseline is given: the same three ways that our server gives. */
-export function coturnServers(host, user = 'lab') {
-  const username = `${Math.floor(Date.now() / 1000) + 3600}:${user}`;
+export function coturnServers(host, ttl_s = 3600) {
+  const username = `${Math.floor(Date.now() / 1000) + ttl_s}:lab`;
   const credential = createHmac('sha1', secret).update(username).digest('base64');
   const turn = ['udp', 'tcp'].map((transport) => `turn:${host}:${coturn_port}?transport=${transport}`);
   return [{ urls: [`stun:${host}:${coturn_port}`] }, { urls: turn, username, credential }];

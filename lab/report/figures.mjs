@@ -71,8 +71,26 @@ function againstTheory(rows) {
   });
 }
 
+/** Nothing is broken on these ways but what a link loses: the slowest calls of all have a limit. */
+const only_links = /^(matrix|loss-|delay-|one-nat|hidden-addresses|ipv6-only|udp-blocked|tcp443|peer-policy-call)/;
+const worst_limits = [
+  { what: 'up to 100 ms of round trip, up to 5 % loss a link', least_loss: 0, most_loss: 0.05, limit_ms: 1000 },
+  { what: 'up to 100 ms of round trip, 10 % loss a link', least_loss: 0.06, most_loss: 0.1, limit_ms: 2000 },
+];
+
+function worstOf(rows) {
+  const lossOf = ({ caller, callee }) => Math.max(caller.link.loss ?? 0, callee.link.loss ?? 0);
+  const own = timed(rows).filter(({ product, scenario, rtt_ms }) => product === 'offhook' && only_links.test(scenario) && rtt_ms <= 100);
+  return worst_limits.map(({ what, least_loss, most_loss, limit_ms }) => {
+    const group = own.filter((row) => lossOf(row) >= least_loss && lossOf(row) <= most_loss);
+    const at = (side) => summary(group.map(({ times }) => times.accept_to_audio[side]));
+    const [caller, callee] = [at('caller'), at('callee')];
+    return { what, limit_ms, caller, callee, holds: caller.n > 0 && Math.max(caller.p99, callee.p99) <= limit_ms };
+  });
+}
+
 function handoversOf(rows) {
-  const moved = rows.filter(({ outcome, handover }) => outcome === 'ok' && handover?.mode);
+  const moved = rows.filter(({ product, outcome, handover }) => product === 'offhook' && outcome === 'ok' && handover?.mode);
   return Object.fromEntries([...groupBy(moved, ({ scenario, network_class, handover }) => `${scenario}, ${network_class}, the ${handover.role}`)].map(([key, group]) => [
     key,
     { recovery_ms: summary(group.map(({ handover }) => handover.recovery_ms)), longest_silence_ms: summary(group.map(({ handover }) => handover.longest_silence_ms)) },
@@ -83,6 +101,22 @@ function handoversOf(rows) {
 function beside(rows) {
   const own = rows.filter(({ scenario }) => scenario === 'baselines');
   return Object.fromEntries([...groupBy(own, ({ variant, network_class }) => `${network_class}, ${variant}`)].map(([key, group]) => [key, byKey(group, ({ product }) => product)]));
+}
+
+/** The others' medians as multiples of ours, each condition over all its networks. */
+function ratiosOf(rows) {
+  const own = rows.filter(({ scenario }) => scenario === 'baselines');
+  return [...groupBy(own, ({ variant }) => variant)].flatMap(([variant, group]) => {
+    const medians = [...groupBy(group, ({ product }) => product)].map(([product, calls]) => {
+      const p50 = (pick) => summary(timed(calls).map(pick)).p50;
+      const { successes, calls: made } = rate(calls);
+      const of = (side) => p50(({ times }) => times.accept_to_audio[side]);
+      return { variant, product, successes, calls: made, caller: of('caller'), callee: of('callee'), silence_ms: p50(({ handover }) => handover?.longest_silence_ms ?? null) };
+    });
+    const ours = medians.find(({ product }) => product === 'offhook');
+    const ratio = (one, name) => (ours?.[name] && one[name] !== null ? round(one[name] / ours[name], 1) : null);
+    return medians.map((one) => ({ ...one, caller_ratio: ratio(one, 'caller'), callee_ratio: ratio(one, 'callee'), silence_ratio: ratio(one, 'silence_ms') }));
+  });
 }
 
 function failuresOf(rows) {
@@ -114,9 +148,11 @@ export function figuresOf(rows) {
     scenarios: byKey(ours, ({ scenario }) => scenario),
     classes: byKey(ours.filter(({ scenario }) => scenario === 'matrix'), ({ network_class }) => network_class),
     theory: againstTheory(rows),
+    worst: worstOf(rows),
     restricted: restrictedAgainstUdp(rows),
     handovers: handoversOf(rows),
     beside: beside(rows),
+    ratios: ratiosOf(rows),
     failures: failuresOf(rows),
   };
 }

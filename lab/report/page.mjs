@@ -66,7 +66,22 @@ function theorySection({ theory }) {
   return section('Accept → first audio against the round trips', table(['', 'calls', 'R, ms', 'p50', 'p99', 'p50 in R', 'least', 'limit of p50', ''], rows), note);
 }
 
-function besideSection({ beside }, rows) {
+function worstSection({ worst }) {
+  const rows = worst.map(({ what, limit_ms, caller, callee, holds }) => [what, caller.n, three(caller), three(callee), ms(caller.most), limit_ms, holds ? '<span class="good">holds</span>' : '<span class="bad">above</span>']);
+  const note = 'Over all networks, warm calls and those that were answered in the moment they rang; nothing but the links is at fault.';
+  return section('The slowest calls', table(['', 'calls', 'audio at caller<br>p50 / p95 / p99', 'audio at callee<br>p50 / p95 / p99', 'slowest at caller', 'limit of p99', ''], rows), note);
+}
+
+function ratiosTable({ ratios }) {
+  const times = (ratio) => (ratio === null ? '' : `${ratio} ×`);
+  const rows = ratios.map(({ variant, product, successes, calls, caller, callee, silence_ms, caller_ratio, callee_ratio, silence_ratio }) => [
+    `${escaped(variant)}: ${escaped(product)}`, attempts({ successes, calls }), ms(caller), times(caller_ratio), ms(callee), times(callee_ratio), ms(silence_ms), times(silence_ratio),
+  ]);
+  return table(['', 'succeeded', 'audio at caller, p50', 'to ours', 'audio at callee, p50', 'to ours', 'silence of the hand-over, p50', 'to ours'], rows);
+}
+
+function besideSection(report, rows) {
+  const { beside } = report;
   const own = timed(rows).filter((row) => row.scenario === 'baselines');
   const products = [...new Set(own.map(({ product }) => product))];
   const plots = [...groupBy(own, ({ variant }) => variant)].map(([variant, group]) => {
@@ -75,7 +90,7 @@ function besideSection({ beside }, rows) {
   });
   const tables = Object.entries(beside).flatMap(([name, group]) => Object.entries(group).map(([product, one]) => line(`${name}: ${product}`, one)));
   const note = 'Same networks, same links, same ringing, same witness, by turns. The others use Debian’s coturn, and have their devices open before they dial.';
-  return section('Beside the others', `${table(heads, tables)}<div class="plots">${plots.join('')}</div>`, note);
+  return section('Beside the others', `${ratiosTable(report)}${table(heads, tables)}<div class="plots">${plots.join('')}</div>`, note);
 }
 
 function plotsSection(rows) {
@@ -123,6 +138,7 @@ export function pageOf(report, rows) {
     section('By network, every kind with every kind', linesOf(report.classes) + plotsSection(rows), figures),
     section('By scenario', linesOf(report.scenarios)),
     theorySection(report),
+    worstSection(report),
     restrictedSection(report),
     handoverSection(report),
     besideSection(report, rows),

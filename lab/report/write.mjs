@@ -8,9 +8,10 @@ import path from 'node:path';
 import { figuresOf } from './figures.mjs';
 import { pageOf } from './page.mjs';
 
-export function writeReport(directory, rows, { command }) {
+/** `about` as of the beginning of the run (aboutRun); without it what the last report said. */
+export function writeReport(directory, rows, { about: begun } = {}) {
   const file = path.join(directory, 'report.json');
-  const about = { ...(fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')).about : {}), ...(command ? aboutNow(command) : {}) };
+  const about = { ...(fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')).about : {}), ...(begun ? { ...begun, written_at: new Date().toISOString() } : {}) };
   const figures = figuresOf(rows);
   const page = path.join(directory, 'index.html');
   fs.writeFileSync(file, `${JSON.stringify({ about, ...figures }, null, 1)}\n`);
@@ -26,10 +27,10 @@ export function keepReport(directory, kept) {
   for (const name of ['index.html', 'report.json']) fs.copyFileSync(path.join(directory, name), path.join(kept, name));
 }
 
-function aboutNow(command) {
+/** What is run, and on what. */
+export function aboutRun(command) {
   return {
     command,
-    written_at: new Date().toISOString(),
     commit: tryToRun('git', ['rev-parse', '--short', 'HEAD']),
     changed: tryToRun('git', ['status', '--porcelain']) !== '',
     machine: `${os.cpus().length} × ${os.cpus()[0]?.model ?? 'processor'}, Linux ${os.release()}`,

@@ -53,6 +53,10 @@ export function makeCell({ scenario, pair, product = 'offhook', variant = '', li
     promised: product === 'offhook' && highestLoss(ends) <= 0.1,
     needs: [],
     repeat: 1,
+    /** Played in every so many-th round alone: what is slow, or says little more when it is repeated. */
+    every: 1,
+    /** Nothing else is played beside it: its times are what it is for. */
+    alone: false,
     ...rest,
   };
   cell.needs = [...new Set([...cell.needs, ...needsOf(cell)])];

@@ -11,7 +11,7 @@ const both = [['port_restricted', 'port_restricted'], ['symmetric', 'symmetric']
 const relayed = [['symmetric', 'symmetric'], ['symmetric', 'port_restricted']];
 
 function scenario(name, title, wanted, pairs = both) {
-  return { name, title, cells: (chosen) => (chosen ?? pairs).map((pair) => makeCell({ scenario: name, ...wanted, pair })) };
+  return { name, title, cells: (chosen) => (chosen ?? pairs).map((pair) => makeCell({ scenario: name, every: 2, ...wanted, pair })) };
 }
 
 const credential_ttl_s = 10;
@@ -40,6 +40,10 @@ export function recoveryAfter({ caller, callee }, since) {
   return Math.max(0, ...ends);
 }
 
+/** The page has been open for longer than its credentials live. */
+export const expiry = { ...short_lived, credential_ttl_s, during: { signed_in: untilExpired } };
+export const dead_servers = { lab_options: { extra_ice_servers: [{ urls: [`stun:${dead_address}:3478`] }, turn(dead_address)] } };
+
 export const faults = [
   scenario('dead-stun', 'the first STUN server never answers', { lab_options: { extra_ice_servers: [{ urls: [`stun:${dead_address}:3478`] }] } }),
   scenario('dead-turn', 'the first TURN server never answers', { lab_options: { extra_ice_servers: [turn(dead_address)] } }),
@@ -49,10 +53,7 @@ export const faults = [
     callee: { dns: 'dead' },
   }),
   scenario('filtered-turn-udp', 'the relay cannot be reached over UDP', { filters: [{ proto: 'udp', port: 3478, action: 'drop' }] }, relayed),
-  scenario('idle-past-expiry', 'the page has been open for longer than its credentials live', {
-    ...short_lived,
-    during: { signed_in: untilExpired },
-  }, relayed),
+  scenario('idle-past-expiry', 'the page has been open for longer than its credentials live', expiry, relayed),
   scenario('expired-credentials', 'credentials run out during the call, then the path breaks', {
     ...short_lived,
     hands_over: ['caller'],

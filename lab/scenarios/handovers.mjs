@@ -16,7 +16,7 @@ function move(call, role, mode) {
 }
 
 /** During the call; the silence is counted at both ends, from the moment when the new address is up. */
-const midCall = (role, mode) => async (call) => {
+export const midCall = (role, mode) => async (call) => {
   const begun_at = Date.now();
   const moved = move(call, role, mode);
   const new_address_at = Date.now();
@@ -46,7 +46,7 @@ function scenario(mode, moment, title, during, { browser = 'chromium', pairs = a
   const name = `handover-${mode}-${moment}${browser === 'chromium' ? '' : `-${browser}`}`;
   const cells = (chosen) =>
     (chosen ?? pairs).flatMap((pair) =>
-      roles.map((role) => makeCell({ scenario: name, pair, variant: role, hands_over: [role], during: during(role, mode), media: ['audio'], [role]: { browser } })));
+      roles.map((role) => makeCell({ scenario: name, pair, variant: role, hands_over: [role], during: during(role, mode), media: ['audio'], [role]: { browser }, every: 3 })));
   return { name, title, cells };
 }
 

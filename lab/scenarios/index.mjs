@@ -1,17 +1,21 @@
 // Everything that the laboratory can play: each scenario is a name, a title and its cells.
 
 import { kinds, SAME_NAT } from '../network/kinds.mjs';
-import { faults } from './faults.mjs';
-import { handovers } from './handovers.mjs';
+import { dead_servers, expiry, faults } from './faults.mjs';
+import { handovers, midCall } from './handovers.mjs';
 import { makeCell } from './cell.mjs';
 
 const all_pairs = [...kinds.flatMap(({ name: caller }) => kinds.map(({ name: callee }) => [caller, callee])), [SAME_NAT, SAME_NAT]];
 /** One pair for each way that media takes: direct, through one relay, through two, over TCP. */
 const typical_pairs = [['open', 'open'], ['port_restricted', 'port_restricted'], ['symmetric', 'port_restricted'], ['symmetric', 'symmetric'], ['udp_blocked', 'port_restricted']];
+const hiding_pairs = [['port_restricted', 'port_restricted'], ['symmetric', 'symmetric'], ['double_symmetric', 'symmetric'], [SAME_NAT, SAME_NAT]];
 const direct_and_relayed = [['port_restricted', 'port_restricted'], ['symmetric', 'symmetric']];
 
 /** Every third call is answered in the moment it rings: nothing has had time to be ready. */
 const sometimesAtOnce = (ring_ms) => (repetition) => (repetition % 3 === 0 ? 0 : ring_ms);
+
+/** Their times are what they are for. */
+const timed = { alone: true, every: 6 };
 
 const over = (pairs, wanted) => (chosen) => (chosen ?? pairs).map((pair) => makeCell({ ...wanted, pair }));
 
@@ -24,7 +28,7 @@ const matrix = scenario('matrix', 'every kind of network calls every kind', { me
 const losses = [1, 5, 10, 20].map((percent) =>
   scenario(`loss-${percent}`, `${percent} % of the packets of each link are lost`, { link: { loss: percent / 100 }, media: ['audio'], ring_ms: sometimesAtOnce(1980), repeat: 2 }, typical_pairs));
 
-const delays = [20, 50, 100, 250].map((delay_ms) => scenario(`delay-${delay_ms}`, `each link delays by ${delay_ms} ms one way`, { link: { delay_ms }, repeat: 2 }));
+const delays = [20, 50, 100, 250].map((delay_ms) => scenario(`delay-${delay_ms}`, `each link delays by ${delay_ms} ms one way`, { link: { delay_ms }, repeat: 2, ...timed }));
 
 const links = [
   scenario('jitter', 'each link delays by 50 ms, more or less by up to 40', { link: { delay_ms: 50, jitter_ms: 40 } }),
@@ -38,14 +42,14 @@ const links = [
 
 /** The caller's and the callee's halves of the warm path, and none. */
 const warm = ['direct', 'relay', 'off'].flatMap((policy) =>
-  [scenario(`warm-${policy}`, `warm path: ${policy}`, { server_flags: ['--warm-path', policy], link: { delay_ms: 25 }, repeat: 2 }, [['open', 'open'], ...direct_and_relayed])]);
+  [scenario(`warm-${policy}`, `warm path: ${policy}`, { server_flags: ['--warm-path', policy], link: { delay_ms: 25 }, repeat: 2, ...timed }, [['open', 'open'], ...direct_and_relayed])]);
 
 const browsers = [
   ['chromium', 'firefox'],
   ['firefox', 'chromium'],
   ['firefox', 'firefox'],
 ].map(([caller, callee]) =>
-  scenario(`${caller}-${callee}`, `${caller} calls ${callee}`, { caller: { browser: caller }, callee: { browser: callee } }, [['open', 'open'], ...direct_and_relayed, ['udp_blocked', 'port_restricted']]));
+  scenario(`${caller}-${callee}`, `${caller} calls ${callee}`, { caller: { browser: caller }, callee: { browser: callee }, every: 2 }, [['open', 'open'], ...direct_and_relayed, ['udp_blocked', 'port_restricted']]));
 
 const addresses = [
   scenario('hidden-addresses', 'browsers that show names instead of their own addresses', { caller: { hides_addresses: true }, callee: { hides_addresses: true } }, [['port_restricted', 'port_restricted'], [SAME_NAT, SAME_NAT]]),
@@ -55,19 +59,48 @@ const addresses = [
   scenario('tcp443', 'nothing but TCP port 443 on one side or both', {}, [['tcp443_only', 'port_restricted'], ['symmetric', 'tcp443_only'], ['tcp443_only', 'tcp443_only']]),
 ];
 
+/** With the policy that no address may be a peer but those of the user's own calls. */
+const call_policy = {
+  name: 'peer-policy-call',
+  title: 'the relay serves nothing but the calls of its own server: every kind calls every kind, and those that hide their addresses',
+  cells: (chosen) => {
+    const wanted = { scenario: 'peer-policy-call', server_flags: ['--peer-policy', 'call'], media: ['audio'], ring_ms: sometimesAtOnce(1500), every: 4 };
+    const hidden = { hides_addresses: true };
+    return [
+      ...(chosen ?? all_pairs).map((pair) => makeCell({ ...wanted, pair })),
+      ...(chosen ?? hiding_pairs).map((pair) => makeCell({ ...wanted, pair, variant: 'hidden', caller: hidden, callee: hidden })),
+    ];
+  },
+};
+
 const products = ['offhook', 'peerjs', 'origin-after', 'origin-before'];
-const baseline_links = { clean: {}, 'loss-5': { loss: 0.05 }, 'loss-10': { loss: 0.1 }, 'delay-100': { delay_ms: 100 } };
+const links_beside = { clean: {}, 'loss-5': { loss: 0.05 }, 'loss-10': { loss: 0.1 }, 'delay-100': { delay_ms: 100 } };
+/** What goes wrong beside the others: how, and between which networks. */
+const faults_beside = {
+  'dead server': [dead_servers, direct_and_relayed],
+  'expired credentials': [expiry, [['symmetric', 'symmetric']]],
+  'hand-over': [{ hands_over: ['caller'], during: { connected: midCall('caller', 'hard') }, media: ['audio'] }, [['port_restricted', 'port_restricted']]],
+};
 
 /** The same networks, the same ringing, the same witness: ours and theirs by turns. */
 const baselines = {
   name: 'baselines',
   title: 'offhook beside PeerJS and the two hand-written clients, with coturn',
-  cells: (chosen) =>
-    Object.entries(baseline_links).flatMap(([variant, link]) =>
-      (chosen ?? typical_pairs).flatMap((pair) => products.map((product) => makeCell({ scenario: 'baselines', pair, product, variant, link })))),
+  cells: (chosen) => {
+    const conditions = [
+      ...Object.entries(links_beside).map(([variant, link]) => [variant, { link }, typical_pairs]),
+      ...Object.entries(faults_beside).map(([variant, [wanted, pairs]]) => [variant, wanted, pairs]),
+    ];
+    return conditions.flatMap(([variant, { server_flags = [], ...wanted }, pairs]) =>
+      (chosen ?? pairs).flatMap((pair) =>
+        products.map((product) => {
+          const flags = product === 'offhook' ? server_flags : [];
+          return makeCell({ scenario: 'baselines', pair, product, variant, ...wanted, server_flags: flags, ...timed });
+        })));
+  },
 };
 
-export const scenarios = [matrix, ...losses, ...delays, ...links, ...faults, ...handovers, ...warm, ...browsers, ...addresses, baselines];
+export const scenarios = [matrix, ...losses, ...delays, ...links, ...faults, ...handovers, ...warm, ...browsers, ...addresses, call_policy, baselines];
 
 /** One of each mechanism, within six minutes: [scenario, pair, variant?]. */
 const cut_list = [
@@ -85,6 +118,7 @@ const cut_list = [
   ['delay-100', 'symmetric:symmetric'],
   ['jitter', 'port_restricted:port_restricted'],
   ['slow-signalling', 'port_restricted:port_restricted'],
+  ['peer-policy-call', 'double_symmetric:symmetric'],
   ['dead-stun', 'port_restricted:port_restricted'],
   ['dead-turn', 'symmetric:symmetric'],
   ['unresolvable-name', 'symmetric:symmetric'],

@@ -50,6 +50,16 @@ test('a call that wants another server, or filters there, waits until all others
   for (const names of seen) assert.ok(names.length === 1 || names.every((name) => name === 0 || name === 3), names.join());
 });
 
+test('a call that is to be alone is, before others or after them', async () => {
+  const alone = cell('symmetric', 'symmetric', { alone: true });
+  for (const cells of [[cell('open', 'open'), alone, cell('full_cone', 'full_cone')], [alone, cell('open', 'open'), cell('full_cone', 'full_cone')]]) {
+    const { seen } = await played(cells, 3);
+    const name = cells.indexOf(alone);
+    for (const names of seen) assert.ok(names.length === 1 || !names.includes(name), names.join());
+    assert.ok(seen.some((names) => names.length === 2));
+  }
+});
+
 test('what is stopped begins nothing more, and ends what it began', async () => {
   let begun = 0;
   const { order } = await played([cell('open', 'open'), cell('symmetric', 'symmetric'), cell('full_cone', 'full_cone')], 1, () => begun++ >= 4);

@@ -67,6 +67,19 @@ test('times of a full machine, of a first call in a browser and of calls answere
   assert.deepEqual([times.accept_to_audio.caller.n, times.accept_to_audio.caller.most, at_once.accept_to_audio.caller.p50], [1, 90, 900]);
 });
 
+test('others are told as multiples of ours, and the slowest calls have a limit', () => {
+  const cellOf = (product) => makeCell({ scenario: 'baselines', pair: ['open', 'open'], product, variant: 'clean' });
+  const slow = { accept_to_audio: { caller: 270, callee: 120 }, accept_to_video: { caller: null, callee: null } };
+  const lossy = makeCell({ scenario: 'loss-5', pair: ['open', 'open'], link: { loss: 0.05 } });
+  const late = { accept_to_audio: { caller: 1001, callee: 120 }, accept_to_video: { caller: null, callee: null } };
+  const rows = [rowOf(cellOf('offhook')), rowOf(cellOf('peerjs'), { times: slow }), rowOf(lossy, { times: late, ring_ms: 0 })];
+  const figures = figuresOf(rows);
+  const theirs = figures.ratios.find(({ product }) => product === 'peerjs');
+  assert.deepEqual([theirs.caller_ratio, theirs.callee_ratio, theirs.silence_ratio], [3, 1, null]);
+  assert.deepEqual(figures.worst.map(({ holds, caller }) => [caller.n, holds]), [[1, false], [0, false]]);
+  assert.match(pageOf({ about: {}, ...figures }, rows), /3 ×/);
+});
+
 test('a path is named by its relays', () => {
   assert.equal(pathOf(rowOf(makeCell({ scenario: 'matrix', pair: ['open', 'open'] }))), 'relay tcp+udp');
   assert.equal(pathOf({ pair: { caller: { local: 'host', remote: 'srflx' }, callee: { local: 'srflx', remote: 'host' } } }), 'direct');
