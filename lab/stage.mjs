@@ -117,7 +117,7 @@ export class Stage {
   /** The arguments of Browser.open(). */
   pageFor(role, cell) {
     const origin = this.origin(role, cell);
-    const { lab_options } = cell;
+    const lab_options = { ...cell.lab_options, kinds: cell.media };
     if (cell.product === 'offhook') return ['offhook', `${origin}/healthz`, { lab_options }];
     if (cell.product === 'peerjs') return ['peerjs', `${origin}/`, { scripts: [peerjs_script], lab_options }];
     return ['origin', `${origin}/`, { lab_options }];

@@ -26,6 +26,8 @@ if (window === top) {
     late: [],
     events: [],
     problems: [],
+    /** Whether tracks come while it rings: set by the page's driver. */
+    warms: false,
 
     mark(name) {
       witness.marks[name] ??= Date.now();
@@ -153,10 +155,12 @@ if (window === top) {
     if (witness.late.length > 200) witness.late.shift();
     ticked_at = now;
     tick += 1;
+    // Each look waits for another thread. Between the answer and the first packet every tick counts; afterwards only gaps do,
+    // and before it nothing is to come.
+    const answered = !witness.warms || witness.marks.accepted !== undefined || witness.marks.heard_accept !== undefined;
     for (const [receiver, shown] of receivers) {
       if (shown.connection.signalingState === 'closed') receivers.delete(receiver);
-      // Until the first packet every tick counts; afterwards only gaps do.
-      else if (shown.rtp_timestamp === null || tick % 4 === 0) look(receiver, shown);
+      else if ((shown.rtp_timestamp === null && answered) || tick % 4 === 0) look(receiver, shown);
     }
   }, look_ms);
 
@@ -173,6 +177,7 @@ if (window === top) {
       note(this, 'made');
       this.addEventListener('track', ({ receiver }) => {
         note(this, `track ${receiver.track.kind}`);
+        if (options.kinds && !options.kinds.includes(receiver.track.kind)) return;
         receivers.set(receiver, { connection: this, rtp_timestamp: null });
       });
       for (const name of ['signaling', 'iceGathering', 'iceConnection', 'connection']) {

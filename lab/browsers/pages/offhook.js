@@ -1,6 +1,7 @@
 // Drives offhook's SDK in the page of its own server, as an app would: sign in, dial, answer, hang up.
 {
   const witness = window.__witness;
+  witness.warms = true;
   const log = [];
   let client = null;
   let call = null;
