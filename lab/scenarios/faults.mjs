@@ -11,7 +11,7 @@ const both = [['port_restricted', 'port_restricted'], ['symmetric', 'symmetric']
 const relayed = [['symmetric', 'symmetric'], ['symmetric', 'port_restricted']];
 
 function scenario(name, title, wanted, pairs = both) {
-  return { name, title, cells: (chosen) => (chosen ?? pairs).map((pair) => makeCell({ scenario: name, every: 2, ...wanted, pair })) };
+  return { name, title, cells: (chosen) => (chosen ?? pairs).map((pair) => makeCell({ scenario: name, every: 4, ...wanted, pair })) };
 }
 
 const credential_ttl_s = 10;

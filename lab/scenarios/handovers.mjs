@@ -46,7 +46,7 @@ function scenario(mode, moment, title, during, { browser = 'chromium', pairs = a
   const name = `handover-${mode}-${moment}${browser === 'chromium' ? '' : `-${browser}`}`;
   const cells = (chosen) =>
     (chosen ?? pairs).flatMap((pair) =>
-      roles.map((role) => makeCell({ scenario: name, pair, variant: role, hands_over: [role], during: during(role, mode), media: ['audio'], [role]: { browser }, every: 3 })));
+      roles.map((role) => makeCell({ scenario: name, pair, variant: role, hands_over: [role], during: during(role, mode), media: ['audio'], [role]: { browser }, every: 6 })));
   return { name, title, cells };
 }
 

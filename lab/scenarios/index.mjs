@@ -49,7 +49,7 @@ const browsers = [
   ['firefox', 'chromium'],
   ['firefox', 'firefox'],
 ].map(([caller, callee]) =>
-  scenario(`${caller}-${callee}`, `${caller} calls ${callee}`, { caller: { browser: caller }, callee: { browser: callee }, every: 2 }, [['open', 'open'], ...direct_and_relayed, ['udp_blocked', 'port_restricted']]));
+  scenario(`${caller}-${callee}`, `${caller} calls ${callee}`, { caller: { browser: caller }, callee: { browser: callee }, every: 4 }, [['open', 'open'], ...direct_and_relayed, ['udp_blocked', 'port_restricted']]));
 
 const addresses = [
   scenario('hidden-addresses', 'browsers that show names instead of their own addresses', { caller: { hides_addresses: true }, callee: { hides_addresses: true } }, [['port_restricted', 'port_restricted'], [SAME_NAT, SAME_NAT]]),
