@@ -105,6 +105,7 @@ struct Call {
   }
 
   CallKey key;
+  std::uint64_t serial = 0;  // in the order of dials
   signal::CallId id;
   std::string caller_user;
   std::string callee_user;

@@ -45,7 +45,11 @@ std::string connected_text(Role role, const signal::Connected& message) {
 }  // namespace
 
 Calls::Calls(const Settings& settings, Sessions& sessions, Deadlines& deadlines)
-    : settings_(settings), sessions_(sessions), deadlines_(deadlines) {}
+    : settings_(settings),
+      sessions_(sessions),
+      deadlines_(deadlines),
+      records_(settings.max_records),
+      dial_rate_(settings) {}
 
 Call* Calls::find(const signal::CallId& id) {
   const auto found = key_by_id_.find(id);
@@ -116,11 +120,16 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   if (waiting_calls(from.user, message.to) >= settings_.max_waiting_calls_per_pair) {
     return fail(Refusal{ErrorCode::too_many_calls, "calls of yours to this user wait already"});
   }
+  if (const auto wait = dial_rate_.take(from.user, step.now)) {
+    return fail(Refusal{ErrorCode::too_many_dials, "you dial too often; wait a while", wait});
+  }
 
   const CallKey key{
       calls_.emplace(message.call, from.user, message.to, message.media, from.key, from.warm_path, step.now)};
   Call& call = *calls_.find(key.slot);
   call.key = key;
+  call.serial = ++last_serial_;
+  key_by_serial_.emplace(call.serial, key);
   call.timeline.add(step.now, "dialled, " + media_text(message.media));
   key_by_id_.emplace(call.id, key);
   waiting_by_callee_[call.callee_user].push_back(key);

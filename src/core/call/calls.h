@@ -11,7 +11,10 @@
 
 #include "base/result.h"
 #include "core/call/call.h"
+#include "core/call/dial_rate.h"
 #include "core/call/keys.h"
+#include "core/call/record.h"
+#include "core/call/records.h"
 #include "core/call/sessions.h"
 #include "core/call/settings.h"
 #include "core/call/transitions.h"
@@ -24,6 +27,7 @@ namespace offhook::call {
 struct Refusal {
   signal::ErrorCode code = signal::ErrorCode::wrong_state;
   std::string_view message;
+  std::optional<Duration> retry_after = std::nullopt;
 };
 using Handled = Result<void, Refusal>;
 
@@ -51,6 +55,17 @@ class Calls {
   void handle_unreachable_timeout(CallKey key, const Step& step);
   void shutdown(const Step& step);
 
+  // For the app's backend (calls_backend.cc).
+  std::optional<CallRecord> record(const signal::CallId& id, Instant now);
+  CallPage page(const CallQuery& query, Instant now);
+  // False if no call of this id lives.
+  bool end_by_app(const signal::CallId& id, const Step& step);
+  // Ends all calls of this user, as caller and as callee; how many.
+  std::size_t end_of_revoked(std::string_view user, const Step& step);
+  // Preconditions: the call lives.
+  bool is_accepted(CallKey key);
+  const signal::CallId& id_of(CallKey key);
+
   std::size_t size() const { return calls_.size(); }
   std::optional<std::string> broken_invariant();
   // How many deadlines of calls there ought to be.
@@ -63,6 +78,18 @@ class Calls {
     signal::EndReason callees;
     std::optional<SessionKey> by;  // whose doing it is; nullopt: nobody's, or the server's
     signal::EndReason by_reason;   // what that leg is told; for others unused
+    // In place of `by`: the doing of the user on this side, whatever their sessions; or of the app.
+    std::optional<Side> by_side = std::nullopt;
+    bool by_app = false;
+  };
+  // A call that lives, or the record of one that is over; or neither.
+  struct Found {
+    const Call* live = nullptr;
+    const CallRecord* ended = nullptr;
+    explicit operator bool() const { return live != nullptr || ended != nullptr; }
+    std::uint64_t serial() const { return live != nullptr ? live->serial : ended->serial; }
+    const std::string& caller() const { return live != nullptr ? live->caller_user : ended->caller; }
+    const std::string& callee() const { return live != nullptr ? live->callee_user : ended->callee; }
   };
   // Messages that go to one receiver together, and where they say that their sender is.
   struct Parcel {
@@ -91,6 +118,15 @@ class Calls {
   bool is_remembered(const signal::CallId& id, std::string_view user);
   // The state that the event leads to; nullopt if there is nothing to do.
   static Result<std::optional<State>, Refusal> decide(const Located& located, Event event);
+
+  static CallRecord record_of(const Call& call, Instant now);
+  // Of the calls dialled before that of this serial the last.
+  Found last_before(std::uint64_t serial);
+  static Cause cause_for(const Ending& ending, SessionKey session, Side side);
+  // What the callee's end was told: by the device that brought the end about, if there is one.
+  static EndTold told_to_callee(const Ending& ending, const std::vector<SessionKey>& callees);
+  void keep_record(const Call& call, const Ending& ending, const std::vector<SessionKey>& callees,
+                   const CallEnded& ended);
 
   // How many calls of `caller` to `callee` nobody has accepted.
   std::size_t waiting_calls(std::string_view caller, std::string_view callee);
@@ -147,6 +183,10 @@ class Calls {
   std::map<signal::CallId, CallKey> key_by_id_;
   // Calls that nobody has accepted, oldest first.
   std::map<std::string, std::vector<CallKey>, std::less<>> waiting_by_callee_;
+  std::uint64_t last_serial_ = 0;
+  std::map<std::uint64_t, CallKey> key_by_serial_;
+  Records records_;
+  DialRate dial_rate_;
 };
 
 }  // namespace offhook::call

@@ -38,13 +38,39 @@ void Calls::end_for(Call& call, SessionKey key, EndReason reason, Side side, Cau
   }
 }
 
+Cause Calls::cause_for(const Ending& ending, SessionKey session, Side side) {
+  if (ending.by_app) return Cause::app;
+  const bool own = ending.by_side ? *ending.by_side == side : ending.by == session;
+  return own ? Cause::this_end : Cause::other_end;
+}
+
+EndTold Calls::told_to_callee(const Ending& ending, const std::vector<SessionKey>& callees) {
+  const auto by =
+      std::find_if(callees.begin(), callees.end(), [&](SessionKey session) { return ending.by == session; });
+  const EndReason reason = by == callees.end() ? ending.callees : ending.by_reason;
+  const Cause cause = cause_for(ending, by == callees.end() ? SessionKey{} : *by, Side::callee);
+  return {reason, verdict(reason, Side::callee, cause)};
+}
+
+void Calls::keep_record(const Call& call, const Ending& ending, const std::vector<SessionKey>& callees,
+                        const CallEnded& ended) {
+  CallRecord record{call.serial, call.id, call.caller_user, call.callee_user, call.media, State::ended};
+  record.accepted = ended.accepted;
+  record.connected = ended.connected;
+  record.dialled_at = call.timeline.began();
+  record.lasted = ended.lasted;
+  const Cause cause = cause_for(ending, call.caller_session, Side::caller);
+  record.to_caller = EndTold{ending.caller, verdict(ending.caller, Side::caller, cause)};
+  record.to_callee = told_to_callee(ending, callees);
+  record.timeline = ended.timeline;
+  records_.add(std::move(record));
+}
+
 void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
-  const auto cause = [&ending](SessionKey session) {
-    return ending.by == session ? Cause::this_end : Cause::other_end;
-  };
   const State state = call.state();
   stop_waiting(call);
-  end_for(call, call.caller_session, ending.caller, Side::caller, cause(call.caller_session), step);
+  end_for(call, call.caller_session, ending.caller, Side::caller,
+          cause_for(ending, call.caller_session, Side::caller), step);
   std::vector<SessionKey> callees;
   if (const Leg* winner = call.winner()) {
     callees.push_back(winner->session);
@@ -53,15 +79,18 @@ void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
   }
   for (const SessionKey session : callees) {
     const EndReason reason = ending.by == session ? ending.by_reason : ending.callees;
-    end_for(call, session, reason, Side::callee, cause(session), step);
+    end_for(call, session, reason, Side::callee, cause_for(ending, session, Side::callee), step);
   }
 
   CallEnded record{call.id, call.caller_user, call.callee_user, ending.caller, false, false, {}, {}};
   record.accepted = state == State::accepted || state == State::connected;
   record.connected = state == State::connected;
   record.lasted = step.now - call.timeline.began();
-  record.timeline = call.timeline.finish(step.now, "ended: " + std::string(signal::name(ending.caller)));
+  const char* by = ending.by_app ? ", by the app" : ending.by_side ? ", sign-in revoked" : "";
+  record.timeline = call.timeline.finish(step.now, "ended: " + std::string(signal::name(ending.caller)) + by);
+  keep_record(call, ending, callees, record);
   step.outbox.push_back(std::move(record));
+  key_by_serial_.erase(call.serial);
   key_by_id_.erase(call.id);
   calls_.erase(call.key.slot);
 }
@@ -188,6 +217,8 @@ std::optional<std::string> Calls::broken_invariant() {
     parties += 1 + (call.winner() != nullptr ? 1 : call.legs()->size());
   });
   if (key_by_id_.size() != calls_.size()) broken = "key_by_id has stale entries";
+  if (key_by_serial_.size() != calls_.size()) broken = "key_by_serial has stale entries";
+  if (records_.size() > settings_.max_records) broken = "too many records are kept";
   std::size_t listed = 0;
   sessions_.for_each([&](const Session& session) {
     listed += session.dialled.size() + session.incoming.size();

@@ -23,6 +23,17 @@ constexpr std::uint16_t kCloseNormal = 1000;
 // RFC 6455 section 5.5: a close frame has 125 bytes, and two of them are the code.
 constexpr std::size_t kMaxCloseReason = 123;
 
+// Whoever waits so long is not refused again for a fraction of a millisecond.
+std::uint64_t milliseconds_rounded_up(Duration span) {
+  return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(span).count());
+}
+
+signal::Body error_about(const Refusal& refusal, const signal::CallId& call, std::uint64_t seq) {
+  std::optional<std::uint64_t> retry_after_ms;
+  if (refusal.retry_after) retry_after_ms = milliseconds_rounded_up(*refusal.retry_after);
+  return signal::error(refusal.code, refusal.message, &call, seq, retry_after_ms);
+}
+
 }  // namespace
 
 class Server::Impl {
@@ -92,7 +103,38 @@ class Server::Impl {
     (void)sessions_.take_overflowed();  // a queue that overflowed has gone with its session
   }
 
+  bool end_by_app(const signal::CallId& call, const Step& step) {
+    const bool ended = calls_.end_by_app(call, step);
+    settle(step);
+    return ended;
+  }
+
+  Revoked revoke(std::string_view user, const Step& step) {
+    const std::vector<SessionKey> devices = sessions_.of_user(user);
+    const Revoked revoked{devices.size(), calls_.end_of_revoked(user, step)};
+    for (const SessionKey device : devices) end_session(device, kCloseToken, "token_revoked", step);
+    settle(step);
+    return revoked;
+  }
+
+  Presence presence(std::string_view user) {
+    Presence presence;
+    for (const SessionKey key : sessions_.of_user(user)) {
+      const Session& session = *sessions_.find(key);
+      Presence::Device device{session.id, session.connection.has_value(), {}};
+      for (const auto* calls : {&session.dialled, &session.incoming}) {
+        for (const CallKey call : *calls) {
+          device.calls.push_back(calls_.id_of(call));
+          presence.in_call = presence.in_call || calls_.is_accepted(call);
+        }
+      }
+      presence.devices.push_back(std::move(device));
+    }
+    return presence;
+  }
+
   Instant next_deadline() const { return deadlines_.next(); }
+  Calls& calls() { return calls_; }
   const Sessions& sessions() const { return sessions_; }
   Counts counts() const { return {sessions_.connections(), sessions_.size(), calls_.size()}; }
 
@@ -190,8 +232,7 @@ class Server::Impl {
                      const Handled handled = calls_.handle(session, about_call, step);
                      if (handled) return;
                      const Refusal& refusal = handled.error();
-                     sessions_.send(key, signal::error(refusal.code, refusal.message, &about_call.call, seq),
-                                    std::nullopt, step);
+                     sessions_.send(key, error_about(refusal, about_call.call, seq), std::nullopt, step);
                    },
                },
                message);
@@ -268,6 +309,22 @@ void Server::handle_deadlines(Instant now, Outbox& outbox) { impl_->deadlines(St
 Instant Server::next_deadline() const { return impl_->next_deadline(); }
 
 void Server::shutdown(Instant now, Outbox& outbox) { impl_->shutdown(Step{now, outbox}); }
+
+bool Server::handle_end(const signal::CallId& call, Instant now, Outbox& outbox) {
+  return impl_->end_by_app(call, Step{now, outbox});
+}
+
+Revoked Server::handle_revoke(std::string_view user, Instant now, Outbox& outbox) {
+  return impl_->revoke(user, Step{now, outbox});
+}
+
+std::optional<CallRecord> Server::record(const signal::CallId& call, Instant now) const {
+  return impl_->calls().record(call, now);
+}
+
+CallPage Server::page(const CallQuery& query, Instant now) const { return impl_->calls().page(query, now); }
+
+Presence Server::presence(std::string_view user) const { return impl_->presence(user); }
 
 std::optional<std::string> Server::session_of(ConnectionId connection) const {
   const Session* session = impl_->sessions().find(connection);

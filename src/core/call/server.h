@@ -20,14 +20,16 @@
 #include "base/time.h"
 #include "base/warm_path.h"
 #include "core/call/effects.h"
+#include "core/call/record.h"
 #include "core/call/settings.h"
 #include "wire/signal/client_frame.h"
 
 namespace offhook::call {
 
-// Close codes of docs/protocol.md that the server uses; the service has 4401, 4403 and 4413 besides.
+// Close codes of docs/protocol.md that the server uses; the service has 4403 and 4413 besides.
 inline constexpr std::uint16_t kCloseGoingAway = 1001;
 inline constexpr std::uint16_t kCloseBadMessage = 4400;
+inline constexpr std::uint16_t kCloseToken = 4401;
 inline constexpr std::uint16_t kCloseTimeout = 4408;
 inline constexpr std::uint16_t kCloseReplaced = 4409;
 inline constexpr std::uint16_t kCloseOverload = 4429;
@@ -57,6 +59,18 @@ class Server {
 
   // Ends all calls (server_shutdown) and closes all connections (1001). The server is empty afterwards.
   void shutdown(Instant now, Outbox& outbox);
+
+  // What the app's backend asks for.
+  //
+  // Ends a live call for both sides; false if none has this id.
+  bool handle_end(const signal::CallId& call, Instant now, Outbox& outbox);
+  // Ends all calls of the user (credentials), and closes all sessions with 4401. Whether a token opens a new
+  // one is decided where tokens are verified.
+  Revoked handle_revoke(std::string_view user, Instant now, Outbox& outbox);
+  // A call that lives, or one that is over and remembered (Settings::max_records).
+  std::optional<CallRecord> record(const signal::CallId& call, Instant now) const;
+  CallPage page(const CallQuery& query, Instant now) const;
+  Presence presence(std::string_view user) const;
 
   // The user's session that `connection` carries, for logs and for pushing credentials; nullopt if unknown.
   std::optional<std::string> session_of(ConnectionId connection) const;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "base/time.h"
 #include "wire/sdp/candidate.h"
@@ -31,6 +32,11 @@ struct Settings {
   // Calls from one user to one other that nobody has accepted: one, and one that crosses its end. With more a
   // single user could take all places in which the other's devices ring.
   std::size_t max_waiting_calls_per_pair = 2;
+  // Of a user, over all devices; 0: no limit. A person dials a few times a minute at most, an app that makes
+  // a call for each member of a group some more.
+  std::uint32_t dials_per_minute = 60;
+  // Calls that are over and of which the backend can still ask, 2 KiB each.
+  std::size_t max_records = 10'000;
   std::size_t max_candidates = 100;  // a party and generation
   // Of both sides together. Each may be a new peer connection at a device whose user has not been asked.
   std::size_t max_offers_before_accept = 64;

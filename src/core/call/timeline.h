@@ -32,6 +32,7 @@ class Timeline {
     return std::move(entries_);
   }
   Instant began() const { return began_; }
+  const std::vector<TimelineEntry>& entries() const { return entries_; }
   std::size_t size() const { return entries_.size(); }
 
  private:

@@ -70,6 +70,8 @@ constexpr std::array<Row, kEvents> kTable = {{
     {Event::leg_gone,            {{kDialing,  kRinging,  kNever,    kNever,    kIgnore}}},
     {Event::leg_gone_last,       {{kDialing,  kDialing,  kNever,    kNever,    kIgnore}}},
     {Event::winner_gone,         {{kNever,    kNever,    kEnd,      kEnd,      kIgnore}}},
+    {Event::app_end,             {{kEnd,      kEnd,      kEnd,      kEnd,      kNever}}},
+    {Event::user_revoked,        {{kEnd,      kEnd,      kEnd,      kEnd,      kNever}}},
     {Event::shutdown,            {{kEnd,      kEnd,      kEnd,      kEnd,      kIgnore}}},
 }};
 // clang-format on

@@ -68,6 +68,8 @@ enum class Event : std::uint8_t {
   leg_gone,             // other legs are left
   leg_gone_last,
   winner_gone,
+  app_end,       // the app's backend ends the call
+  user_revoked,  // the backend has taken a party's sign-in away
   shutdown,
 };
 inline constexpr std::size_t kEvents = static_cast<std::size_t>(Event::shutdown) + 1;

@@ -7,10 +7,13 @@ using signal::EndReason;
 Verdict verdict(EndReason reason, Side side, Cause cause) {
   const bool own = cause == Cause::this_end;
   const bool caller = side == Side::caller;
+  const bool app = cause == Cause::app;
   switch (reason) {
     case EndReason::hangup:
+      if (app) return {"The app ended the call.", false};
       return {own ? "You hung up." : "The other person hung up.", false};
     case EndReason::canceled:
+      if (app) return {"The app ended the call before anyone answered.", false};
       return {caller ? "You hung up before anyone answered."
                      : "The caller hung up before you answered. Call back if you like.",
               false};
@@ -48,7 +51,9 @@ Verdict verdict(EndReason reason, Side side, Cause cause) {
                   : "The other device lost its connection to the server. Call again.",
               true};
     case EndReason::credentials:
-      return {"The server did not accept this device's credentials. Sign in again, then call again.", true};
+      return {own ? "The server did not accept this device's credentials. Sign in again, then call again."
+                  : "The server no longer accepts the other person's sign-in. They have to sign in again.",
+              own};
     case EndReason::blocked:
       return {caller ? "You cannot call this person." : "Calls from this person are blocked.", false};
     case EndReason::server_shutdown:

@@ -8,8 +8,8 @@
 namespace offhook::call {
 
 enum class Side { caller, callee };
-// Whether the person at this end (or this device) brought the end about.
-enum class Cause { this_end, other_end };
+// Who brought the end about: the person at this end (or this device), the other one, or the app's backend.
+enum class Cause { this_end, other_end, app };
 
 struct Verdict {
   std::string_view sentence;

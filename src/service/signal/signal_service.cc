@@ -14,13 +14,6 @@
 #include "wire/signal/server_frame.h"
 
 namespace offhook::service {
-namespace {
-
-// The close code of docs/protocol.md that the core does not know: who are you?
-constexpr std::uint16_t kCloseToken = 4401;
-
-}  // namespace
-
 class SignalService::Impl : public std::enable_shared_from_this<SignalService::Impl> {
  public:
   Impl(io::ControlLoop& loop, SignalSettings settings, const credentials::TokenVerifier& verifier,
@@ -106,7 +99,7 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     if (token && !signal::is_user(token->user)) token = fail(credentials::TokenError::bad_subject);
     if (!token) {
       counters_.tokens_refused += 1;
-      return close(id, kCloseToken, credentials::text(token.error()));
+      return close(id, call::kCloseToken, credentials::text(token.error()));
     }
     connection.greeted = true;
     hello_deadlines_.cancel(id);

@@ -94,11 +94,13 @@ Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool 
   return finish(out);
 }
 
-Body error(ErrorCode code, std::string_view message, const CallId* call, std::uint64_t ref) {
+Body error(ErrorCode code, std::string_view message, const CallId* call, std::uint64_t ref,
+           std::optional<std::uint64_t> retry_after_ms) {
   json::Writer out = begin("error");
   out.field("code", name(code)).field("message", message);
   if (call != nullptr) out.field("call", call->text());
   out.field("ref", json_number(ref));
+  if (retry_after_ms) out.field("retry_after_ms", json_number(*retry_after_ms));
   return finish(out);
 }
 

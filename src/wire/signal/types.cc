@@ -83,6 +83,8 @@ std::string_view name(ErrorCode code) {
       return "too_many_candidates";
     case ErrorCode::too_many_calls:
       return "too_many_calls";
+    case ErrorCode::too_many_dials:
+      return "too_many_dials";
     case ErrorCode::bad_call_id:
       return "bad_call_id";
     case ErrorCode::self_call:

@@ -86,6 +86,7 @@ enum class ErrorCode : std::uint8_t {
   stale_generation,
   too_many_candidates,
   too_many_calls,
+  too_many_dials,
   bad_call_id,
   self_call,
 };

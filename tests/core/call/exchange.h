@@ -146,6 +146,19 @@ class Exchange {
     carry_out(std::move(outbox));
   }
 
+  bool end_by_app(const std::string& name) {
+    Outbox outbox;
+    const bool ended = server.handle_end(*signal::CallId::parse(call_id(name)), now, outbox);
+    carry_out(std::move(outbox));
+    return ended;
+  }
+  Revoked revoke(const std::string& user) {
+    Outbox outbox;
+    const Revoked revoked = server.handle_revoke(user, now, outbox);
+    carry_out(std::move(outbox));
+    return revoked;
+  }
+
   void check() {
     const auto broken = server.broken_invariant();
     ASSERT_FALSE(broken) << *broken;

@@ -57,6 +57,8 @@ constexpr Expected kExpected[] = {
     {Event::leg_gone, "leg_gone", "DR--i"},
     {Event::leg_gone_last, "leg_gone_last", "DD--i"},
     {Event::winner_gone, "winner_gone", "--EEi"},
+    {Event::app_end, "app_end", "EEEE-"},
+    {Event::user_revoked, "user_revoked", "EEEE-"},
     {Event::shutdown, "shutdown", "EEEEi"},
 };
 
@@ -208,6 +210,12 @@ class Driven {
       case Event::leg_gone_last:
       case Event::winner_gone:
         return exchange.send(*bob, R"("type":"bye")");
+      case Event::app_end:
+        EXPECT_TRUE(exchange.end_by_app("1"));
+        return;
+      case Event::user_revoked:
+        EXPECT_EQ(exchange.revoke("alice").calls, 1U);
+        return;
       case Event::shutdown:
         return exchange.shutdown();
     }

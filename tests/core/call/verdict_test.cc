@@ -29,7 +29,7 @@ constexpr EndReason kAll[] = {
 TEST(Verdict, EveryReasonHasASentenceForEverybody) {
   for (const EndReason reason : kAll) {
     for (const Side side : {Side::caller, Side::callee}) {
-      for (const Cause cause : {Cause::this_end, Cause::other_end}) {
+      for (const Cause cause : {Cause::this_end, Cause::other_end, Cause::app}) {
         const Verdict told = verdict(reason, side, cause);
         ASSERT_FALSE(told.sentence.empty()) << signal::name(reason);
         EXPECT_EQ(told.sentence.back(), '.') << signal::name(reason);

@@ -57,6 +57,8 @@ TEST(ServerFrame, EveryMessage) {
             R"({"type":"ended",)" + call + R"(,"reason":"no_answer","verdict":"Nobody.","retryable":true})");
   EXPECT_EQ(error(ErrorCode::self_call, "no", &kCall, 9).object,
             R"({"type":"error","code":"self_call","message":"no",)" + call + R"(,"ref":9})");
+  EXPECT_EQ(error(ErrorCode::too_many_dials, "no", nullptr, 9, 1500).object,
+            R"({"type":"error","code":"too_many_dials","message":"no","ref":9,"retry_after_ms":1500})");
   EXPECT_EQ(error(ErrorCode::unknown_type, "no", nullptr, 9).object,
             R"({"type":"error","code":"unknown_type","message":"no","ref":9})");
 }
