@@ -2,11 +2,13 @@
 // What HttpServer, its listeners, its HTTP sessions and its WebSockets share. For io/http alone.
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "base/address.h"
+#include "base/keyed_rate.h"
 #include "io/http/asio.h"
 #include "io/http/http_server.h"
 #include "io/http/http_stream.h"
@@ -49,9 +51,10 @@ class ConnectionSlot {
 class Listener;
 
 struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
-  State(ControlLoop& control_loop, HttpServerSettings http_settings)
-      : loop(control_loop), settings(std::move(http_settings)) {}
+  State(ControlLoop& control_loop, HttpServerSettings http_settings);
 
+  // After how long this client may do what `rate` counts; nothing if it may now.
+  std::optional<Duration> wait_of(std::optional<KeyedRate<Ip>>& rate, const Ip& client);
   // False if a limit of settings is reached.
   bool has_room_for(const Ip& client) const;
   // Serves an accepted connection, or closes it at once if a limit is reached.
@@ -64,6 +67,8 @@ struct HttpServer::State : std::enable_shared_from_this<HttpServer::State> {
   std::set<Connection*> connections;
   std::size_t slots_taken = 0;
   std::unordered_map<Ip, std::size_t> slots_by_client_network;
+  std::optional<KeyedRate<Ip>> request_rate;
+  std::optional<KeyedRate<Ip>> websocket_rate;
   bool closing = false;
 };
 

@@ -29,6 +29,15 @@ Ip network_of(const Ip& client) {
   return Ip::v6(octets);
 }
 
+// Of which a request is remembered, some 200 bytes each.
+constexpr std::size_t kRatedAddressesLimit = 65536;
+
+std::optional<KeyedRate<Ip>> rate_of(std::uint32_t per_second) {
+  if (per_second == 0) return std::nullopt;
+  return KeyedRate<Ip>(Duration(std::chrono::seconds(1)) / per_second, per_second * kAddressBurstSeconds,
+                       kRatedAddressesLimit);
+}
+
 std::string explain(const Address& address, int error) {
   const std::string port = std::to_string(address.port);
   std::string text = "cannot listen on " + address.text() + ": " + std::strerror(error) + "; ";
@@ -131,6 +140,17 @@ ConnectionSlot::~ConnectionSlot() {
   if (entry->second == 0) server_->slots_by_client_network.erase(entry);
 }
 
+HttpServer::State::State(ControlLoop& control_loop, HttpServerSettings http_settings)
+    : loop(control_loop),
+      settings(std::move(http_settings)),
+      request_rate(rate_of(settings.requests_per_second)),
+      websocket_rate(rate_of(settings.websockets_per_second)) {}
+
+std::optional<Duration> HttpServer::State::wait_of(std::optional<KeyedRate<Ip>>& rate, const Ip& client) {
+  if (!rate || (settings.exempt_loopback && client.is_loopback())) return std::nullopt;
+  return rate->take(network_of(client), ControlLoop::now().monotonic);
+}
+
 bool HttpServer::State::has_room_for(const Ip& client) const {
   if (closing || slots_taken >= settings.connections_limit) return false;
   if (client.is_loopback()) return true;
@@ -167,6 +187,8 @@ void HttpServer::route_prefix(std::string method, std::string prefix, HttpHandle
 void HttpServer::websocket(std::string path, WebSocketHandler handler) {
   state_->router.add_websocket(std::move(path), std::move(handler));
 }
+
+std::vector<HttpRoute> HttpServer::routes() const { return state_->router.routes(); }
 
 Result<Address, ListenError> HttpServer::listen(const Address& address) {
   auto listener = std::make_shared<Listener>(state_);

@@ -21,6 +21,7 @@ namespace offhook::io {
 struct HttpRequest {
   std::string method;                                        // "GET"
   std::string path;                                          // decoded, without the query
+  std::vector<std::string> segments;                         // of the path, each decoded: may hold a slash
   std::vector<std::pair<std::string, std::string>> query;    // decoded
   std::vector<std::pair<std::string, std::string>> headers;  // as sent
   std::string body;
@@ -38,6 +39,13 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// As it was registered; a prefix ends with "*".
+struct HttpRoute {
+  std::string method;
+  std::string path;
+  auto operator<=>(const HttpRoute&) const = default;
 };
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
@@ -79,12 +87,20 @@ struct HttpServerSettings {
   std::size_t outbound_bytes_limit = (1024 + 64) * 1024;
   std::size_t connections_limit = 50000;
   std::size_t connections_per_address_limit = 4096;  // loopback (a proxy) is exempt
+  // Of one IPv4 address or one IPv6 /64, with kAddressBurstSeconds' worth at once; 0: no limit. The first is
+  // of all requests, the second of upgrades to WebSocket among them: a whole office that comes back after a
+  // restart fits into the burst.
+  std::uint32_t requests_per_second = 200;
+  std::uint32_t websockets_per_second = 50;
+  bool exempt_loopback = true;  // a proxy in front: it knows the addresses, and limits them
   // For a whole request, header and body; and for an idle kept-alive connection.
   std::chrono::milliseconds request_timeout{10'000};
   // From WebSocket::close() to the end: what is queued has to leave and the closing handshake to finish in
   // this time.
   std::chrono::milliseconds close_timeout{5'000};
 };
+
+inline constexpr std::uint32_t kAddressBurstSeconds = 20;
 
 struct ListenError {
   Address address;
@@ -101,11 +117,14 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // A GET route answers HEAD as well. An exact path goes before a prefix, the longest prefix before a shorter
+  // A GET route answers HEAD as well. An exact path goes before one with a placeholder ("/api/calls/{call}";
+  // the handler finds the value in `segments`), that before a prefix, the longest prefix before a shorter
   // one.
   void route(std::string method, std::string path, HttpHandler handler);
   void route_prefix(std::string method, std::string prefix, HttpHandler handler);
   void websocket(std::string path, WebSocketHandler handler);
+  // All of them, WebSockets apart.
+  std::vector<HttpRoute> routes() const;
   // Port 0 takes a free one. Returns the bound address.
   Result<Address, ListenError> listen(const Address& address);
   // Serves a connection that somebody else accepted, in the clear or by TLS, as if it had come in here;

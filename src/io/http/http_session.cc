@@ -56,11 +56,19 @@ std::optional<HttpRequest> to_request(const http::request<http::string_body>& me
   HttpRequest request;
   request.method = text(message.method_string());
   request.path = target->path();
+  for (const auto& segment : target->segments()) request.segments.push_back(segment);
   for (const auto& parameter : target->params()) request.query.emplace_back(parameter.key, parameter.value);
   for (const auto& field : message)
     request.headers.emplace_back(text(field.name_string()), text(field.value()));
   request.body = message.body();
   return request;
+}
+
+HttpResponse too_many_requests(Duration wait) {
+  HttpResponse response = error_response(429, "too_many_requests", "This address asks too often; wait.");
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  response.headers = {{"Retry-After", std::to_string(seconds)}};
+  return response;
 }
 
 HttpResponse bad_request(std::string_view message) { return error_response(400, "bad_request", message); }
@@ -158,6 +166,9 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     if (!request) return respond_and_close(bad_request("The request target is not a path."));
     request->client_address = client_address_;
     request->local_address = local_address_;
+    if (const auto wait = server().wait_of(server().request_rate, client_address_.ip)) {
+      return respond(too_many_requests(*wait), request_.keep_alive());
+    }
     if (beast::websocket::is_upgrade(request_)) return upgrade(*request);
     auto preflight = answer_preflight(*request);
     respond(preflight ? std::move(*preflight) : server().router.answer(*request), request_.keep_alive());
@@ -171,7 +182,12 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     stream_.expires_never();
     const bool from_page = !request.header("Origin").empty() || request_.count(http::field::origin) > 1;
     if (from_page && !page_origin_) {
-      return refuse_websocket(server_pointer(), std::move(stream_), std::move(slot_), request_, request);
+      return refuse_websocket(server_pointer(), std::move(stream_), std::move(slot_), request_, request,
+                              Refused::foreign_origin);
+    }
+    if (server().wait_of(server().websocket_rate, client_address_.ip)) {
+      return refuse_websocket(server_pointer(), std::move(stream_), std::move(slot_), request_, request,
+                              Refused::too_many);
     }
     serve_websocket(server_pointer(), std::move(stream_), std::move(slot_), request_, request, *handler);
   }
@@ -182,7 +198,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     const bool asks = request_.method() == http::verb::options && page_origin_ &&
                       request_.count(http::field::access_control_request_method) > 0;
     if (!asks) return std::nullopt;
-    const std::string methods = server().router.methods(request.path);
+    const std::string methods = server().router.methods(request);
     if (methods.empty()) return std::nullopt;
     HttpResponse answer;
     answer.status = 204;

@@ -20,6 +20,12 @@ std::string allowed_methods(const Handlers& handlers) {
 }  // namespace
 
 void Router::add(std::string method, std::string path, HttpHandler handler) {
+  if (path.find('{') != std::string::npos) {
+    auto entry = std::ranges::find(patterns_, path, &Pattern::path);
+    if (entry == patterns_.end()) entry = patterns_.insert(entry, Pattern{path, segments_of(path), {}});
+    entry->handlers[std::move(method)] = std::move(handler);
+    return;
+  }
   handlers_by_path_[std::move(path)][std::move(method)] = std::move(handler);
 }
 
@@ -38,9 +44,46 @@ void Router::add_websocket(std::string path, WebSocketHandler handler) {
   websockets_by_path_[std::move(path)] = std::move(handler);
 }
 
-const Router::HandlersByMethod* Router::find(std::string_view path) const {
+std::vector<std::string> Router::segments_of(std::string_view pattern) {
+  std::vector<std::string> segments;
+  while (!pattern.empty()) {
+    pattern.remove_prefix(1);  // the slash
+    const std::size_t end = std::min(pattern.find('/'), pattern.size());
+    const std::string_view segment = pattern.substr(0, end);
+    segments.emplace_back(segment.starts_with('{') ? std::string_view() : segment);
+    pattern.remove_prefix(end);
+  }
+  return segments;
+}
+
+bool Router::matches(const Pattern& pattern, const std::vector<std::string>& segments) {
+  return std::ranges::equal(pattern.segments, segments,
+                            [](const std::string& wanted, const std::string& given) {
+                              return wanted.empty() ? !given.empty() : wanted == given;
+                            });
+}
+
+std::vector<HttpRoute> Router::routes() const {
+  std::vector<HttpRoute> routes;
+  for (const auto& [path, handlers] : handlers_by_path_) {
+    for (const auto& [method, handler] : handlers) routes.push_back({method, path});
+  }
+  for (const Pattern& pattern : patterns_) {
+    for (const auto& [method, handler] : pattern.handlers) routes.push_back({method, pattern.path});
+  }
+  for (const Prefix& prefix : prefixes_) {
+    for (const auto& [method, handler] : prefix.handlers) routes.push_back({method, prefix.path + "*"});
+  }
+  return routes;
+}
+
+const Router::HandlersByMethod* Router::find(const HttpRequest& request) const {
+  const std::string_view path = request.path;
   if (const auto exact = handlers_by_path_.find(path); exact != handlers_by_path_.end())
     return &exact->second;
+  for (const Pattern& pattern : patterns_) {
+    if (matches(pattern, request.segments)) return &pattern.handlers;
+  }
   for (const Prefix& prefix : prefixes_) {
     if (path.starts_with(prefix.path)) return &prefix.handlers;
   }
@@ -52,8 +95,8 @@ const WebSocketHandler* Router::websocket(std::string_view path) const {
   return entry == websockets_by_path_.end() ? nullptr : &entry->second;
 }
 
-std::string Router::methods(std::string_view path) const {
-  const HandlersByMethod* handlers = websocket(path) == nullptr ? find(path) : nullptr;
+std::string Router::methods(const HttpRequest& request) const {
+  const HandlersByMethod* handlers = websocket(request.path) == nullptr ? find(request) : nullptr;
   return handlers == nullptr ? std::string() : allowed_methods(*handlers);
 }
 
@@ -63,7 +106,7 @@ HttpResponse Router::answer(const HttpRequest& request) const {
     response.headers = {{"Upgrade", "websocket"}};
     return response;
   }
-  const HandlersByMethod* handlers = find(request.path);
+  const HandlersByMethod* handlers = find(request);
   if (handlers == nullptr) return error_response(404, "not_found", "There is nothing at this path.");
   const auto entry =
       handlers->find(request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method));

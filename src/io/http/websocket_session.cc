@@ -27,7 +27,7 @@ constexpr std::size_t kReasonBytesLimit = 123;
 constexpr std::uint16_t kCloseBadMessage = 4400;
 constexpr std::uint16_t kCloseForbidden = 4403;
 constexpr std::uint16_t kCloseMessageTooBig = 4413;
-constexpr std::uint16_t kCloseQueueOverflow = 4429;
+constexpr std::uint16_t kCloseOverload = 4429;
 
 // Never cuts inside a UTF-8 sequence: the reason of a close frame is UTF-8.
 std::string_view cut_reason(std::string_view reason) {
@@ -72,7 +72,7 @@ class WebSocketSession final : public Connection,
     if (closing_ || finished_) return false;
     if (queued_bytes_ + text.size() > server().settings.outbound_bytes_limit) {
       drop_queue();
-      close(kCloseQueueOverflow, "queue_overflow");
+      close(kCloseOverload, "queue_overflow");
       return false;
     }
     queued_bytes_ += text.size();
@@ -193,10 +193,17 @@ void serve_websocket(std::shared_ptr<HttpServer::State> server, HttpStream strea
 
 void refuse_websocket(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                       const beast::http::request<beast::http::string_body>& upgrade,
-                      const HttpRequest& request) {
+                      const HttpRequest& request, Refused why) {
   serve_websocket(std::move(server), std::move(stream), std::move(slot), upgrade, request,
-                  [](WebSocket& refused, const HttpRequest&) {
-                    refused.close(kCloseForbidden, "forbidden: origin not allowed");
+                  [why](WebSocket& refused, const HttpRequest&) {
+                    switch (why) {
+                      case Refused::foreign_origin:
+                        refused.close(kCloseForbidden, "forbidden: origin not allowed");
+                        break;
+                      case Refused::too_many:
+                        refused.close(kCloseOverload, "too_many_connections");
+                        break;
+                    }
                     return WebSocketEvents{};
                   });
 }

@@ -17,11 +17,14 @@ void serve_websocket(std::shared_ptr<HttpServer::State> server, HttpStream strea
                      const boost::beast::http::request<boost::beast::http::string_body>& upgrade,
                      const HttpRequest& request, const WebSocketHandler& handler);
 
-// The same for an upgrade of a foreign origin: completes it and closes with 4403 at once, because a browser
-// tells its page of a close code and not of an HTTP status. What the client sends is dropped; the socket is
-// gone a close_timeout later at the latest.
+// Why an upgrade is refused: closed with 4403 or 4429.
+enum class Refused : std::uint8_t { foreign_origin, too_many };
+
+// The same for an upgrade that is refused: completes it and closes at once, because a browser tells its page
+// of a close code and not of an HTTP status. What the client sends is dropped; the socket is gone a
+// close_timeout later at the latest.
 void refuse_websocket(std::shared_ptr<HttpServer::State> server, HttpStream stream, ConnectionSlot slot,
                       const boost::beast::http::request<boost::beast::http::string_body>& upgrade,
-                      const HttpRequest& request);
+                      const HttpRequest& request, Refused why);
 
 }  // namespace offhook::io
