@@ -46,6 +46,7 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     {"service/relay", {"base", "crypto", "wire", "core", "io"}},
     {"service/signal", {"base", "crypto", "wire", "core", "io"}},
     {"service/credentials", {"base", "crypto", "wire", "core", "io"}},
+    {"service/api", {"base", "crypto", "wire", "core", "io"}},
     {"service/web", {"base", "crypto", "wire", "core", "io"}},
     {"cmd", {"base", "crypto", "service"}},
 };

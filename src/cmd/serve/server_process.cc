@@ -9,6 +9,7 @@
 #include "cmd/exit_status.h"
 #include "cmd/serve/logging.h"
 #include "crypto/secure_random.h"
+#include "service/api/api_service.h"
 #include "service/credentials/credentials_service.h"
 #include "service/relay/ready_probe.h"
 #include "service/relay/relay_service.h"
@@ -107,6 +108,7 @@ service::CredentialsSettings credentials_settings(const Settings& settings) {
                             .issuer = settings.jwt_issuer,
                             .audience = settings.jwt_audience,
                             .accept_own_secret = settings.dev};
+  credentials.api_keys = settings.api_keys;
   credentials.dev = settings.dev;
   return credentials;
 }
@@ -122,6 +124,23 @@ service::CertificateSettings certificate_settings(const Settings& settings) {
   for (const auto& external : settings.external_addresses)
     certificates.addresses.push_back(external.external);
   return certificates;
+}
+
+service::ApiActions api_actions(service::SignalService& signal, service::CredentialsService& credentials,
+                                relay::RelayService& relay) {
+  service::ApiActions actions;
+  actions.record = [&signal](const auto& call) { return signal.record(call); };
+  actions.page = [&signal](const auto& query) { return signal.page(query); };
+  actions.end_call = [&signal](const auto& call) { return signal.end_call(call); };
+  actions.presence = [&signal](std::string_view user) { return signal.presence(user); };
+  actions.revoke_tokens = [&credentials](std::string_view user) -> std::optional<service::TokensRevoked> {
+    const auto revocation = credentials.revoke(user);
+    if (!revocation) return std::nullopt;
+    return service::TokensRevoked{revocation->at, revocation->survives_restart};
+  };
+  actions.end_sessions = [&signal](std::string_view user) { return signal.end_sessions_of(user); };
+  actions.cut_relay = [&relay](std::string_view user) { return relay.revoke(user); };
+  return actions;
 }
 
 // The TURN URI over TLS. A certificate of our own is not offered: a browser would try it, and refuse it, in
@@ -168,7 +187,9 @@ int serve(const Settings& settings) {
   set_up_logging(settings.log_format);
   crypto::SecureRandom random;
   // First, so that it goes last: timers and routes of the services hang on its loop.
-  service::ControlPlane control(settings.allowed_origins);
+  service::ControlPlane control({.allowed_origins = settings.allowed_origins,
+                                 .requests_per_second = settings.requests_per_second,
+                                 .websockets_per_second = settings.websockets_per_second});
   auto credentials = service::CredentialsService::create(credentials_settings(settings), random);
   if (!credentials) return refuse(credentials.error());
 
@@ -185,6 +206,7 @@ int serve(const Settings& settings) {
 
   service::SignalSettings signal_settings;
   signal_settings.call.ring_timeout = settings.ring_timeout;
+  signal_settings.call.dials_per_minute = settings.dials_per_minute;
   signal_settings.call.credentials_interval = Duration(settings.credential_ttl) / 2;
   signal_settings.warm_path = settings.warm_path;
   signal_settings.call.is_own_relay = [&relay](const Address& address) {
@@ -201,6 +223,9 @@ int serve(const Settings& settings) {
   hooks.on_call_over = [&relay](const std::string& call) { relay.part(call); };
   service::SignalService signal(control.loop(), control.http(), signal_settings,
                                 (*credentials)->token_verifier(), random, std::move(hooks));
+  service::ApiService api(control.loop(), (*credentials)->api_keys(), (*credentials)->token_verifier(),
+                          api_actions(signal, **credentials, relay));
+  api.add_routes(control.http());
   (*credentials)->add_routes(control.http());
   (*credentials)->watch(control.loop(), [&relay](auto fresh) { relay.set_credentials(std::move(fresh)); });
   service::add_web_routes(control.http(), [&probe] {

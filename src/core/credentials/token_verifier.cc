@@ -51,6 +51,8 @@ std::string_view sentence(TokenError error) {
       return "the audience (aud) does not name this server";
     case TokenError::bad_subject:
       return "the claim sub must be 1 to 128 bytes of printable text";
+    case TokenError::revoked:
+      return "the user was signed out after this token was issued; sign in again";
     case TokenError::bad_warm_path:
       return "the claim warm_path must be direct, relay or off";
   }
@@ -90,6 +92,7 @@ std::optional<char32_t> take_code_point(std::string_view& rest) {
 }  // namespace
 
 std::string_view code(TokenError error) {
+  if (error == TokenError::revoked) return "token_revoked";
   return error == TokenError::expired ? std::string_view("token_expired") : std::string_view("token_invalid");
 }
 
@@ -140,6 +143,9 @@ Result<VerifiedToken, TokenError> TokenVerifier::judge(Bytes payload, UnixTime n
     return fail(TokenError::wrong_audience);
   }
   if (!claims->sub || !valid_user(*claims->sub)) return fail(TokenError::bad_subject);
+  if (revocations_ != nullptr && revocations_->covers(*claims->sub, claims->iat)) {
+    return fail(TokenError::revoked);
+  }
   VerifiedToken token{*claims->sub, claims->name.value_or(""), UnixTime{*claims->exp}, std::nullopt};
   if (!claims->warm_path) return token;
   token.warm_path = parse_warm_path(*claims->warm_path);

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/warm_path.h"
+#include "core/credentials/revocations.h"
 #include "crypto/signature.h"
 
 namespace offhook::credentials {
@@ -35,9 +36,10 @@ enum class TokenError {
   wrong_issuer,
   wrong_audience,
   bad_subject,    // sub is required: 1 to 128 bytes, no control characters
+  revoked,        // issued before the user was revoked, or without iat
   bad_warm_path,  // warm_path is a word that means nothing here
 };
-// "token_expired" or "token_invalid": the codes of docs/protocol.md.
+// "token_expired", "token_revoked" or "token_invalid": the codes of docs/protocol.md.
 std::string_view code(TokenError error);
 // Code and sentence, "token_invalid: the claim exp is missing". Fits a close frame, repeats nothing of the
 // token.
@@ -64,10 +66,12 @@ struct VerifiedToken {
 // 1 to 128 bytes of UTF-8 without control characters and line separators.
 bool valid_user(std::string_view user);
 
-// Immutable once built, so it may be shared: a reload builds a new one.
+// A reload builds a new one.
 class TokenVerifier {
  public:
   TokenVerifier(std::vector<TokenKey> keys, TokenPolicy policy);
+  // Tokens that these cover are refused from now on. Borrowed; may change.
+  void consult(const Revocations& revocations) { revocations_ = &revocations; }
   Result<VerifiedToken, TokenError> verify(std::string_view token, UnixTime now) const;
 
  private:
@@ -75,6 +79,7 @@ class TokenVerifier {
 
   std::vector<TokenKey> keys_;
   TokenPolicy policy_;
+  const Revocations* revocations_ = nullptr;
 };
 
 // A token for `user` (HS256), as a backend would make it: `offhook token`, --dev. ttl > 0.

@@ -36,8 +36,11 @@ std::optional<EphemeralUsername> parse_ephemeral_username(std::string_view usern
 }
 
 TurnCredentials::TurnCredentials(std::vector<Secret> shared_secrets,
-                                 std::map<std::string, Secret, std::less<>> static_users)
-    : shared_secrets_(std::move(shared_secrets)), static_users_(std::move(static_users)) {}
+                                 std::map<std::string, Secret, std::less<>> static_users,
+                                 ExpiryByUser refused)
+    : shared_secrets_(std::move(shared_secrets)),
+      static_users_(std::move(static_users)),
+      refused_(std::move(refused)) {}
 
 TurnCredential TurnCredentials::mint(std::string_view user, std::chrono::seconds ttl, UnixTime now) const {
   const std::string username = std::to_string((now + ttl).seconds) + ":" + std::string(user);
@@ -50,6 +53,8 @@ std::optional<TurnCredentials::Match> TurnCredentials::find(std::string_view use
   }
   const auto ephemeral = parse_ephemeral_username(username);
   if (!ephemeral || shared_secrets_.empty()) return std::nullopt;
+  const auto refused = refused_.find(ephemeral->user);
+  if (refused != refused_.end() && ephemeral->expiry <= refused->second) return std::nullopt;
   Match match;
   match.user = std::string(ephemeral->user);
   match.expired = ephemeral->expiry <= now;

@@ -34,9 +34,11 @@ std::optional<EphemeralUsername> parse_ephemeral_username(std::string_view usern
 // Everything that can vouch for a TURN user. Immutable once built: a reload builds a new one.
 class TurnCredentials {
  public:
+  using ExpiryByUser = std::map<std::string, UnixTime, std::less<>>;
   // `shared_secrets`: the first mints, all are accepted (rotation). `static_users`: username to password.
-  TurnCredentials(std::vector<Secret> shared_secrets,
-                  std::map<std::string, Secret, std::less<>> static_users);
+  // `refused`: time-limited credentials of these users that expire then or before are none.
+  TurnCredentials(std::vector<Secret> shared_secrets, std::map<std::string, Secret, std::less<>> static_users,
+                  ExpiryByUser refused = {});
 
   // Requires a shared secret. ttl > 0.
   TurnCredential mint(std::string_view user, std::chrono::seconds ttl, UnixTime now) const;
@@ -53,6 +55,7 @@ class TurnCredentials {
  private:
   std::vector<Secret> shared_secrets_;
   std::map<std::string, Secret, std::less<>> static_users_;
+  ExpiryByUser refused_;
 };
 
 }  // namespace offhook::credentials

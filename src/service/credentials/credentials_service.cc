@@ -13,6 +13,16 @@ namespace {
 constexpr std::chrono::seconds kRotationLookInterval{1};
 constexpr std::chrono::seconds kDevTokenTtl{86400};
 
+std::string revocations_path(const std::string& state_dir) { return state_dir + "/revocations"; }
+
+Result<credentials::Revocations, std::string> load_revocations(const std::string& state_dir) {
+  const std::string path = revocations_path(state_dir);
+  if (!io::file_exists(path)) return credentials::Revocations{};
+  const auto text = io::read_file(path);
+  if (!text) return fail(text.error().message);
+  return credentials::Revocations::parse(*text);
+}
+
 io::HttpResponse json_response(std::string body) {
   io::HttpResponse response;
   response.body = std::move(body);
@@ -35,18 +45,29 @@ Result<std::unique_ptr<CredentialsService>, std::string> CredentialsService::cre
   if (!token_secret) return fail(token_secret.error());
   auto token_keys = load_token_keys(settings.token_keys, *token_secret);
   if (!token_keys) return fail(token_keys.error());
-  std::unique_ptr<CredentialsService> service(
-      new CredentialsService(std::move(settings), random, *token_secret, std::move(*token_keys)));
+  auto revocations = load_revocations(settings.state_dir);
+  if (!revocations) return fail(revocations.error());
+  std::vector<Secret> api_keys = settings.api_keys;
+  if (api_keys.empty()) {
+    auto made = load_or_make_api_keys(settings.state_dir, random);
+    if (!made) return fail(made.error());
+    api_keys = std::move(*made);
+  }
+  std::unique_ptr<CredentialsService> service(new CredentialsService(
+      std::move(settings), random, *token_secret, std::move(*token_keys), std::move(*revocations)));
+  service->api_keys_ = std::move(api_keys);
   if (auto loaded = service->load_shared_secrets(); !loaded) return fail(loaded.error());
   return service;
 }
 
 CredentialsService::CredentialsService(CredentialsSettings settings, Random& random, Secret token_secret,
-                                       TokenKeys token_keys)
+                                       TokenKeys token_keys, credentials::Revocations revocations)
     : settings_(std::move(settings)),
       random_(random),
       token_secret_(std::move(token_secret)),
-      token_keys_(std::move(token_keys)) {
+      token_keys_(std::move(token_keys)),
+      revocations_(std::move(revocations)) {
+  token_keys_.verifier.consult(revocations_);
   for (const std::string& warning : token_keys_.warnings) spdlog::warn("jwks: {}", warning);
 }
 
@@ -60,14 +81,33 @@ Result<void, std::string> CredentialsService::load_shared_secrets() {
     if (!loaded) return fail(loaded.error());
     secrets = std::move(*loaded);
   }
-  turn_credentials_ =
-      std::make_shared<credentials::TurnCredentials>(std::move(secrets), settings_.static_users);
+  shared_secrets_ = std::move(secrets);
+  renew_turn_credentials();
   return {};
 }
 
+// What was minted until a revocation expires a ttl after it, or before.
+void CredentialsService::renew_turn_credentials() {
+  credentials::TurnCredentials::ExpiryByUser refused;
+  for (const auto& [user, at] : revocations_.by_user()) refused.emplace(user, at + settings_.ttl);
+  turn_credentials_ = std::make_shared<credentials::TurnCredentials>(shared_secrets_, settings_.static_users,
+                                                                     std::move(refused));
+}
+
+std::optional<Revocation> CredentialsService::revoke(std::string_view user) {
+  const UnixTime now = io::ControlLoop::now().wall;
+  if (!revocations_.add(user, now)) return std::nullopt;
+  renew_turn_credentials();
+  if (on_change_) on_change_(turn_credentials_);
+  const auto written = io::write_private_file(revocations_path(settings_.state_dir), revocations_.text());
+  if (!written)
+    spdlog::error("a revocation is in force, and lost with a restart: {}", written.error().message);
+  return Revocation{now, bool(written)};
+}
+
 void CredentialsService::watch(io::ControlLoop& loop, std::function<void(TurnCredentials)> on_change) {
-  if (!settings_.shared_secrets.empty()) return;  // given on the command line: nothing to watch
   on_change_ = std::move(on_change);
+  if (!settings_.shared_secrets.empty()) return;  // given on the command line: nothing to watch
   timer_ = std::make_unique<io::ControlLoop::Timer>(loop, [this] { look_for_rotation(); });
   timer_->set(io::ControlLoop::now().monotonic + kRotationLookInterval);
 }

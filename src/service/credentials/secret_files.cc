@@ -47,6 +47,8 @@ Result<std::vector<Secret>, std::string> load_or_make(const std::string& path, R
 
 std::string token_secret_path(const std::string& state_dir) { return state_dir + "/token-secret"; }
 
+std::string api_keys_path(const std::string& state_dir) { return state_dir + "/api-keys"; }
+
 std::string turn_secrets_path(const std::string& state_dir) { return state_dir + "/turn-secrets"; }
 
 Result<std::vector<Secret>, std::string> load_or_make_turn_secrets(const std::string& state_dir,
@@ -60,6 +62,10 @@ Result<void, std::string> rotate_turn_secrets(const std::string& state_dir, Rand
   secrets->insert(secrets->begin(), Secret(new_secret(random)));
   if (secrets->size() > kSharedSecretsKept) secrets->resize(kSharedSecretsKept);
   return write_secrets(turn_secrets_path(state_dir), *secrets);
+}
+
+Result<std::vector<Secret>, std::string> load_or_make_api_keys(const std::string& state_dir, Random& random) {
+  return load_or_make(api_keys_path(state_dir), random);
 }
 
 Result<Secret, std::string> load_or_make_token_secret(const std::string& state_dir, Random& random) {

@@ -126,6 +126,18 @@ Applied apply_secret(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_api_key(Settings& settings, std::string_view text) {
+  constexpr std::size_t kKeyBytesLeast = 16;
+  constexpr std::size_t kKeyBytesMost = 1024;  // it travels in a header
+  const bool is_one_word =
+      std::all_of(text.begin(), text.end(), [](char letter) { return letter > 0x20 && letter < 0x7F; });
+  if (text.size() < kKeyBytesLeast || text.size() > kKeyBytesMost || !is_one_word)
+    return fail(
+        std::string("16 to 1024 printable letters without spaces; make one with: openssl rand -hex 32"));
+  settings.api_keys.emplace_back(std::string(text));
+  return {};
+}
+
 // RFC 8489 section 9.2.2 has both ends bring names, realm and passwords into one form (OpaqueString, RFC
 // 8265). For printable ASCII that form is the text itself, so nothing else is accepted and no two ends can
 // differ.
@@ -272,6 +284,18 @@ constexpr SettingRow kRows[] = {
     {"jwt_issuer", "ISS", nullptr, false, "tokens must carry this iss", apply_text<&Settings::jwt_issuer>},
     {"jwt_audience", "AUD", nullptr, false, "tokens must carry this aud",
      apply_text<&Settings::jwt_audience>},
+    {"api_key", "S", clear<&Settings::api_keys>, true,
+     "key by which the app's backend uses the REST interface; all are accepted (generated)", apply_api_key},
+    {"dials_per_minute", "N", nullptr, false,
+     "calls that a user may dial a minute, over all devices; 0 is no limit (60)",
+     apply_number<&Settings::dials_per_minute, 0, 1'000'000>},
+    {"requests_per_second", "N", nullptr, false,
+     "HTTP requests of an address, twenty seconds' worth at once; 0 is no limit, loopback has none (200)",
+     apply_number<&Settings::requests_per_second, 0, 1'000'000>},
+    {"websockets_per_second", "N", nullptr, false,
+     "WebSockets that an address may open, twenty seconds' worth at once; 0 is no limit, loopback has none "
+     "(50)",
+     apply_number<&Settings::websockets_per_second, 0, 1'000'000>},
     {"ring_timeout", "S", nullptr, false, "a call that nobody answers ends after so many seconds (45)",
      apply_seconds<&Settings::ring_timeout>},
     {"warm_path", "direct|relay|off", nullptr, false,

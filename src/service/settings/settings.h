@@ -67,6 +67,10 @@ struct Settings {
   std::string jwks_file;
   std::string jwt_issuer;
   std::string jwt_audience;
+  std::vector<Secret> api_keys;              // empty: one is generated in the state directory
+  std::uint32_t dials_per_minute = 60;       // of a user; 0: no limit
+  std::uint32_t requests_per_second = 200;   // of an address; 0: no limit
+  std::uint32_t websockets_per_second = 50;  // of an address; 0: no limit
   std::chrono::seconds ring_timeout{45};
   WarmPath warm_path = WarmPath::relay;
   std::vector<std::string> allowed_origins;

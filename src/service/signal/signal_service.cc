@@ -55,6 +55,24 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     arm_timer();
   }
 
+  bool end_call(const signal::CallId& call) {
+    call::Outbox outbox;
+    const bool ended = core_.handle_end(call, io::ControlLoop::now().monotonic, outbox);
+    carry_out(outbox);
+    arm_timer();
+    return ended;
+  }
+
+  call::Revoked end_sessions_of(std::string_view user) {
+    call::Outbox outbox;
+    const call::Revoked revoked = core_.handle_revoke(user, io::ControlLoop::now().monotonic, outbox);
+    carry_out(outbox);
+    arm_timer();
+    return revoked;
+  }
+
+  const call::Server& core() const { return core_; }
+
   SignalCounters counters() const {
     SignalCounters counters = counters_;
     counters.live = core_.counts();
@@ -223,5 +241,19 @@ SignalService::~SignalService() { impl_->shutdown(); }
 void SignalService::shutdown() { impl_->shutdown(); }
 
 SignalCounters SignalService::counters() const { return impl_->counters(); }
+
+bool SignalService::end_call(const signal::CallId& call) { return impl_->end_call(call); }
+
+call::Revoked SignalService::end_sessions_of(std::string_view user) { return impl_->end_sessions_of(user); }
+
+std::optional<call::CallRecord> SignalService::record(const signal::CallId& call) const {
+  return impl_->core().record(call, io::ControlLoop::now().monotonic);
+}
+
+call::CallPage SignalService::page(const call::CallQuery& query) const {
+  return impl_->core().page(query, io::ControlLoop::now().monotonic);
+}
+
+call::Presence SignalService::presence(std::string_view user) const { return impl_->core().presence(user); }
 
 }  // namespace offhook::service

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -76,6 +77,13 @@ class SignalService {
   void shutdown();
 
   SignalCounters counters() const;
+
+  // What the app's backend asks for, as in core/call/server.h. On the control thread.
+  bool end_call(const signal::CallId& call);
+  call::Revoked end_sessions_of(std::string_view user);
+  std::optional<call::CallRecord> record(const signal::CallId& call) const;
+  call::CallPage page(const call::CallQuery& query) const;
+  call::Presence presence(std::string_view user) const;
 
  private:
   class Impl;

@@ -18,8 +18,10 @@ bool is_missing_family(const io::ListenError& error) {
 
 }  // namespace
 
-ControlPlane::ControlPlane(std::vector<std::string> allowed_origins)
-    : http_(loop_, io::HttpServerSettings{.allowed_origins = std::move(allowed_origins)}) {}
+ControlPlane::ControlPlane(ControlPlaneSettings settings)
+    : http_(loop_, io::HttpServerSettings{.allowed_origins = std::move(settings.allowed_origins),
+                                          .requests_per_second = settings.requests_per_second,
+                                          .websockets_per_second = settings.websockets_per_second}) {}
 
 Result<void, std::string> ControlPlane::listen(const std::vector<Ip>& addresses, std::uint16_t port) {
   const std::vector<Ip> everywhere{Ip(), Ip::v6({})};

@@ -16,9 +16,16 @@
 
 namespace offhook::service {
 
+struct ControlPlaneSettings {
+  std::vector<std::string> allowed_origins;
+  // Of an address; 0: no limit (io/http/http_server.h).
+  std::uint32_t requests_per_second = 0;
+  std::uint32_t websockets_per_second = 0;
+};
+
 class ControlPlane {
  public:
-  explicit ControlPlane(std::vector<std::string> allowed_origins);
+  explicit ControlPlane(ControlPlaneSettings settings);
 
   io::ControlLoop& loop() { return loop_; }
   io::HttpServer& http() { return http_; }

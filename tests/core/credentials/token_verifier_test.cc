@@ -231,7 +231,8 @@ TEST(TokenError, EveryTextFitsACloseFrame) {
   for (int i = 0; i <= static_cast<int>(TokenError::bad_warm_path); ++i) {
     const std::string sentence = text(static_cast<TokenError>(i));
     EXPECT_LE(sentence.size(), 123U) << sentence;
-    EXPECT_TRUE(sentence.starts_with("token_invalid: ") || sentence.starts_with("token_expired: "));
+    EXPECT_TRUE(sentence.starts_with("token_invalid: ") || sentence.starts_with("token_expired: ") ||
+                sentence.starts_with("token_revoked: "));
   }
 }
 

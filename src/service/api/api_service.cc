@@ -1,0 +1,232 @@
+#include "service/api/api_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "core/credentials/api_keys.h"
+#include "service/api/api_json.h"
+#include "service/api/openapi_document.h"
+#include "service/api/wall_times.h"
+#include "wire/json/json.h"
+
+namespace offhook::service {
+namespace {
+
+using io::HttpRequest;
+using io::HttpResponse;
+
+// Of calls on a page. A full one is some 40 KiB.
+constexpr std::size_t kPageLimit = 100;
+constexpr std::size_t kPageDefault = 50;
+// A user's name and room for what later versions of a client send.
+constexpr std::size_t kBodyBytesLimit = 4096;
+// Until a relay shard that was too busy for an order is asked again; they work theirs off in milliseconds.
+constexpr std::chrono::milliseconds kRelayRetry{50};
+
+HttpResponse json_response(unsigned status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+HttpResponse unauthorized(std::string_view code, std::string_view message) {
+  HttpResponse response = io::error_response(401, code, message);
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+HttpResponse unknown_call() {
+  return io::error_response(404, "unknown_call", "There is no such call, or it has been over for long.");
+}
+
+// Of "application/json; charset=utf-8" too.
+bool is_json(std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  while (type.ends_with(' ')) type.pop_back();
+  std::ranges::transform(type, type.begin(), [](unsigned char letter) {
+    return static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter + ('a' - 'A') : letter);
+  });
+  return type == "application/json";
+}
+
+// A JSON Web Token has two dots, and a key of the operator's is no JSON Web Token.
+bool looks_like_token(std::string_view bearer) { return std::ranges::count(bearer, '.') == 2; }
+
+Result<call::CallQuery, HttpResponse> parse_query(const HttpRequest& request) {
+  call::CallQuery query{.limit = kPageDefault};
+  if (const std::string_view limit = request.query_value("limit"); !limit.empty()) {
+    const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit);
+    const bool is_number = error == std::errc{} && end == limit.data() + limit.size();
+    if (!is_number || query.limit < 1 || query.limit > kPageLimit)
+      return fail(io::error_response(400, "bad_limit", "limit must be a number from 1 to 100"));
+  }
+  if (const std::string_view cursor = request.query_value("cursor"); !cursor.empty()) {
+    query.before = parse_cursor(cursor);
+    if (!query.before)
+      return fail(io::error_response(400, "bad_cursor", "cursor must be a next_cursor of this server"));
+  }
+  if (const std::string_view state = request.query_value("state"); !state.empty()) {
+    if (state != "live" && state != "ended")
+      return fail(io::error_response(400, "bad_state", "state must be live or ended"));
+    query.live = state == "live";
+  }
+  if (const std::string_view user = request.query_value("user"); !user.empty()) {
+    if (!credentials::valid_user(user))
+      return fail(io::error_response(400, "bad_user", "user must be 1 to 128 bytes of printable text"));
+    query.user = user;
+  }
+  return query;
+}
+
+}  // namespace
+
+class ApiService::Impl {
+ public:
+  Impl(io::ControlLoop& loop, const std::vector<Secret>& keys, const credentials::TokenVerifier& verifier,
+       ApiActions actions)
+      : keys_(keys),
+        verifier_(verifier),
+        actions_(std::move(actions)),
+        wall_times_(io::ControlLoop::now()),
+        relay_timer_(loop, [this] { cut_relay(); }) {}
+
+  void add_routes(io::HttpServer& server) {
+    using Handler = HttpResponse (Impl::*)(const HttpRequest&);
+    const auto add = [&](const char* method, const char* path, Handler handler) {
+      server.route(method, path, [this, handler](const HttpRequest& request) {
+        const auto refusal = refuse_stranger(request);
+        return refusal ? *refusal : (this->*handler)(request);
+      });
+    };
+    add("GET", "/api/calls", &Impl::list_calls);
+    add("POST", "/api/calls/{call}/end", &Impl::end_call);
+    add("GET", "/api/users/{user}", &Impl::show_user);
+    add("POST", "/api/revocations", &Impl::revoke);
+    // Those that others than the backend may ask.
+    server.route("GET", "/api/calls/{call}",
+                 [this](const HttpRequest& request) { return show_call(request); });
+    server.route("GET", "/api/openapi.json", [](const HttpRequest&) {
+      HttpResponse response;
+      response.body = std::string(openapi_document());
+      return response;
+    });
+  }
+
+ private:
+  // Nothing for the backend.
+  std::optional<HttpResponse> refuse_stranger(const HttpRequest& request) const {
+    const auto bearer = credentials::bearer_token(request.header("Authorization"));
+    if (!bearer) return unauthorized("key_missing", "send the header Authorization: Bearer and an API key");
+    if (keys_.contains(*bearer)) return std::nullopt;
+    return unauthorized("key_invalid", "this is no API key of this server");
+  }
+
+  HttpResponse list_calls(const HttpRequest& request) {
+    const auto query = parse_query(request);
+    if (!query) return query.error();
+    const call::CallPage page = actions_.page(*query);
+    const Now now = io::ControlLoop::now();
+    CallsJson json;
+    for (const call::CallRecord& record : page.calls)
+      json.add(record, wall_times_.at(record.dialled_at, now));
+    return json_response(200, json.finish(page.next_before));
+  }
+
+  HttpResponse show_call(const HttpRequest& request) {
+    const auto view_of = viewer(request);
+    if (!view_of) return view_of.error();
+    const auto call = signal::CallId::parse(request.segments[2]);
+    const auto record = call ? actions_.record(*call) : std::nullopt;
+    // Whoever has no part in a call does not learn that there is one.
+    const auto view = record ? (*view_of)(*record) : std::nullopt;
+    return view ? shown(*record, *view) : unknown_call();
+  }
+
+  // How whoever asks may see a call: nothing if not at all.
+  using ViewOf = std::function<std::optional<View>(const call::CallRecord& record)>;
+  Result<ViewOf, HttpResponse> viewer(const HttpRequest& request) const {
+    auto refusal = refuse_stranger(request);
+    if (!refusal) return ViewOf([](const call::CallRecord&) { return View::backend; });
+    const auto bearer = credentials::bearer_token(request.header("Authorization"));
+    if (!bearer || !looks_like_token(*bearer)) return fail(std::move(*refusal));
+    const auto token = verifier_.verify(*bearer, io::ControlLoop::now().wall);
+    if (!token) return fail(unauthorized(credentials::code(token.error()), credentials::text(token.error())));
+    return ViewOf([user = token->user](const call::CallRecord& record) -> std::optional<View> {
+      if (record.caller == user) return View::caller;
+      if (record.callee == user) return View::callee;
+      return std::nullopt;
+    });
+  }
+
+  HttpResponse shown(const call::CallRecord& record, View view) {
+    const UnixTime dialled_at = wall_times_.at(record.dialled_at, io::ControlLoop::now());
+    return json_response(200, call_json(record, dialled_at, view));
+  }
+
+  HttpResponse end_call(const HttpRequest& request) {
+    const auto call = signal::CallId::parse(request.segments[2]);
+    if (!call || !actions_.record(*call)) return unknown_call();
+    if (!actions_.end_call(*call))
+      return io::error_response(409, "call_is_over", "The call has ended before.");
+    spdlog::info("the backend ended a call call={}", call->text());
+    const auto over = actions_.record(*call);
+    return over ? shown(*over, View::backend) : unknown_call();
+  }
+
+  HttpResponse show_user(const HttpRequest& request) {
+    const std::string& user = request.segments[2];
+    if (!credentials::valid_user(user))
+      return io::error_response(400, "bad_user", "a user is 1 to 128 bytes of printable text");
+    return json_response(200, presence_json(user, actions_.presence(user)));
+  }
+
+  HttpResponse revoke(const HttpRequest& request) {
+    if (!is_json(request.header("Content-Type")))
+      return io::error_response(415, "unsupported_media_type", "send Content-Type: application/json");
+    const auto document = json::parse(request.body, {.max_bytes = kBodyBytesLimit});
+    if (!document)
+      return io::error_response(400, "bad_body", "the body is no JSON: " + document.error().text());
+    json::Fields fields(document->root());
+    const std::string user(fields.string("user", {.max = credentials::kUserBytesLimit}));
+    if (fields.ok() && !credentials::valid_user(user)) fields.refuse("user", "must be printable text");
+    if (!fields.ok()) return io::error_response(400, "bad_body", fields.problem().text());
+
+    // Tokens first: a session that is closed comes back at once.
+    const auto tokens = actions_.revoke_tokens(user);
+    if (!tokens)
+      return io::error_response(507, "too_many_revocations",
+                                "too many users are revoked; rotate the keys instead");
+    const call::Revoked revoked = actions_.end_sessions(user);
+    if (std::ranges::find(to_cut_, user) == to_cut_.end()) to_cut_.push_back(user);
+    cut_relay();
+    spdlog::info("the backend revoked a user user={} sessions={} calls={}",
+                 json::Writer().string(user).take(), revoked.sessions, revoked.calls);
+    return json_response(201, revocation_json(user, tokens->at, tokens->survives_restart, revoked));
+  }
+
+  void cut_relay() {
+    std::erase_if(to_cut_, [this](const std::string& user) { return actions_.cut_relay(user); });
+    if (!to_cut_.empty()) relay_timer_.set(io::ControlLoop::now().monotonic + kRelayRetry);
+  }
+
+  const credentials::ApiKeys keys_;
+  const credentials::TokenVerifier& verifier_;
+  const ApiActions actions_;
+  WallTimes wall_times_;
+  std::vector<std::string> to_cut_;  // users whose allocations no order has reached yet
+  io::ControlLoop::Timer relay_timer_;
+};
+
+ApiService::ApiService(io::ControlLoop& loop, const std::vector<Secret>& keys,
+                       const credentials::TokenVerifier& verifier, ApiActions actions)
+    : impl_(std::make_unique<Impl>(loop, keys, verifier, std::move(actions))) {}
+ApiService::~ApiService() = default;
+
+void ApiService::add_routes(io::HttpServer& server) { impl_->add_routes(server); }
+
+}  // namespace offhook::service
