@@ -105,7 +105,8 @@ const tests = {
       assert.match(own.stdout, /Examples:/);
     }
     for (const flag of ['--dev', '--state-dir', '--listen-address', '--port', '--http-port', '--relay-address', '--external-address',
-      '--relay-ports', '--secret', '--realm', '--shards', '--allow-peer', '--cert', '--key', '--tls-port', '--public-name', '--log-format']) {
+      '--relay-ports', '--secret', '--realm', '--shards', '--allow-peer', '--cert', '--key', '--tls-port', '--public-name',
+      '--api-key', '--dials-per-minute', '--requests-per-second', '--websockets-per-second', '--log-format']) {
       assert.ok(run(['serve', '--help']).stdout.includes(flag), flag);
     }
   },
@@ -125,6 +126,7 @@ const tests = {
       [['serve', '--dev', '--tls-port', '8080'], /it must differ from port and http_port/],
       [['serve', '--public-name', 'https://a'], /a name in the certificate such as/],
       [['serve', '--secret', 'short'], /--secret is not allowed here: it must be at least 16 characters/],
+      [['serve', '--api-key', 'short'], /--api-key is not allowed here: it must be 16 to 1024 printable letters/],
       [['serve', '--config', path.join(folder, 'nothing.toml')], /nothing\.toml: No such file or directory; check the path/],
       [['serve', '--config', writeFile('a.toml', 'prot = 1\n')], /a\.toml: prot is not allowed here: there is no such setting; did you mean port\?/],
       [['serve', '--config', writeFile('b.toml', 'port = \n')], /b\.toml line 1 .*must be TOML/],

@@ -1,5 +1,5 @@
 import type { CallDeps, CallInit } from './call_deps.js';
-import { CallError, causeOf, fatal_errors, own_rejections } from './errors.js';
+import { CallError, causeOf, fatal_errors, own_rejections, refusal } from './errors.js';
 import { Emitter } from './events.js';
 import { LocalMedia } from './local_media.js';
 import type { NegotiationMessage } from './link.js';
@@ -330,9 +330,10 @@ export class Call extends Emitter<CallEvents> {
     this.#links.handleMessage(message);
   }
 
-  #handleError({ code, message, refused }: ServerMessage & { type: 'error' }): void {
+  #handleError(refused_message: ServerMessage & { type: 'error' }): void {
+    const { code, message, refused } = refused_message;
     this.#log(`the server refused a message: ${code}: ${message}`);
-    const error = new CallError('error', message, false);
+    const error = refusal(refused_message);
     if (fatal_errors.includes(code) || refused?.type === 'dial') return this.#finish(error);
     if (!refused) return;
     if (refused.generation === 0) return this.#hangUp('error', error);

@@ -1,4 +1,4 @@
-import type { EndReason, RejectReason } from './protocol.js';
+import type { EndReason, RejectReason, ServerMessage } from './protocol.js';
 
 export type { EndReason } from './protocol.js';
 
@@ -54,7 +54,14 @@ export const own_rejections: Readonly<Record<RejectReason, string | undefined>> 
 };
 
 /** Errors that say that the server has no such call of ours; the others concern one message of it. */
-export const fatal_errors = ['self_call', 'too_many_calls', 'bad_call_id', 'unknown_call', 'not_in_call'];
+export const fatal_errors = ['self_call', 'too_many_calls', 'too_many_dials', 'bad_call_id', 'unknown_call', 'not_in_call'];
+
+/** What the person is told when the server has refused a message of ours. */
+export function refusal({ code, message, retry_after_ms }: ServerMessage & { type: 'error' }): CallError {
+  if (code !== 'too_many_dials') return new CallError('error', message, false);
+  const when = retry_after_ms === undefined ? 'in a while' : `in ${Math.ceil(retry_after_ms / 1000)} s`;
+  return new CallError('error', `You have called too often in a short time. Try again ${when}.`, true);
+}
 
 /** The cause of an unknown failure, in a few words. */
 export function causeOf(error: unknown): string {

@@ -74,7 +74,7 @@ export type ServerMessage =
   | { type: 'answer'; call: string; generation: number; sdp: string; from: string }
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate; from: string }
   | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
-  | { type: 'error'; code: string; message: string; call?: string; ref?: number; refused?: Refusable };
+  | { type: 'error'; code: string; message: string; call?: string; ref?: number; retry_after_ms?: number; refused?: Refusable };
 
 export interface Welcome {
   type: 'welcome';

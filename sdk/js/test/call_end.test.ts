@@ -48,6 +48,15 @@ describe('a message that the server refuses while we dial', () => {
     expect((await refused('ice-candidate', code)).state).toBe('dialing');
   });
 
+  it('says when to try again if it is one dial of too many', async () => {
+    const call = await dialled();
+    receive({ type: 'error', call: call.id, code: 'too_many_dials', message: 'you dial too often', retry_after_ms: 4200 });
+    await settle();
+    expect(call.end_cause).toMatchObject({ code: 'error', retryable: true });
+    expect(call.end_cause?.verdict).toMatch(/too often.*Try again in 5 s/);
+    expect(sent('hangup')).toEqual([]);
+  });
+
   it('ends it if it is the dial', async () => {
     expect((await refused('dial', 'bad_message')).end_cause?.code).toBe('error');
     expect(sent('hangup')).toEqual([]);

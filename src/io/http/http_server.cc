@@ -29,8 +29,9 @@ Ip network_of(const Ip& client) {
   return Ip::v6(octets);
 }
 
-// Of which a request is remembered, some 200 bytes each.
-constexpr std::size_t kRatedAddressesLimit = 65536;
+// That a rate remembers, some 200 bytes each. One that has come back to its full burst is forgotten, so these
+// are those of the last seconds.
+constexpr std::size_t kRatedAddressesLimit = 16384;
 
 std::optional<KeyedRate<Ip>> rate_of(std::uint32_t per_second) {
   if (per_second == 0) return std::nullopt;
@@ -221,6 +222,8 @@ HttpResponse error_response(unsigned status, std::string_view code, std::string_
   response.status = status;
   response.body =
       R"({"error":{"code":")" + std::string(code) + R"(","message":")" + std::string(message) + R"("}})";
+  // Each 401 says how to do better (RFC 9110 section 15.5.2), and there is one way here.
+  if (status == 401) response.headers = {{"WWW-Authenticate", "Bearer"}};
   return response;
 }
 

@@ -34,12 +34,6 @@ HttpResponse json_response(unsigned status, std::string body) {
   return response;
 }
 
-HttpResponse unauthorized(std::string_view code, std::string_view message) {
-  HttpResponse response = io::error_response(401, code, message);
-  response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return response;
-}
-
 HttpResponse unknown_call() {
   return io::error_response(404, "unknown_call", "There is no such call, or it has been over for long.");
 }
@@ -121,9 +115,10 @@ class ApiService::Impl {
   // Nothing for the backend.
   std::optional<HttpResponse> refuse_stranger(const HttpRequest& request) const {
     const auto bearer = credentials::bearer_token(request.header("Authorization"));
-    if (!bearer) return unauthorized("key_missing", "send the header Authorization: Bearer and an API key");
+    if (!bearer)
+      return io::error_response(401, "key_missing", "send the header Authorization: Bearer and an API key");
     if (keys_.contains(*bearer)) return std::nullopt;
-    return unauthorized("key_invalid", "this is no API key of this server");
+    return io::error_response(401, "key_invalid", "this is no API key of this server");
   }
 
   HttpResponse list_calls(const HttpRequest& request) {
@@ -155,7 +150,9 @@ class ApiService::Impl {
     const auto bearer = credentials::bearer_token(request.header("Authorization"));
     if (!bearer || !looks_like_token(*bearer)) return fail(std::move(*refusal));
     const auto token = verifier_.verify(*bearer, io::ControlLoop::now().wall);
-    if (!token) return fail(unauthorized(credentials::code(token.error()), credentials::text(token.error())));
+    if (!token)
+      return fail(
+          io::error_response(401, credentials::code(token.error()), credentials::text(token.error())));
     return ViewOf([user = token->user](const call::CallRecord& record) -> std::optional<View> {
       if (record.caller == user) return View::caller;
       if (record.callee == user) return View::callee;
