@@ -154,6 +154,16 @@ const tests = {
     assert.equal((await ask('GET', '/api/users/{user}', { target: `/api/users/${'b'.repeat(129)}` })).status, 400);
     assert.equal((await ask('GET', '/api/users/{user}', { target: '/api/users/bob', authorization: `Bearer ${bob.token}` })).status, 401);
 
+    for (const [options, status] of [
+      [{ body: '{"caller":"alice","callee":"bob","media":{"audio":true}}' }, 202],
+      [{ body: '{"caller":"nobody","callee":"bob"}' }, 409],
+      [{ body: '{"caller":"alice"}' }, 400],
+      [{ body: '{}', authorization: '' }, 401],
+      [{ body: '{}', type: 'text/plain' }, 415],
+      [{ body: 'x'.repeat(100_000) }, 413],
+    ]) assert.equal((await ask('POST', '/api/calls', options)).status, status);
+    assert.equal((await alice.next('place')).to, 'bob');
+
     const end = `${target}/end`;
     assert.equal((await ask('POST', '/api/calls/{call}/end', { target: end, authorization: '' })).status, 401);
     assert.equal((await ask('POST', '/api/calls/{call}/end', { target: end, body: 'x'.repeat(100_000) })).status, 413);

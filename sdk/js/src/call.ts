@@ -209,6 +209,7 @@ export class Call extends Emitter<CallEvents> {
     if (this.#state === 'ended') return;
     switch (message.type) {
       case 'incoming':
+      case 'place':
         return;
       case 'ringing':
         return this.#handleRinging();

@@ -38,8 +38,18 @@ export interface CallClientOptions {
   policy?: Partial<Policy>;
 }
 
+/** The app's backend asks this user to call somebody: `client.dial(to, media, call)`. Nobody has to. */
+export interface Placement {
+  call: string;
+  to: string;
+  media: MediaKinds;
+}
+
 interface ClientEvents {
   incoming: [Call];
+  place: [Placement];
+  /** Another device has made this call. */
+  placed_elsewhere: [call: string];
   state: [ConnectionState];
   log: [text: string, origin: LogOrigin];
   error: [CallError];
@@ -59,6 +69,8 @@ export class CallClient extends Emitter<ClientEvents> {
   readonly #calls = new Map<string, Call>();
   /** Incoming calls from somebody whom we are dialling ourselves; the app hears of them if our own call comes to nothing. */
   readonly #held = new Set<Call>();
+  /** Calls that the backend asks for. */
+  readonly #placed = new Set<string>();
   #ring_timeout_ms = default_ring_timeout_ms;
   #offline_timer: ReturnType<typeof setTimeout> | undefined;
   #user: string | null = null;
@@ -114,16 +126,17 @@ export class CallClient extends Emitter<ClientEvents> {
 
   /**
    * Calls `user`. Returns at once; how it goes is told by the call. If `user` is calling us at this moment, that call is
-   * answered and returned.
+   * answered and returned. `id` is that of a `place` event.
    */
-  dial(user: string, media: Partial<MediaKinds> = { audio: true }): Call {
+  dial(user: string, media: Partial<MediaKinds> = { audio: true }, id = randomCallId()): Call {
     const kinds = { audio: media.audio ?? false, video: media.video ?? false };
     const incoming = this.calls.find((one) => one.peer === user && one.direction === 'incoming' && one.state === 'ringing');
     if (incoming) {
       incoming.accept(kinds);
       return incoming;
     }
-    const call = new Call(this.#deps, { id: randomCallId(), peer: user, direction: 'outgoing', media: kinds });
+    this.#placed.delete(id);
+    const call = new Call(this.#deps, { id, peer: user, direction: 'outgoing', media: kinds });
     this.#track(call);
     if (this.#closed) this.#start();
     this.#connection.probe();
@@ -198,6 +211,8 @@ export class CallClient extends Emitter<ClientEvents> {
     const call = message.call === undefined ? undefined : this.#calls.get(message.call);
     if (call) return call.handleMessage(message);
     if (message.type === 'incoming') this.#handleIncoming(message);
+    if (message.type === 'place' && (message.age_ms || 0) < this.#ring_timeout_ms) this.#handlePlace(message);
+    if (message.type === 'ended' && this.#placed.delete(message.call)) this.emit('placed_elsewhere', message.call);
     if (message.type === 'error' && message.call === undefined) this.#log.write(`the server refused a message: ${message.code}: ${message.message}`);
   }
 
@@ -211,6 +226,12 @@ export class CallClient extends Emitter<ClientEvents> {
     call.ring(message.age_ms || 0);
     if (own) this.#held.add(call);
     else this.#show(call);
+  }
+
+  #handlePlace({ call, to, media }: Placement): void {
+    this.#log.write(`the backend asks for a call to ${to}`, call);
+    this.#placed.add(call);
+    this.emit('place', { call, to, media });
   }
 
   #show(call: Call): void {

@@ -1,5 +1,5 @@
 export { Call } from './call.js';
-export { CallClient, type CallClientOptions } from './client.js';
+export { CallClient, type CallClientOptions, type Placement } from './client.js';
 export type { ConnectionState } from './connection.js';
 export { CallError, type EndReason } from './errors.js';
 export type { RelayTransport } from './ice_servers.js';

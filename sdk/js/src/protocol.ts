@@ -73,6 +73,7 @@ export type ServerMessage =
   | { type: 'offer'; call: string; generation: number; sdp: string; from: string; fresh?: boolean }
   | { type: 'answer'; call: string; generation: number; sdp: string; from: string }
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate; from: string }
+  | { type: 'place'; call: string; to: string; media: MediaKinds; age_ms: number }
   | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
   | { type: 'error'; code: string; message: string; call?: string; ref?: number; retry_after_ms?: number; refused?: Refusable };
 

@@ -132,6 +132,9 @@ service::ApiActions api_actions(service::SignalService& signal, service::Credent
   actions.record = [&signal](const auto& call) { return signal.record(call); };
   actions.page = [&signal](const auto& query) { return signal.page(query); };
   actions.end_call = [&signal](const auto& call) { return signal.end_call(call); };
+  actions.place_call = [&signal](const auto& caller, const auto& callee, auto media) {
+    return signal.place_call(caller, callee, media);
+  };
   actions.presence = [&signal](std::string_view user) { return signal.presence(user); };
   actions.revoke_tokens = [&credentials](std::string_view user) -> std::optional<service::TokensRevoked> {
     const auto revocation = credentials.revoke(user);

@@ -113,6 +113,9 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   if (located.error().code == ErrorCode::not_in_call || is_remembered(message.call, message.to)) {
     return fail(Refusal{ErrorCode::bad_call_id, explanation(ErrorCode::bad_call_id)});
   }
+  if (const auto asked = placements_.user_of(message.call); asked && *asked != from.user) {
+    return fail(Refusal{ErrorCode::bad_call_id, explanation(ErrorCode::bad_call_id)});
+  }
   if (message.to == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
   if (from.dialled.size() >= settings_.max_dialled_calls_per_session) {
     return fail(Refusal{ErrorCode::too_many_calls, "end another call first"});
@@ -135,6 +138,7 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   waiting_by_callee_[call.callee_user].push_back(key);
   from.dialled.push_back(key);
   deadlines_.set({Timer::ring, key.slot}, step.now + settings_.ring_timeout);
+  settle_placement(message.call, from, step);
   sessions_.push_credentials(from.key, step);
   ring_devices(call, step);
   return {};

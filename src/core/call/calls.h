@@ -13,6 +13,7 @@
 #include "core/call/call.h"
 #include "core/call/dial_rate.h"
 #include "core/call/keys.h"
+#include "core/call/placements.h"
 #include "core/call/record.h"
 #include "core/call/records.h"
 #include "core/call/sessions.h"
@@ -62,6 +63,9 @@ class Calls {
   bool end_by_app(const signal::CallId& id, const Step& step);
   // Ends all calls of this user, as caller and as callee; how many.
   std::size_t end_of_revoked(std::string_view user, const Step& step);
+  // Asks the devices of `caller` to dial `callee` as this call; how many were asked.
+  std::size_t place(const signal::CallId& id, const std::string& caller, std::string_view callee,
+                    signal::Media media, const Step& step);
   // Preconditions: the call lives.
   bool is_accepted(CallKey key);
   const signal::CallId& id_of(CallKey key);
@@ -119,6 +123,8 @@ class Calls {
   // The state that the event leads to; nullopt if there is nothing to do.
   static Result<std::optional<State>, Refusal> decide(const Located& located, Event event);
 
+  // One device has dialled what several were asked to: the others need not ask their person any more.
+  void settle_placement(const signal::CallId& id, const Session& dialler, const Step& step);
   static CallRecord record_of(const Call& call, Instant now);
   // Of the calls dialled before that of this serial the last.
   Found last_before(std::uint64_t serial);
@@ -142,6 +148,7 @@ class Calls {
   void take_out_leg(Call& call, SessionKey session);
   void lose_leg(Call& call, SessionKey session, const Step& step);
   void end_call(Call& call, const Ending& ending, const Step& step);
+  static void remember_end(Session& session, const signal::CallId& id);
   void end_for(Call& call, SessionKey session, signal::EndReason reason, Side side, Cause cause,
                const Step& step);
 
@@ -186,6 +193,7 @@ class Calls {
   std::uint64_t last_serial_ = 0;
   std::map<std::uint64_t, CallKey> key_by_serial_;
   Records records_;
+  Placements placements_;
   DialRate dial_rate_;
 };
 

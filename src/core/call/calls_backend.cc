@@ -82,6 +82,33 @@ std::size_t Calls::end_of_revoked(std::string_view user, const Step& step) {
   return ended;
 }
 
+std::size_t Calls::place(const signal::CallId& id, const std::string& caller, std::string_view callee,
+                         signal::Media media, const Step& step) {
+  const signal::Body asks = signal::place(id, callee, media);
+  std::size_t devices = 0;
+  for (const SessionKey device : sessions_.of_user(caller)) {
+    // Like a ring: nobody at the device has chosen it, so it may not fill the queue.
+    if (!sessions_.has_room_to_ring(device, {asks})) continue;
+    sessions_.send(device, asks, step.now, step);
+    devices += 1;
+  }
+  if (devices > 0) placements_.add(id, caller);
+  return devices;
+}
+
+void Calls::settle_placement(const signal::CallId& id, const Session& dialler, const Step& step) {
+  if (!placements_.user_of(id)) return;
+  placements_.remove(id);
+  const signal::Body over =
+      signal::ended(id, EndReason::answered_elsewhere, "The call was made on another device.", false);
+  for (const SessionKey device : sessions_.of_user(dialler.user)) {
+    if (device == dialler.key) continue;
+    remember_end(*sessions_.find(device), id);
+    // One that has no room finds out when it dials.
+    if (sessions_.has_room_to_ring(device, {over})) sessions_.send(device, over, std::nullopt, step);
+  }
+}
+
 bool Calls::is_accepted(CallKey key) {
   Call& call = *calls_.find(key.slot);
   return call.winner() != nullptr;

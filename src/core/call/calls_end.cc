@@ -20,13 +20,17 @@ constexpr std::size_t kMaxGenerationsKept = 3;
 
 }  // namespace
 
+void Calls::remember_end(Session& session, const signal::CallId& id) {
+  session.recently_ended.push_back(id);
+  if (session.recently_ended.size() > kMaxRecentlyEnded) session.recently_ended.pop_front();
+}
+
 void Calls::end_for(Call& call, SessionKey key, EndReason reason, Side side, Cause cause, const Step& step) {
   Session* session = sessions_.find(key);
   assert(session != nullptr);
   std::erase(session->dialled, call.key);
   std::erase(session->incoming, call.key);
-  session->recently_ended.push_back(call.id);
-  if (session->recently_ended.size() > kMaxRecentlyEnded) session->recently_ended.pop_front();
+  remember_end(*session, call.id);
   const Verdict told = verdict(reason, side, cause);
   signal::Body ended = signal::ended(call.id, reason, told.sentence, told.retryable);
   const Leg* winner = call.winner();
@@ -218,6 +222,7 @@ std::optional<std::string> Calls::broken_invariant() {
   });
   if (key_by_id_.size() != calls_.size()) broken = "key_by_id has stale entries";
   if (key_by_serial_.size() != calls_.size()) broken = "key_by_serial has stale entries";
+  if (!placements_.agree()) broken = "placements do not agree";
   if (records_.size() > settings_.max_records) broken = "too many records are kept";
   std::size_t listed = 0;
   sessions_.for_each([&](const Session& session) {

@@ -59,6 +59,12 @@ struct Presence {
   bool in_call = false;         // one of them is in an accepted call
 };
 
+// A call that the backend has asked a user's devices to make.
+struct Placed {
+  signal::CallId call;
+  std::size_t devices = 0;  // so many were asked
+};
+
 struct Revoked {
   std::size_t sessions = 0;
   std::size_t calls = 0;

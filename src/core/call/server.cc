@@ -109,6 +109,13 @@ class Server::Impl {
     return ended;
   }
 
+  Placed place(const std::string& caller, std::string_view callee, signal::Media media, const Step& step) {
+    const signal::CallId call = *signal::CallId::parse("c_" + sessions_.random_text());
+    const std::size_t devices = calls_.place(call, caller, callee, media, step);
+    settle(step);
+    return {call, devices};
+  }
+
   Revoked revoke(std::string_view user, const Step& step) {
     const std::vector<SessionKey> devices = sessions_.of_user(user);
     const Revoked revoked{devices.size(), calls_.end_of_revoked(user, step)};
@@ -312,6 +319,12 @@ void Server::shutdown(Instant now, Outbox& outbox) { impl_->shutdown(Step{now, o
 
 bool Server::handle_end(const signal::CallId& call, Instant now, Outbox& outbox) {
   return impl_->end_by_app(call, Step{now, outbox});
+}
+
+Placed Server::handle_place(const std::string& caller, std::string_view callee, signal::Media media,
+                            Instant now, Outbox& outbox) {
+  assert(signal::is_user(caller) && signal::is_user(callee) && caller != callee);
+  return impl_->place(caller, callee, media, Step{now, outbox});
 }
 
 Revoked Server::handle_revoke(std::string_view user, Instant now, Outbox& outbox) {

@@ -64,6 +64,10 @@ class Server {
   //
   // Ends a live call for both sides; false if none has this id.
   bool handle_end(const signal::CallId& call, Instant now, Outbox& outbox);
+  // Asks every device of `caller` to call `callee`; the first that dials with this call id makes the call.
+  // Preconditions: both are users, and not the same.
+  Placed handle_place(const std::string& caller, std::string_view callee, signal::Media media, Instant now,
+                      Outbox& outbox);
   // Ends all calls of the user (credentials), and closes all sessions with 4401. Whether a token opens a new
   // one is decided where tokens are verified.
   Revoked handle_revoke(std::string_view user, Instant now, Outbox& outbox);

@@ -126,6 +126,9 @@ class Sessions {
   void acknowledge_if_many(Session& session, const Step& step);
   void send_ack(Session& session, const Step& step);
 
+  // A name that nobody guesses: 128 bits in base64url.
+  std::string random_text();
+
   std::optional<std::string> broken_invariant();
   // How many deadlines of sessions there ought to be.
   std::size_t deadlines_due();
@@ -135,7 +138,6 @@ class Sessions {
   void acknowledged_now(Session& session);
   void enqueue(Session& session, signal::Body body, std::optional<Instant> began, const Step& step);
   void send_queued(Session& session, const Queued& queued, const Step& step);
-  std::string random_text();
 
   const Settings& settings_;
   Random& random_;

@@ -89,6 +89,12 @@ std::string CallsJson::finish(std::optional<std::uint64_t> next_before) {
   return text_ + R"(],"next_cursor":)" + cursor + '}';
 }
 
+std::string placed_json(const call::Placed& placed) {
+  json::Writer out;
+  out.begin_object().field("call", placed.call.text());
+  return out.field("devices", static_cast<std::int64_t>(placed.devices)).end_object().take();
+}
+
 std::string presence_json(std::string_view user, const call::Presence& presence) {
   bool online = false;
   for (const auto& device : presence.devices) online = online || device.connected;

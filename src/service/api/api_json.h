@@ -30,6 +30,7 @@ class CallsJson {
   std::string text_;
 };
 
+std::string placed_json(const call::Placed& placed);
 std::string presence_json(std::string_view user, const call::Presence& presence);
 std::string revocation_json(std::string_view user, UnixTime at, bool survives_restart,
                             const call::Revoked& revoked);

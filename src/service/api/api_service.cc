@@ -51,6 +51,33 @@ bool is_json(std::string_view content_type) {
 // A JSON Web Token has two dots, and a key of the operator's is no JSON Web Token.
 bool looks_like_token(std::string_view bearer) { return std::ranges::count(bearer, '.') == 2; }
 
+Result<json::Document, HttpResponse> parse_body(const HttpRequest& request) {
+  if (!is_json(request.header("Content-Type")))
+    return fail(io::error_response(415, "unsupported_media_type", "send Content-Type: application/json"));
+  auto document = json::parse(request.body, {.max_bytes = kBodyBytesLimit});
+  if (!document)
+    return fail(io::error_response(400, "bad_body", "the body is no JSON: " + document.error().text()));
+  return std::move(*document);
+}
+
+std::string read_user(json::Fields& fields, std::string_view key) {
+  std::string user(fields.string(key, {.max = credentials::kUserBytesLimit}));
+  if (fields.ok() && !credentials::valid_user(user)) fields.refuse(key, "must be printable text");
+  return user;
+}
+
+// A voice call, unless the body says something else.
+signal::Media read_media(json::Fields& fields) {
+  const auto object = fields.optional_object("media");
+  if (!object) return {true, false};
+  json::Fields media(*object);
+  const signal::Media read{media.optional_boolean("audio").value_or(false),
+                           media.optional_boolean("video").value_or(false)};
+  if (!media.ok()) fields.refuse("media." + media.problem().field, media.problem().what);
+  if (!read.audio && !read.video) fields.refuse("media", "must have audio or video");
+  return read;
+}
+
 Result<call::CallQuery, HttpResponse> parse_query(const HttpRequest& request) {
   call::CallQuery query{.limit = kPageDefault};
   if (const std::string_view limit = request.query_value("limit"); !limit.empty()) {
@@ -98,6 +125,7 @@ class ApiService::Impl {
       });
     };
     add("GET", "/api/calls", &Impl::list_calls);
+    add("POST", "/api/calls", &Impl::place_call);
     add("POST", "/api/calls/{call}/end", &Impl::end_call);
     add("GET", "/api/users/{user}", &Impl::show_user);
     add("POST", "/api/revocations", &Impl::revoke);
@@ -182,15 +210,28 @@ class ApiService::Impl {
     return json_response(200, presence_json(user, actions_.presence(user)));
   }
 
+  HttpResponse place_call(const HttpRequest& request) {
+    const auto body = parse_body(request);
+    if (!body) return body.error();
+    json::Fields fields(body->root());
+    const std::string caller = read_user(fields, "caller");
+    const std::string callee = read_user(fields, "callee");
+    const signal::Media media = read_media(fields);
+    if (fields.ok() && caller == callee) fields.refuse("callee", "must be another user than caller");
+    if (!fields.ok()) return io::error_response(400, "bad_body", fields.problem().text());
+    const call::Placed placed = actions_.place_call(caller, callee, media);
+    if (placed.devices == 0)
+      return io::error_response(409, "caller_offline",
+                                "No device of the caller can be asked; see /api/users.");
+    spdlog::info("the backend placed a call call={} devices={}", placed.call.text(), placed.devices);
+    return json_response(202, placed_json(placed));
+  }
+
   HttpResponse revoke(const HttpRequest& request) {
-    if (!is_json(request.header("Content-Type")))
-      return io::error_response(415, "unsupported_media_type", "send Content-Type: application/json");
-    const auto document = json::parse(request.body, {.max_bytes = kBodyBytesLimit});
-    if (!document)
-      return io::error_response(400, "bad_body", "the body is no JSON: " + document.error().text());
-    json::Fields fields(document->root());
-    const std::string user(fields.string("user", {.max = credentials::kUserBytesLimit}));
-    if (fields.ok() && !credentials::valid_user(user)) fields.refuse("user", "must be printable text");
+    const auto body = parse_body(request);
+    if (!body) return body.error();
+    json::Fields fields(body->root());
+    const std::string user = read_user(fields, "user");
     if (!fields.ok()) return io::error_response(400, "bad_body", fields.problem().text());
 
     // Tokens first: a session that is closed comes back at once.

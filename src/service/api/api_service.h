@@ -3,6 +3,7 @@
 // done by others, by way of ApiActions. Everything runs on the control thread.
 //
 //   GET  /api/calls               live calls and the last ones that are over, page by page
+//   POST /api/calls               asks a user's devices to make a call
 //   GET  /api/calls/{call}        one call with its timeline and verdict; its two users may read it, too
 //   POST /api/calls/{call}/end    ends it
 //   GET  /api/users/{user}        which devices are online, and in a call
@@ -32,6 +33,9 @@ struct ApiActions {
   std::function<std::optional<call::CallRecord>(const signal::CallId& call)> record;
   std::function<call::CallPage(const call::CallQuery& query)> page;
   std::function<bool(const signal::CallId& call)> end_call;  // false: it does not live
+  // Preconditions: both are users, and not the same.
+  std::function<call::Placed(const std::string& caller, const std::string& callee, signal::Media media)>
+      place_call;
   std::function<call::Presence(std::string_view user)> presence;
   // Nothing if too many revocations are in force.
   std::function<std::optional<TokensRevoked>(std::string_view user)> revoke_tokens;

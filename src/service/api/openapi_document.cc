@@ -32,6 +32,32 @@ constexpr std::string_view kDocument = R"json({
         "401": {"$ref": "#/components/responses/Unauthorized"},
         "429": {"$ref": "#/components/responses/TooManyRequests"}
       }
+    },
+    "post": {
+      "operationId": "placeCall",
+      "summary": "Asks every device of the caller to call the callee; the first that does makes the call",
+      "requestBody": {
+        "required": true,
+        "content": {"application/json": {"schema": {
+          "type": "object", "required": ["caller", "callee"],
+          "properties": {
+            "caller": {"$ref": "#/components/schemas/User"}, "callee": {"$ref": "#/components/schemas/User"},
+            "media": {
+              "description": "audio alone, unless this says something else",
+              "type": "object", "properties": {"audio": {"type": "boolean"}, "video": {"type": "boolean"}}
+            }
+          }
+        }}}
+      },
+      "responses": {
+        "202": {"description": "They are asked", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Placed"}}}},
+        "400": {"$ref": "#/components/responses/Error"},
+        "401": {"$ref": "#/components/responses/Unauthorized"},
+        "409": {"$ref": "#/components/responses/Error"},
+        "413": {"$ref": "#/components/responses/Error"},
+        "415": {"$ref": "#/components/responses/Error"},
+        "429": {"$ref": "#/components/responses/TooManyRequests"}
+      }
     }
   },
   "/api/calls/{call}": {
@@ -212,6 +238,13 @@ constexpr std::string_view kDocument = R"json({
       "properties": {
         "calls": {"type": "array", "maxItems": 100, "items": {"allOf": [{"$ref": "#/components/schemas/Call"}], "unevaluatedProperties": false}},
         "next_cursor": {"type": ["string", "null"], "description": "null on the last page"}
+      }
+    },
+    "Placed": {
+      "type": "object", "required": ["call", "devices"], "additionalProperties": false,
+      "properties": {
+        "call": {"description": "the call's id once a device has dialled; before that there is no such call", "$ref": "#/components/schemas/CallId"},
+        "devices": {"type": "integer", "minimum": 1, "description": "so many were asked"}
       }
     },
     "Presence": {

@@ -63,6 +63,14 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     return ended;
   }
 
+  call::Placed place_call(const std::string& caller, std::string_view callee, signal::Media media) {
+    call::Outbox outbox;
+    call::Placed placed = core_.handle_place(caller, callee, media, io::ControlLoop::now().monotonic, outbox);
+    carry_out(outbox);
+    arm_timer();
+    return placed;
+  }
+
   call::Revoked end_sessions_of(std::string_view user) {
     call::Outbox outbox;
     const call::Revoked revoked = core_.handle_revoke(user, io::ControlLoop::now().monotonic, outbox);
@@ -243,6 +251,11 @@ void SignalService::shutdown() { impl_->shutdown(); }
 SignalCounters SignalService::counters() const { return impl_->counters(); }
 
 bool SignalService::end_call(const signal::CallId& call) { return impl_->end_call(call); }
+
+call::Placed SignalService::place_call(const std::string& caller, std::string_view callee,
+                                       signal::Media media) {
+  return impl_->place_call(caller, callee, media);
+}
 
 call::Revoked SignalService::end_sessions_of(std::string_view user) { return impl_->end_sessions_of(user); }
 

@@ -80,6 +80,7 @@ class SignalService {
 
   // What the app's backend asks for, as in core/call/server.h. On the control thread.
   bool end_call(const signal::CallId& call);
+  call::Placed place_call(const std::string& caller, std::string_view callee, signal::Media media);
   call::Revoked end_sessions_of(std::string_view user);
   std::optional<call::CallRecord> record(const signal::CallId& call) const;
   call::CallPage page(const call::CallQuery& query) const;

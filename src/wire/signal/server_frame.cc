@@ -94,6 +94,13 @@ Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool 
   return finish(out);
 }
 
+Body place(const CallId& call, std::string_view to, Media media) {
+  json::Writer out = begin("place");
+  out.field("call", call.text()).field("to", to);
+  write_media(out, media);
+  return finish(out);
+}
+
 Body error(ErrorCode code, std::string_view message, const CallId* call, std::uint64_t ref,
            std::optional<std::uint64_t> retry_after_ms) {
   json::Writer out = begin("error");

@@ -29,6 +29,8 @@ Body answer(const CallId& call, std::string_view from, std::uint32_t generation,
 Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t generation,
                    const Candidate& candidate);
 Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool retryable);
+// The app's backend asks for a call: whoever makes it dials `to` as this call.
+Body place(const CallId& call, std::string_view to, Media media);
 // `retry_after_ms`: when the same may be said again, where that is known.
 Body error(ErrorCode code, std::string_view message, const CallId* call, std::uint64_t ref,
            std::optional<std::uint64_t> retry_after_ms = std::nullopt);

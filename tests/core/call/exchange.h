@@ -152,6 +152,12 @@ class Exchange {
     carry_out(std::move(outbox));
     return ended;
   }
+  Placed place(const std::string& caller, const std::string& callee) {
+    Outbox outbox;
+    const Placed placed = server.handle_place(caller, callee, {true, false}, now, outbox);
+    carry_out(std::move(outbox));
+    return placed;
+  }
   Revoked revoke(const std::string& user) {
     Outbox outbox;
     const Revoked revoked = server.handle_revoke(user, now, outbox);
@@ -300,7 +306,7 @@ class Exchange {
     device.received = seq;
     const std::string shown = summary(type, fields);
     device.inbox.push_back(shown);
-    if (type != "error") observe(device, type, shown, fields, text);
+    if (type != "error" && type != "place") observe(device, type, shown, fields, text);
   }
 
   // A device that accepts, or offers to call, may learn where the other is.
@@ -345,6 +351,7 @@ class Exchange {
 
   static std::string summary(const std::string& type, json::Fields& fields) {
     if (type == "incoming") return type + " " + std::string(fields.string("from", {.max = 200}));
+    if (type == "place") return type + " " + std::string(fields.string("to", {.max = 200}));
     if (type == "offer" || type == "answer") {
       const bool fresh = fields.optional_boolean("fresh").value_or(false);
       return std::string(fresh ? "fresh " : "") + type + " " +

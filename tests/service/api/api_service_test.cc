@@ -159,6 +159,33 @@ TEST_F(Backend, EndsACallForBoth) {
   EXPECT_EQ(ask("POST", "/api/calls/" + id(2) + "/end").status(), 404);
 }
 
+TEST_F(Backend, AsksTheDevicesOfTheCallerToCall) {
+  SignalClient alice = sign_in("alice");
+  SignalClient bob = sign_in("bob");
+  const ApiAnswer placed =
+      ask("POST", "/api/calls", R"({"caller":"alice","callee":"bob","media":{"audio":true,"video":true}})");
+  EXPECT_EQ(placed.status(), 202) << placed.http.body;
+  EXPECT_EQ(placed.at("devices"), "1");
+  const Received asked = alice.next("place");
+  EXPECT_EQ(asked.member("call"), placed.at("call"));
+  EXPECT_EQ(asked.member("to"), "bob");
+  EXPECT_NE(asked.text.find(R"("media":{"audio":true,"video":true})"), std::string::npos) << asked.text;
+  EXPECT_EQ(get("/api/calls/" + placed.at("call")).status(), 404) << "nobody has dialled";
+  call(alice, bob, placed.at("call"), "bob", true);
+  EXPECT_EQ(get("/api/calls/" + placed.at("call")).at("state"), "accepted");
+
+  EXPECT_EQ(ask("POST", "/api/calls", R"({"caller":"nobody","callee":"bob"})").at("error.code"),
+            "caller_offline");
+  for (const char* body : {R"({"caller":"alice"})", R"({"callee":"bob"})", R"({"caller":"a","callee":"a"})",
+                           R"({"caller":"alice","callee":"bob","media":{}})",
+                           R"({"caller":"alice","callee":"bob","media":{"audio":1}})",
+                           R"({"caller":"alice","callee":"bob","media":true})"}) {
+    EXPECT_EQ(ask("POST", "/api/calls", body).at("error.code"), "bad_body") << body;
+  }
+  EXPECT_EQ(ask("POST", "/api/calls", R"({"caller":"alice","callee":"bob"})").status(), 202);
+  EXPECT_NE(alice.next("place").text.find(R"("media":{"audio":true,"video":false})"), std::string::npos);
+}
+
 TEST_F(Backend, ShowsWhoIsOnlineAndInACall) {
   const ApiAnswer nobody = get("/api/users/alice");
   EXPECT_EQ(nobody.status(), 200);

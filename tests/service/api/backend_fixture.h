@@ -168,6 +168,9 @@ class Backend : public ::testing::Test {
     actions.record = [this](const auto& call) { return signal_->record(call); };
     actions.page = [this](const auto& query) { return signal_->page(query); };
     actions.end_call = [this](const auto& call) { return signal_->end_call(call); };
+    actions.place_call = [this](const auto& caller, const auto& callee, auto media) {
+      return signal_->place_call(caller, callee, media);
+    };
     actions.presence = [this](std::string_view user) { return signal_->presence(user); };
     actions.revoke_tokens = [this](std::string_view user) -> std::optional<TokensRevoked> {
       const auto revocation = credentials_->revoke(user);

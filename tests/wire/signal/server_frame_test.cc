@@ -55,6 +55,9 @@ TEST(ServerFrame, EveryMessage) {
           R"("usernameFragment":null}})");
   EXPECT_EQ(ended(kCall, EndReason::no_answer, "Nobody.", true).object,
             R"({"type":"ended",)" + call + R"(,"reason":"no_answer","verdict":"Nobody.","retryable":true})");
+  EXPECT_EQ(
+      place(kCall, "bob", {true, false}).object,
+      R"({"type":"place","call":")" + kCall.text() + R"(","to":"bob","media":{"audio":true,"video":false}})");
   EXPECT_EQ(error(ErrorCode::self_call, "no", &kCall, 9).object,
             R"({"type":"error","code":"self_call","message":"no",)" + call + R"(,"ref":9})");
   EXPECT_EQ(error(ErrorCode::too_many_dials, "no", nullptr, 9, 1500).object,
