@@ -239,6 +239,7 @@ TEST_F(Waking, ASubscriptionThatIsGoneIsForgottenAndWakesNobody) {
   EXPECT_EQ(alice.next("ended").member("reason"), "unreachable");
   EXPECT_EQ(pushes_.next().method, "POST");
   EXPECT_EQ(counters().subscriptions_gone, 1U);
+  EXPECT_EQ(counters().push.accepted, 1U);  // where nothing rang, nothing is said to be over
   EXPECT_TRUE(std::filesystem::is_empty(scratch_.file("push")));
 }
 
@@ -295,6 +296,7 @@ TEST_F(Waking, EndpointsThatOnlyThisMachineReachesAreNotConnectedTo) {
   SignalClient alice = sign_in("alice");
   alice.say(of("dial") + R"(,"to":"carol","media":{"audio":true,"video":false})");
   EXPECT_EQ(alice.next("ended").member("reason"), "unreachable");
+  EXPECT_EQ(counters().push.accepted, 1U);
   EXPECT_EQ(counters().push.refused, 1U);
 }
 
