@@ -70,6 +70,7 @@ class WakeService::Impl {
       const auto on_pushed = [this, call = effect.call, user = ring.callee,
                               endpoint = subscription.endpoint](Fate fate) {
         if (fate == Fate::gone) forget(user, endpoint);
+        if (fate == Fate::gone || fate == Fate::refused) leave_out(call, endpoint);
         settle(call, fate);
       };
       const auto message = push_.send_ring(ring, subscription, on_pushed);
@@ -138,6 +139,14 @@ class WakeService::Impl {
       push_.take_back(browser.ring_message);
       push_.send_over(waked.ring, browser.subscription, reason);
     }
+  }
+
+  // It has not rung there, so there is nothing to stop.
+  void leave_out(const signal::CallId& call, const std::string& endpoint) {
+    const auto found = waked_by_call_.find(call);
+    if (found == waked_by_call_.end()) return;
+    std::erase_if(found->second.browsers,
+                  [&](const Browser& browser) { return browser.subscription.endpoint == endpoint; });
   }
 
   void forget(const std::string& user, const std::string& endpoint) {
