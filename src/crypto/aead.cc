@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 namespace offhook::crypto {
 namespace {
@@ -32,14 +33,13 @@ void hkdf_sha256(Bytes salt, Bytes secret, Bytes info, MutableBytes out) {
   const std::unique_ptr<EVP_KDF, Free> kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr));
   const std::unique_ptr<EVP_KDF_CTX, Free> context(EVP_KDF_CTX_new(kdf.get()));
   char digest[] = "SHA256";
-  const OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      octets(OSSL_KDF_PARAM_SALT, salt),
-      octets(OSSL_KDF_PARAM_KEY, secret),
-      octets(OSSL_KDF_PARAM_INFO, info),
-      OSSL_PARAM_construct_end(),
-  };
-  require(context && EVP_KDF_derive(context.get(), out.data(), out.size(), params) == 1);
+  // An empty value is one that is left out: OpenSSL refuses the pointer of an empty span.
+  std::vector<OSSL_PARAM> params{OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0)};
+  if (!salt.empty()) params.push_back(octets(OSSL_KDF_PARAM_SALT, salt));
+  if (!secret.empty()) params.push_back(octets(OSSL_KDF_PARAM_KEY, secret));
+  if (!info.empty()) params.push_back(octets(OSSL_KDF_PARAM_INFO, info));
+  params.push_back(OSSL_PARAM_construct_end());
+  require(context && EVP_KDF_derive(context.get(), out.data(), out.size(), params.data()) == 1);
 }
 
 Buffer aes128_gcm_seal(const Aes128Key& key, const GcmNonce& nonce, Bytes plaintext) {

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "io/http/http_stream.h"
+#include "io/http/known_hosts.h"
 
 namespace offhook::io {
 
@@ -18,13 +19,14 @@ namespace {
 class Exchange;
 }
 
-struct HttpClient::State {
+struct HttpClient::State : std::enable_shared_from_this<HttpClient::State> {
   State(ControlLoop& control_loop, HttpClientSettings client_settings, TlsContext context)
       : loop(control_loop), settings(std::move(client_settings)), tls(std::move(context)) {}
 
   ControlLoop& loop;
   const HttpClientSettings settings;
   const TlsContext tls;
+  KnownHosts known_hosts;
   std::set<std::shared_ptr<Exchange>> exchanges;
 };
 
@@ -36,6 +38,25 @@ using boost::system::error_code;
 
 // Push services answer with less than one.
 constexpr std::size_t kAnswerHeadLimit = std::size_t{8} * 1024;
+
+std::vector<Ip> addresses_of(const tcp::resolver::results_type& results) {
+  std::vector<Ip> addresses;
+  for (const auto& entry : results) addresses.push_back(from_endpoint(entry.endpoint()).ip);
+  return addresses;
+}
+
+// For the next request; without an answer what is known stays.
+void look_up_beside(HttpClient::State& client, const std::string& host) {
+  const auto resolver = std::make_shared<tcp::resolver>(client.loop.asio().context);
+  resolver->async_resolve(host, "",
+                          [resolver, weak = client.weak_from_this(), host](
+                              error_code error, const tcp::resolver::results_type& results) {
+                            const auto state = weak.lock();
+                            if (error || !state || results.empty()) return;
+                            state->known_hosts.learn(host, addresses_of(results),
+                                                     ControlLoop::now().monotonic);
+                          });
+}
 
 // One request and its answer: resolve, connect, handshake, write, read the head.
 class Exchange final : public std::enable_shared_from_this<Exchange> {
@@ -54,20 +75,18 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     deadline_.async_wait([self = shared_from_this()](error_code canceled) {
       if (!canceled) self->fail_with(RequestFault::timeout, "it did not answer in time");
     });
-    if (const auto ip = Ip::parse(request_.url.host)) {
-      asio::post(socket_.get_executor(), [self = shared_from_this(), ip = *ip] {
-        self->connect({to_endpoint({ip, self->request_.url.port})});
-      });
-      return;
+    if (const auto ip = Ip::parse(request_.url.host)) return connect_soon({*ip});
+    if (auto known = client_.known_hosts.find(request_.url.host, ControlLoop::now().monotonic)) {
+      if (known->is_stale) look_up_beside(client_, request_.url.host);
+      return connect_soon(std::move(known->addresses));
     }
     resolver_.async_resolve(
-        request_.url.host, std::to_string(request_.url.port), tcp::resolver::numeric_service,
+        request_.url.host, "",
         [self = shared_from_this()](error_code error, const tcp::resolver::results_type& results) {
           if (error)
             return self->fail_with(RequestFault::no_address, "its name is not known: " + error.message());
-          std::vector<tcp::endpoint> endpoints;
-          for (const auto& entry : results) endpoints.push_back(entry.endpoint());
-          self->connect(std::move(endpoints));
+          self->looked_up_ = addresses_of(results);
+          self->connect(self->looked_up_);
         });
   }
 
@@ -78,14 +97,20 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   }
 
  private:
-  void connect(std::vector<tcp::endpoint> endpoints) {
+  // Never from within begin(): it may fail, and on_done comes later than send() returns.
+  void connect_soon(std::vector<Ip> addresses) {
+    asio::post(socket_.get_executor(),
+               [self = shared_from_this(), addresses = std::move(addresses)] { self->connect(addresses); });
+  }
+
+  void connect(const std::vector<Ip>& addresses) {
     if (!on_done_) return;
     const auto& may_connect = client_.settings.may_connect;
-    if (may_connect)
-      std::erase_if(endpoints, [&](const auto& one) { return !may_connect(from_endpoint(one).ip); });
-    if (endpoints.empty())
+    for (const Ip& ip : addresses) {
+      if (!may_connect || may_connect(ip)) endpoints_.push_back(to_endpoint({ip, request_.url.port}));
+    }
+    if (endpoints_.empty())
       return fail_with(RequestFault::not_permitted, "it has no address that may be connected to");
-    endpoints_ = std::move(endpoints);
     asio::async_connect(
         socket_, endpoints_, [self = shared_from_this()](error_code error, const tcp::endpoint&) {
           if (!self->on_done_) return;
@@ -171,6 +196,11 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
 
   void finish(Result<IncomingAnswer, RequestError> result) {
     if (!on_done_) return;
+    if (!result) {
+      client_.known_hosts.forget(request_.url.host);
+    } else if (!looked_up_.empty()) {
+      client_.known_hosts.learn(request_.url.host, std::move(looked_up_), ControlLoop::now().monotonic);
+    }
     const HttpClient::OnDone on_done = std::exchange(on_done_, nullptr);
     close();
     client_.exchanges.erase(shared_from_this());
@@ -191,6 +221,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   tcp::resolver resolver_;
   tcp::socket socket_;
   asio::steady_timer deadline_;
+  std::vector<Ip> looked_up_;  // empty if the host was known, or is an address
   std::vector<tcp::endpoint> endpoints_;
   std::optional<TlsConnection> tls_;
   std::optional<HttpStream> stream_;

@@ -122,6 +122,27 @@ TEST_F(Client, FindsANameThatTheResolverKnows) {
   EXPECT_EQ(answer.status(), 202U);
 }
 
+// The second time by what is known; a known address that is dead is looked up anew by the next request.
+TEST_F(Client, ReachesAHostAgainAndForgetsOneThatIsGone) {
+  const std::string url = "http://localhost:" + std::to_string(running_.address().port) + "/hook";
+  Answer first;
+  send(url, first);
+  EXPECT_EQ(first.status(), 202U);
+  std::string gone;
+  {
+    const RawServer server;
+    gone = "http://localhost:" + std::to_string(server.port()) + "/";
+  }
+  const auto again = [this](const std::string& to) {
+    Answer answer;
+    running_.on_loop([&] { client_->send({*HttpUrl::parse(to), "POST", {}, ""}, answer.collect()); });
+    return answer.get();
+  };
+  EXPECT_EQ(again(url)->status, 202U);
+  EXPECT_EQ(again(gone).error().fault, RequestFault::unreachable);
+  EXPECT_EQ(again(url)->status, 202U);
+}
+
 TEST_F(Client, FollowsNoRedirect) {
   Answer answer;
   send(at("/moved"), answer);
