@@ -1,5 +1,7 @@
 #include "service/wake/dispatch.h"
 
+#include <spdlog/spdlog.h>
+
 #include <charconv>
 #include <utility>
 
@@ -25,9 +27,10 @@ bool is_gone(const Dispatch::Answer& answer) {
 
 }  // namespace
 
-Dispatch::Dispatch(io::ControlLoop& loop, const wake::DeliverySettings& deliveries,
+Dispatch::Dispatch(std::string name, io::ControlLoop& loop, const wake::DeliverySettings& deliveries,
                    io::HttpClientSettings client, io::TlsContext tls, Random& random, Judge judge)
-    : judge_(std::move(judge)),
+    : name_(std::move(name)),
+      judge_(std::move(judge)),
       deliveries_(deliveries, random),
       client_(loop, std::move(client), std::move(tls)),
       timer_(loop, [this] {
@@ -41,6 +44,11 @@ std::optional<wake::MessageId> Dispatch::send(OutgoingMessage message) {
   const auto id = deliveries_.add(message.lane, message.expiry, io::ControlLoop::now().monotonic, effects);
   if (!id) {
     counters_.queue_full += 1;
+    const auto left_out = pace_.take(io::ControlLoop::now().monotonic);
+    if (left_out) {
+      spdlog::warn("{}: {} messages wait already, so this one is dropped (and {} more since the last line)",
+                   name_, deliveries_.size(), *left_out);
+    }
     return std::nullopt;
   }
   counters_.accepted += 1;

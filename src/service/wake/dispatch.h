@@ -12,6 +12,7 @@
 #include "core/wake/deliveries.h"
 #include "io/http/control_loop.h"
 #include "io/http/http_client.h"
+#include "service/wake/log_pace.h"
 
 namespace offhook::service {
 
@@ -48,9 +49,10 @@ class Dispatch {
   // What the answer of `url` means; may log.
   using Judge = std::function<wake::Outcome(const Answer& answer, const io::HttpUrl& url)>;
 
-  // All borrowed ones must outlive this; what it has under way ends with it, without a word.
-  Dispatch(io::ControlLoop& loop, const wake::DeliverySettings& deliveries, io::HttpClientSettings client,
-           io::TlsContext tls, Random& random, Judge judge);
+  // `name` is for the log. All borrowed ones must outlive this; what it has under way ends with it, without a
+  // word.
+  Dispatch(std::string name, io::ControlLoop& loop, const wake::DeliverySettings& deliveries,
+           io::HttpClientSettings client, io::TlsContext tls, Random& random, Judge judge);
 
   // Nothing if the queue is full; the message is not kept then.
   std::optional<wake::MessageId> send(OutgoingMessage message);
@@ -69,7 +71,9 @@ class Dispatch {
   void handle_answer(wake::MessageId message, const io::HttpUrl& url, const Answer& answer);
   void finish(wake::MessageId message, Fate fate);
 
+  const std::string name_;
   const Judge judge_;
+  LogPace pace_;
   wake::Deliveries deliveries_;
   std::unordered_map<wake::MessageId, Kept> kept_;
   DispatchCounters counters_;

@@ -38,21 +38,6 @@ std::int64_t milliseconds(Duration span) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
 }
 
-// Never the endpoint itself: whoever knows it can push.
-wake::Outcome judge(const Dispatch::Answer& answer, const io::HttpUrl& url) {
-  if (!answer) {
-    spdlog::warn("push to {}: {}", url.host, answer.error().message);
-    return answer.error().fault == io::RequestFault::not_permitted ? wake::Outcome::refused
-                                                                   : wake::Outcome::failed;
-  }
-  const unsigned status = answer->status;
-  if (status / 100 == 2) return wake::Outcome::delivered;
-  if (status == 404 || status == 410) return wake::Outcome::refused;
-  spdlog::warn("push to {}: answered with status {}", url.host, status);
-  const bool is_for_now = status == 408 || status == 425 || status == 429 || status / 100 == 5;
-  return is_for_now ? wake::Outcome::failed : wake::Outcome::refused;
-}
-
 }  // namespace
 
 std::string ring_text(const Ring& ring, Duration age) {
@@ -81,7 +66,9 @@ PushSender::PushSender(io::ControlLoop& loop, crypto::P256Key key, std::string c
     : key_(std::move(key)),
       contact_(std::move(contact)),
       random_(random),
-      dispatch_(loop, delivery_settings(), client_settings(policy), std::move(tls), random, judge) {}
+      dispatch_(
+          "push", loop, delivery_settings(), client_settings(policy), std::move(tls), random,
+          [this](const Dispatch::Answer& answer, const io::HttpUrl& url) { return judge(answer, url); }) {}
 
 std::optional<wake::MessageId> PushSender::send_ring(const Ring& ring, const Subscription& to,
                                                      std::function<void(Fate)> on_over) {
@@ -124,6 +111,27 @@ io::OutgoingRequest PushSender::request(const Subscription& to, std::string_view
       {"Urgency", "high"},
       {"Topic", std::string(topic)}};
   return request;
+}
+
+wake::Outcome PushSender::judge(const Dispatch::Answer& answer, const io::HttpUrl& url) {
+  if (!answer) {
+    warn(url, answer.error().message);
+    return answer.error().fault == io::RequestFault::not_permitted ? wake::Outcome::refused
+                                                                   : wake::Outcome::failed;
+  }
+  const unsigned status = answer->status;
+  if (status / 100 == 2) return wake::Outcome::delivered;
+  if (status == 404 || status == 410) return wake::Outcome::refused;
+  warn(url, "it answered with status " + std::to_string(status));
+  const bool is_for_now = status == 408 || status == 425 || status == 429 || status / 100 == 5;
+  return is_for_now ? wake::Outcome::failed : wake::Outcome::refused;
+}
+
+// Never the endpoint itself: whoever knows it can push. Any user can have one that fails.
+void PushSender::warn(const io::HttpUrl& url, std::string_view what) {
+  const auto left_out = pace_.take(io::ControlLoop::now().monotonic);
+  if (left_out)
+    spdlog::warn("push to {}: {} (and {} more failures since the last line)", url.host, what, *left_out);
 }
 
 std::string PushSender::application_server_key() const { return push::application_server_key(key_); }

@@ -9,6 +9,7 @@
 
 #include "crypto/p256.h"
 #include "service/wake/dispatch.h"
+#include "service/wake/log_pace.h"
 #include "service/wake/ring.h"
 #include "service/wake/subscription.h"
 
@@ -46,9 +47,13 @@ class PushSender {
   io::OutgoingRequest request(const Subscription& to, std::string_view text, std::string_view topic,
                               std::chrono::seconds life, const Now& now);
 
+  wake::Outcome judge(const Dispatch::Answer& answer, const io::HttpUrl& url);
+  void warn(const io::HttpUrl& url, std::string_view what);
+
   const crypto::P256Key key_;
   const std::string contact_;
   Random& random_;
+  LogPace pace_;
   Dispatch dispatch_;
 };
 

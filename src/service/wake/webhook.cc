@@ -66,7 +66,7 @@ Webhook::Webhook(io::ControlLoop& loop, io::HttpUrl url, Secret key, io::TlsCont
       key_(std::move(key)),
       random_(random),
       // Where the operator sends us, we go: the backend may well be in a private network.
-      dispatch_(loop, {}, {}, std::move(tls), random,
+      dispatch_("the webhook", loop, {}, {}, std::move(tls), random,
                 [this](const Dispatch::Answer& answer, const io::HttpUrl&) { return judge(answer); }) {}
 
 bool Webhook::post(CallEvent event, const Ring& ring, std::string_view reason,

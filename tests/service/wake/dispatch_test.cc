@@ -39,7 +39,7 @@ class Dispatching : public ::testing::Test {
     const auto tls = io::client_context("");
     ASSERT_TRUE(tls);
     running_.on_loop([&] {
-      dispatch_.emplace(running_.loop(), settings, io::HttpClientSettings{}, *tls, random_,
+      dispatch_.emplace("the test", running_.loop(), settings, io::HttpClientSettings{}, *tls, random_,
                         [](const Dispatch::Answer& answer, const io::HttpUrl&) {
                           if (!answer || answer->status / 100 == 5) return wake::Outcome::failed;
                           return answer->status / 100 == 2 ? wake::Outcome::delivered
