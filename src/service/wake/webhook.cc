@@ -61,12 +61,13 @@ std::string webhook_body(CallEvent event, const Ring& ring, std::string_view rea
   return out.take();
 }
 
-Webhook::Webhook(io::ControlLoop& loop, io::HttpUrl url, Secret key, io::TlsContext tls, Random& random)
+Webhook::Webhook(io::ControlLoop& loop, io::HttpUrl url, Secret key, io::TlsContext tls, Random& random,
+                 const wake::DeliverySettings& deliveries)
     : url_(std::move(url)),
       key_(std::move(key)),
       random_(random),
       // Where the operator sends us, we go: the backend may well be in a private network.
-      dispatch_("the webhook", loop, {}, {}, std::move(tls), random,
+      dispatch_("the webhook", loop, deliveries, {}, std::move(tls), random,
                 [this](const Dispatch::Answer& answer, const io::HttpUrl&) { return judge(answer); }) {}
 
 bool Webhook::post(CallEvent event, const Ring& ring, std::string_view reason,

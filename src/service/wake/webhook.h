@@ -36,7 +36,8 @@ class Webhook {
   static constexpr std::chrono::minutes kEventLife{10};
 
   // Borrows `loop` and `random`, which must outlive this.
-  Webhook(io::ControlLoop& loop, io::HttpUrl url, Secret key, io::TlsContext tls, Random& random);
+  Webhook(io::ControlLoop& loop, io::HttpUrl url, Secret key, io::TlsContext tls, Random& random,
+          const wake::DeliverySettings& deliveries = {});
 
   // False if the queue is full.
   bool post(CallEvent event, const Ring& ring, std::string_view reason, std::function<void(Fate)> on_over);

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <optional>
+#include <set>
+
+#include "io/http/running_server.h"
+#include "io/tls/client_context.h"
 #include "service/wake/receivers.h"
 #include "service/wake/wake_keys.h"
 
@@ -58,6 +64,49 @@ TEST(WebhookBody, FitsIntoAPushWithTheLongestNames) {
       webhook_body(CallEvent::canceled, ring, "answered_elsewhere", UnixTime{1700000000}, seconds(86400));
   EXPECT_LE(body.size(), kWebhookBodyLimit);
   EXPECT_EQ(member(body, "data.caller"), quotes);
+}
+
+// A backend that fails twice gets the same event until it takes it, and the next one of the call after that.
+TEST(Webhook, AnEventKeepsItsIdAndIsSignedAnewForEachAttempt) {
+  testing::RunningServer running;
+  testing::Arrivals arrivals;
+  std::deque<unsigned> statuses{503, 302};
+  running.server().route("POST", "/hook", [&](const io::HttpRequest& request) {
+    arrivals.add(request);
+    if (statuses.empty()) return io::HttpResponse{.status = 204};
+    const unsigned status = statuses.front();
+    statuses.pop_front();
+    return io::HttpResponse{.status = status};
+  });
+  running.start();
+  const std::string secret = "whsec_" + crypto::base64_encode(Buffer(32, 9));
+  crypto::SecureRandom random;
+  std::optional<Webhook> webhook;
+  testing::Settled<Fate> fate;
+  running.on_loop([&] {
+    wake::DeliverySettings deliveries;
+    deliveries.first_pause = milliseconds(1);
+    webhook.emplace(running.loop(), *io::HttpUrl::parse("http://" + running.address().text() + "/hook"),
+                    *parse_webhook_secret(Secret(secret)), *io::client_context(""), random, deliveries);
+    EXPECT_TRUE(webhook->post(CallEvent::dialled, ring_of("alice", "bob"), "", {}));
+    EXPECT_TRUE(webhook->post(CallEvent::canceled, ring_of("alice", "bob"), "canceled",
+                              [&fate](Fate value) { fate.set(value); }));
+  });
+  EXPECT_EQ(fate.get(), Fate::delivered);
+  std::set<std::string> ids;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const io::HttpRequest request = arrivals.next();
+    EXPECT_EQ(member(request.body, "type"), "call.dialled");
+    EXPECT_TRUE(testing::webhook_is_ours(request, secret));
+    ids.emplace(request.header("webhook-id"));
+  }
+  EXPECT_EQ(ids.size(), 1U);
+  const io::HttpRequest next = arrivals.next();
+  EXPECT_EQ(member(next.body, "type"), "call.canceled");
+  EXPECT_FALSE(ids.contains(std::string(next.header("webhook-id"))));
+  EXPECT_EQ(running.on_loop([&] { return webhook->counters().failed_attempts; }), 2U);
+  running.on_loop([&] { webhook.reset(); });
+  running.stop();
 }
 
 }  // namespace
