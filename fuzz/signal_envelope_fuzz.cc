@@ -1,6 +1,7 @@
 // Each line of the input is one step of a signalling server with two users:
 //   a{...}  alice sends this frame      -a  alice's connection is gone     =NNN  so many milliseconds pass
 //   b{...}  bob sends this frame        +b  bob connects, and resumes if he has a session
+//   *c_...  the callee is being woken   !c_...  nobody can be woken
 // Any other line is parsed as a frame and goes nowhere. After each step the server's tables must agree, and
 // all that it sends must be JSON.
 
@@ -59,6 +60,10 @@ class Session {
       user->connection.reset();
     } else if (line[0] == '+' && user != nullptr) {
       connect(*user, outbox);
+    } else if (line[0] == '*' || line[0] == '!') {
+      const auto id = signal::CallId::parse(line.substr(1));
+      const auto waking = line[0] == '*' ? call::Waking::under_way : call::Waking::failed;
+      if (id) server_.handle_waking(*id, waking, now_, outbox);
     } else if (line[0] == '=') {
       now_ += std::chrono::milliseconds(std::strtoul(std::string(line.substr(1, 5)).c_str(), nullptr, 10));
       server_.handle_deadlines(now_, outbox);

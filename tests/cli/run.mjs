@@ -5,11 +5,14 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { WebSocket } from 'ws';
 
 import { freePort } from '../e2e/processes.mjs';
 
@@ -125,6 +128,8 @@ const tests = {
       [['serve', '--tls-port', '443'], /it needs a certificate: add cert and key/],
       [['serve', '--dev', '--tls-port', '8080'], /it must differ from port and http_port/],
       [['serve', '--public-name', 'https://a'], /a name in the certificate such as/],
+      [['serve', '--webhook-url', 'app.example.org'], /--webhook-url = "app\.example\.org" is not allowed here: it must be an https or http URL/],
+      [['serve', '--webhook-secret', 'hush'], /--webhook-secret is not allowed here: it must be whsec_ and base64/],
       [['serve', '--secret', 'short'], /--secret is not allowed here: it must be at least 16 characters/],
       [['serve', '--api-key', 'short'], /--api-key is not allowed here: it must be 16 to 1024 printable letters/],
       [['serve', '--config', path.join(folder, 'nothing.toml')], /nothing\.toml: No such file or directory; check the path/],
@@ -140,6 +145,49 @@ const tests = {
     }
     assert.equal(run(['serve'], { env: { OFFHOOK_PORT: 'x' } }).status, 2);
     assert.match(run(['serve'], { env: { OFFHOOK_PORT: 'x' } }).stderr, /OFFHOOK_PORT = "x"/);
+  },
+
+  'a webhook that cannot be says why; one that cannot be reached is none of these'() {
+    const start = (...args) => run(['serve', '--state-dir', state, ...args]);
+    const url = start('--webhook-url', 'https://');
+    assert.equal(url.status, 1);
+    assert.match(url.stderr, /webhook_url must be an http or https URL of your backend/);
+    const secret = start('--webhook-url', 'https://app.example.org/calls', '--webhook-secret', 'whsec_AAAA');
+    assert.equal(secret.status, 1);
+    assert.match(secret.stderr, /make one with: echo whsec_\$\(openssl rand -base64 32\)/);
+  },
+
+  async 'the webhook is verified by what docs/waking.md tells a backend to do'() {
+    const guide = fs.readFileSync(path.join(root, 'docs/waking.md'), 'utf8');
+    const code = guide.match(/```js\n(import \{ createHmac[^]*?)```/)[1];
+    const { isFromOffhook } = await import(pathToFileURL(writeFile('verify.mjs', code)));
+    const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    const backend = http.createServer();
+    await new Promise((resolve) => backend.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${backend.address().port}/calls`;
+    const arrived = new Promise((resolve) => backend.once('request', async (request, response) => {
+      const parts = await request.toArray();
+      response.writeHead(204).end();
+      resolve({ headers: request.headers, body: Buffer.concat(parts).toString() });
+    }));
+    await withServer(['--dev', '--webhook-url', url, '--webhook-secret', secret], async ({ http: port }) => {
+      const { token } = await (await fetch(`http://127.0.0.1:${port}/api/dev/token?user=alice`)).json();
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
+      socket.once('open', () => {
+        socket.send(JSON.stringify({ type: 'hello', version: 1, token }));
+        socket.send(JSON.stringify({ type: 'dial', seq: 1, call: `c_${'x'.repeat(22)}`, to: 'bob', media: { audio: true, video: false } }));
+      });
+      const { headers, body } = await arrived;
+      assert.equal(JSON.parse(body).type, 'call.dialled');
+      assert.ok(isFromOffhook(secret, headers, body));
+      assert.ok(!isFromOffhook(secret, headers, body.replace('bob', 'eve')));
+      assert.ok(!isFromOffhook(secret, { ...headers, 'webhook-id': 'evt_other' }, body));
+      assert.ok(!isFromOffhook(secret, { ...headers, 'webhook-timestamp': `${headers['webhook-timestamp'] - 400}` }, body));
+      assert.ok(!isFromOffhook(secret, { ...headers, 'webhook-signature': 'v1,' }, body));
+      assert.ok(!isFromOffhook(`whsec_${Buffer.alloc(32, 8).toString('base64')}`, headers, body));
+      socket.close();
+    });
+    backend.close();
   },
 
   async 'a port in use says which, how to find the holder, and which flag helps'() {

@@ -4,6 +4,7 @@ import { element } from './dom.js';
 import { HappenedPanel } from './happened.js';
 import { RingTone } from './ring_tone.js';
 import { pageParameters, rememberedName, signIn } from './session.js';
+import { Waking } from './waking.js';
 import { endInWords } from './words.js';
 
 declare global {
@@ -25,6 +26,16 @@ const incoming_dialog = element('incoming', HTMLDialogElement);
 const notice = element('notice', HTMLElement);
 const live = (window.offhook = { client: null, call: null } as Window['offhook']);
 let incoming: Call | null = null;
+let signed_in: string | null = null;
+/** A call that is answered as soon as it rings here: its notification was clicked. */
+let awaited = parameters.answer;
+const waking = new Waking(
+  {
+    ringsHere: (user, call) => user === signed_in && document.visibilityState === 'visible' && incoming?.id === call,
+    answer: (user, call) => user === signed_in && answerWhenItRings(call),
+  },
+  showNotice,
+);
 /** A sign-in is under way; a second one at its side would ring and answer for the same person. */
 let entering = false;
 let last_dial: { user: string; media: MediaKinds } | null = null;
@@ -54,6 +65,7 @@ async function enter(name: string): Promise<void> {
   try {
     const client = await signIn(name, parameters);
     rememberedName.set(name);
+    signed_in = name;
     live.client?.close();
     live.client = client;
     listenTo(client);
@@ -61,6 +73,7 @@ async function enter(name: string): Promise<void> {
     element('second-person', HTMLAnchorElement).href = secondPerson(name);
     showView('idle');
     callee_input.focus();
+    void waking.enter(name);
   } catch (error) {
     showNotice(error instanceof Error ? error.message : String(error));
   } finally {
@@ -97,6 +110,8 @@ function showServerState(client: CallClient): void {
 }
 
 function leave(): void {
+  void waking.leave();
+  signed_in = null;
   live.client?.close();
   live.client = null;
   rememberedName.clear();
@@ -160,11 +175,21 @@ function showIncoming(call: Call): void {
   ring_tone.start();
   call.on('state', () => closeIncoming(call));
   call.on('ended', (error) => handleMissed(call, error));
+  if (document.visibilityState === 'visible') void waking.close(call.id);
+  if (call.id === awaited) answer();
+}
+
+/** Answers this call now if it rings here, else when it does. */
+function answerWhenItRings(call: string): boolean {
+  awaited = call;
+  if (incoming?.id === call) answer();
+  return true;
 }
 
 function closeIncoming(call: Call): void {
   if (incoming !== call) return;
   incoming = null;
+  void waking.close(call.id);
   ring_tone.stop();
   incoming_dialog.close();
   setTitle(live.call?.peer ?? null);
@@ -233,5 +258,6 @@ element('done', HTMLButtonElement).addEventListener('click', () => {
 name_input.value = parameters.name || rememberedName.get();
 callee_input.value = parameters.call;
 showView('signed-out');
-if (rememberedName.get() && (!parameters.name || parameters.name === rememberedName.get())) void enter(rememberedName.get());
+if (parameters.name && parameters.answer) void enter(parameters.name);
+else if (rememberedName.get() && (!parameters.name || parameters.name === rememberedName.get())) void enter(rememberedName.get());
 else name_input.focus();

@@ -6,6 +6,8 @@ const name_key = 'offhook.name';
 export interface PageParameters {
   name: string;
   call: string;
+  /** The call to answer at once: somebody has clicked its notification. */
+  answer: string;
   relay_only: boolean;
   transports: RelayTransport[] | null;
   warm_path: WarmPath | null;
@@ -18,6 +20,7 @@ export function pageParameters(): PageParameters {
   return {
     name: query.get('name') ?? '',
     call: query.get('call') ?? '',
+    answer: query.get('answer') ?? '',
     relay_only: query.get('policy') === 'relay',
     transports: transports.length > 0 ? transports : null,
     warm_path,
@@ -32,7 +35,7 @@ export const rememberedName = {
 };
 
 /** Asks the server for a token as `name`. Rejects with a sentence for the person. */
-async function devToken(name: string): Promise<string> {
+export async function tokenFor(name: string): Promise<string> {
   const response = await fetch(`api/dev/token?user=${encodeURIComponent(name)}`, { cache: 'no-store' }).catch(() => {
     throw new Error('The server cannot be reached. Check that it runs, then try again.');
   });
@@ -49,7 +52,7 @@ async function devToken(name: string): Promise<string> {
 
 /** Signs in. Rejects with a sentence for the person. */
 export async function signIn(name: string, parameters: PageParameters): Promise<CallClient> {
-  let first: string | null = await devToken(name);
+  let first: string | null = await tokenFor(name);
   // Software encoding of a large picture needs more than two cores.
   const large = navigator.hardwareConcurrency > 2 && !navigator.webdriver;
   return new CallClient({
@@ -57,7 +60,7 @@ export async function signIn(name: string, parameters: PageParameters): Promise<
     getToken: () => {
       const token = first;
       first = null;
-      return token ?? devToken(name);
+      return token ?? tokenFor(name);
     },
     devices: { video: large ? { width: { ideal: 1280 }, height: { ideal: 720 } } : {} },
     iceTransportPolicy: parameters.relay_only ? 'relay' : 'all',

@@ -14,6 +14,7 @@
 #include "service/relay/ready_probe.h"
 #include "service/relay/relay_service.h"
 #include "service/signal/signal_service.h"
+#include "service/wake/wake_service.h"
 #include "service/web/certificates.h"
 #include "service/web/control_plane.h"
 #include "service/web/web_service.h"
@@ -146,6 +147,19 @@ service::ApiActions api_actions(service::SignalService& signal, service::Credent
   return actions;
 }
 
+service::WakeSettings wake_settings(const Settings& settings) {
+  service::WakeSettings wake;
+  wake.state_dir = settings.state_dir;
+  wake.ring_timeout = settings.ring_timeout;
+  wake.webhook_url = settings.webhook_url;
+  wake.webhook_secret = settings.webhook_secret;
+  wake.push_contact = settings.push_contact;
+  if (wake.push_contact.empty() && !settings.public_name.empty())
+    wake.push_contact = "https://" + settings.public_name;
+  wake.any_endpoint = settings.dev;
+  return wake;
+}
+
 // The TURN URI over TLS. A certificate of our own is not offered: a browser would try it, and refuse it, in
 // every call. A public name says that clients trust it all the same.
 void offer_tls(const Settings& settings, const relay::RelayService& relay,
@@ -207,6 +221,11 @@ int serve(const Settings& settings) {
     return refuse("no descriptor is left to start with; raise the limit of open files (LimitNOFILE=)");
   const relay::ReadyProbe probe(relay);
 
+  // Before the signalling, which ends its calls, and says so, when it goes.
+  auto wake = service::WakeService::create(control.loop(), wake_settings(settings),
+                                           (*credentials)->token_verifier(), random);
+  if (!wake) return refuse(wake.error());
+
   service::SignalSettings signal_settings;
   signal_settings.call.ring_timeout = settings.ring_timeout;
   signal_settings.call.dials_per_minute = settings.dials_per_minute;
@@ -224,11 +243,16 @@ int serve(const Settings& settings) {
     relay.introduce(user, call, peer);
   };
   hooks.on_call_over = [&relay](const std::string& call) { relay.part(call); };
+  hooks.on_call_dialled = [&wake = **wake](const auto& dialled) { wake.handle(dialled); };
+  hooks.on_call_answered = [&wake = **wake](const auto& answered) { wake.handle(answered); };
+  hooks.on_call_ended = [&wake = **wake](const auto& ended) { wake.handle(ended); };
   service::SignalService signal(control.loop(), control.http(), signal_settings,
                                 (*credentials)->token_verifier(), random, std::move(hooks));
   service::ApiService api(control.loop(), (*credentials)->api_keys(), (*credentials)->token_verifier(),
                           api_actions(signal, **credentials, relay));
   api.add_routes(control.http());
+  (*wake)->on_waking([&signal](const auto& call, auto waking) { signal.handle_waking(call, waking); });
+  (*wake)->add_routes(control.http());
   (*credentials)->add_routes(control.http());
   (*credentials)->watch(control.loop(), [&relay](auto fresh) { relay.set_credentials(std::move(fresh)); });
   service::add_web_routes(control.http(), [&probe] {

@@ -118,6 +118,7 @@ struct Call {
   std::optional<Negotiation> negotiation;
   std::size_t offers_before_accept = 0;
   bool waits_longer = false;  // for an accept that has reached the caller by another way
+  bool being_woken = false;   // a device of the callee may come as long as it rings
   WarmLeg warm;
   // Addresses that each has been told of the other.
   std::vector<Ip> introduced_to_caller;

@@ -140,7 +140,8 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   deadlines_.set({Timer::ring, key.slot}, step.now + settings_.ring_timeout);
   settle_placement(message.call, from, step);
   sessions_.push_credentials(from.key, step);
-  ring_devices(call, step);
+  if (!ring_devices(call, step)) return {};
+  step.outbox.push_back(CallDialled{call.id, call.caller_user, call.callee_user, call.media});
   return {};
 }
 
@@ -203,6 +204,7 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
   sessions_.push_credentials(from.key, step);
   sessions_.send(call.caller_session, signal::accepted(call.id, message.media, fresh), std::nullopt, step);
   if (!fresh) release_withheld(call, step);
+  step.outbox.push_back(CallAnswered{call.id});
   return {};
 }
 

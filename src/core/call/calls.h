@@ -52,6 +52,8 @@ class Calls {
   void handle_attached(Session& session, const Step& step);
   // The session is over; it gets no more messages, and its calls end or lose a leg.
   void handle_gone(Session& session, const Step& step);
+  // A call that is not there, or that somebody has accepted, is none of its business.
+  void handle_waking(const signal::CallId& id, Waking waking, const Step& step);
   void handle_ring_timeout(CallKey key, const Step& step);
   void handle_unreachable_timeout(CallKey key, const Step& step);
   void shutdown(const Step& step);
@@ -136,7 +138,10 @@ class Calls {
 
   // How many calls of `caller` to `callee` nobody has accepted.
   std::size_t waiting_calls(std::string_view caller, std::string_view callee);
-  void ring_devices(Call& call, const Step& step);
+  // False if the call ended with it: `call` is gone then.
+  bool ring_devices(Call& call, const Step& step);
+  // No device is left to ring: how long the caller waits for one.
+  void await_device(const Call& call, const Step& step);
   void add_leg_if_room(Call& call, Session& session, const Step& step);
   // Takes out a leg whose queue has no room. False if the call ended with it, as the last one: `call` is gone
   // then.

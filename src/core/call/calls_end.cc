@@ -136,7 +136,7 @@ void Calls::lose_leg(Call& call, SessionKey session, const Step& step) {
                     is_last ? "the last device of the callee went offline" : "a device went offline");
   enter(call, **next);
   // The caller waits as for a user who was never online: a page that reloads is back in a moment.
-  if (is_last) deadlines_.set({Timer::unreachable, call.key.slot}, step.now + settings_.unreachable_timeout);
+  if (is_last) await_device(call, step);
 }
 
 void Calls::take_out_leg(Call& call, SessionKey session) {
@@ -149,7 +149,9 @@ void Calls::handle_ring_timeout(CallKey key, const Step& step) {
   const auto next = decide({&call, Role::caller}, Event::ring_timeout);
   assert(next && *next == State::ended);
   (void)next;
-  end_call(call, {EndReason::no_answer, EndReason::no_answer, std::nullopt, EndReason::no_answer}, step);
+  // Who was to be woken and did not come has not heard it ring.
+  const EndReason reason = call.legs()->empty() ? EndReason::unreachable : EndReason::no_answer;
+  end_call(call, {reason, reason, std::nullopt, reason}, step);
 }
 
 void Calls::handle_unreachable_timeout(CallKey key, const Step& step) {
@@ -208,7 +210,7 @@ std::size_t Calls::deadlines_due() {
   std::size_t count = 0;
   calls_.for_each([&count](SlabId, Call& call) {
     const std::vector<Leg>* legs = call.legs();
-    if (legs != nullptr) count += legs->empty() ? 2U : 1U;
+    if (legs != nullptr) count += legs->empty() && !call.being_woken ? 2U : 1U;
   });
   return count;
 }

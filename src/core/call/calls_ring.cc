@@ -18,17 +18,38 @@ std::size_t Calls::waiting_calls(std::string_view caller, std::string_view calle
   return static_cast<std::size_t>(count);
 }
 
-void Calls::ring_devices(Call& call, const Step& step) {
+bool Calls::ring_devices(Call& call, const Step& step) {
   const std::vector<SessionKey>& devices = sessions_.of_user(call.callee_user);
   for (const SessionKey device : devices) add_leg_if_room(call, *sessions_.find(device), step);
-  if (!call.legs()->empty()) return;
+  if (!call.legs()->empty()) return true;
   if (devices.empty()) {
     call.timeline.add(step.now, "no device of the callee is online");
-    deadlines_.set({Timer::unreachable, call.key.slot}, step.now + settings_.unreachable_timeout);
-    return;
+    await_device(call, step);
+    return true;
   }
   // Every device rings for as many calls as it may.
   end_call(call, {EndReason::busy, EndReason::busy, std::nullopt, EndReason::busy}, step);
+  return false;
+}
+
+void Calls::await_device(const Call& call, const Step& step) {
+  if (call.being_woken) return;
+  deadlines_.set({Timer::unreachable, call.key.slot}, step.now + settings_.unreachable_timeout);
+}
+
+void Calls::handle_waking(const signal::CallId& id, Waking waking, const Step& step) {
+  Call* call = find(id);
+  const auto next = decide({call, Role::leg}, Event::waking);
+  if (!next || !*next) return;
+  const bool under_way = waking == Waking::under_way;
+  if (call->being_woken == under_way) return;
+  call->being_woken = under_way;
+  call->timeline.add(step.now, under_way ? "devices of the callee are being woken" : "nobody can be woken");
+  if (under_way) {
+    deadlines_.cancel({Timer::unreachable, call->key.slot});
+  } else if (call->legs()->empty()) {
+    await_device(*call, step);
+  }
 }
 
 void Calls::handle_attached(Session& session, const Step& step) {

@@ -33,6 +33,20 @@ struct TimelineEntry {
   std::string event;
 };
 
+// Somebody has dialled, and the sessions that the callee has are ringing. For whoever can wake devices that
+// have none: what comes of it returns by Server::handle_waking().
+struct CallDialled {
+  signal::CallId call;
+  std::string caller;
+  std::string callee;
+  signal::Media media;
+};
+
+// A device has accepted: no other one needs to ring, or to be woken.
+struct CallAnswered {
+  signal::CallId call;
+};
+
 // The record of a call, given out once, when it is over.
 struct CallEnded {
   signal::CallId call;
@@ -54,13 +68,20 @@ struct PeerIntroduced {
 };
 inline constexpr std::size_t kMaxIntroduced = 32;
 
+// Whether a callee without a session may still come.
+enum class Waking : std::uint8_t {
+  under_way,  // a device is being woken, or somebody has taken it on
+  failed,     // nobody can be woken, or no more
+};
+
 // This connection is to be sent fresh TURN credentials for its user.
 struct CredentialsDue {
   ConnectionId connection{};
   std::string user;
 };
 
-using Effect = std::variant<SendFrame, CloseConnection, CallEnded, PeerIntroduced, CredentialsDue>;
+using Effect = std::variant<SendFrame, CloseConnection, CallDialled, CallAnswered, CallEnded, PeerIntroduced,
+                            CredentialsDue>;
 using Outbox = std::vector<Effect>;
 
 }  // namespace offhook::call

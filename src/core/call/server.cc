@@ -83,6 +83,10 @@ class Server::Impl {
     settle(step);
   }
 
+  void waking(const signal::CallId& call, Waking waking, const Step& step) {
+    calls_.handle_waking(call, waking, step);
+  }
+
   void connection_closed(ConnectionId connection, Instant now) {
     Session* session = sessions_.find(connection);
     if (session != nullptr) sessions_.detach(*session, now);
@@ -305,6 +309,10 @@ void Server::handle_hello(ConnectionId connection, std::string_view user, WarmPa
 void Server::handle_frame(ConnectionId connection, Result<signal::ClientFrame, signal::ParseError> frame,
                           Instant now, Outbox& outbox) {
   impl_->frame(connection, std::move(frame), Step{now, outbox});
+}
+
+void Server::handle_waking(const signal::CallId& call, Waking waking, Instant now, Outbox& outbox) {
+  impl_->waking(call, waking, Step{now, outbox});
 }
 
 void Server::handle_connection_closed(ConnectionId connection, Instant now, Outbox&) {

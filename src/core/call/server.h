@@ -53,6 +53,10 @@ class Server {
   void handle_frame(ConnectionId connection, Result<signal::ClientFrame, signal::ParseError> frame,
                     Instant now, Outbox& outbox);
 
+  // What became of a CallDialled. While the callee is being woken a call without a device rings until its
+  // ring timeout, and else ends as unreachable after a short while.
+  void handle_waking(const signal::CallId& call, Waking waking, Instant now, Outbox& outbox);
+
   void handle_connection_closed(ConnectionId connection, Instant now, Outbox& outbox);
   void handle_deadlines(Instant now, Outbox& outbox);
   Instant next_deadline() const;

@@ -64,6 +64,7 @@ constexpr std::array<Row, kEvents> kTable = {{
     {Event::connected_again,     {{kNever,    kNever,    kIgnore,   kIgnore,   kIgnore}}},
 
     {Event::device_attached,     {{kDialing,  kRinging,  kIgnore,   kIgnore,   kIgnore}}},
+    {Event::waking,              {{kDialing,  kRinging,  kIgnore,   kIgnore,   kIgnore}}},
     {Event::ring_timeout,        {{kEnd,      kEnd,      kNever,    kNever,    kNever}}},
     {Event::unreachable_timeout, {{kEnd,      kNever,    kNever,    kNever,    kNever}}},
     {Event::caller_gone,         {{kEnd,      kEnd,      kEnd,      kEnd,      kIgnore}}},

@@ -62,6 +62,7 @@ enum class Event : std::uint8_t {
   connected_again,  // this end has reported it before
   // from the server
   device_attached,  // a session of the callee that was not there when the call was dialled
+  waking,           // whether a callee without a session may still come
   ring_timeout,
   unreachable_timeout,  // the callee has had no session for so long
   caller_gone,          // the session is over

@@ -1,59 +1,11 @@
 #include "core/turn/peer_policy.h"
 
 #include <algorithm>
-#include <array>
-#include <cassert>
-#include <string_view>
+
+#include "base/public_ip.h"
 
 namespace offhook::turn {
 namespace {
-
-// Everything that is not the public internet, and what embeds an IPv4 address. The IPv6 entries outside
-// 2000::/3 are refused by that rule already; they are listed so that the list is complete by itself.
-constexpr std::string_view kDeniedByDefault[] = {
-    "0.0.0.0/8",          // this network: Linux takes 0.0.0.0 for itself
-    "10.0.0.0/8",         // private
-    "100.64.0.0/10",      // carrier-grade NAT, and metadata at 100.100.100.200
-    "127.0.0.0/8",        // loopback
-    "169.254.0.0/16",     // link-local, and metadata at 169.254.169.254
-    "172.16.0.0/12",      // private
-    "192.0.0.0/24",       // IETF protocol assignments, and metadata at 192.0.0.192
-    "192.0.2.0/24",       // documentation
-    "192.31.196.0/24",    // AS112
-    "192.52.193.0/24",    // AMT
-    "192.88.99.0/24",     // 6to4 relay anycast
-    "192.168.0.0/16",     // private
-    "192.175.48.0/24",    // AS112
-    "198.18.0.0/15",      // benchmarks
-    "198.51.100.0/24",    // documentation
-    "203.0.113.0/24",     // documentation
-    "224.0.0.0/4",        // multicast
-    "240.0.0.0/4",        // reserved, broadcast
-    "168.63.129.16/32",   // Azure's platform, at a public address
-    "::/96",              // unspecified, loopback, IPv4-compatible
-    "::ffff:0:0/96",      // IPv4-mapped
-    "::ffff:0:0:0/96",    // SIIT
-    "64:ff9b::/96",       // NAT64
-    "64:ff9b:1::/48",     // local NAT64
-    "100::/64",           // discard
-    "100:0:0:1::/64",     // dummy prefix
-    "2001::/23",          // IETF protocol assignments, Teredo
-    "2001:db8::/32",      // documentation
-    "2002::/16",          // 6to4
-    "2620:4f:8000::/48",  // AS112
-    "3fff::/20",          // documentation
-    "5f00::/16",          // segment routing
-    "fc00::/7",           // unique local, and metadata at fd00:ec2::254
-    "fe80::/10",          // link-local
-    "fec0::/10",          // site-local
-    "ff00::/8",           // multicast
-};
-
-Prefix prefix(std::string_view text) {
-  const auto parsed = Prefix::parse(text);
-  assert(parsed);
-  return *parsed;
-}
 
 bool any_contains(const std::vector<Prefix>& prefixes, const Ip& ip) {
   return std::ranges::any_of(prefixes, [&](const Prefix& entry) { return entry.contains(ip); });
@@ -72,12 +24,6 @@ bool starts_with(Bytes octets, std::initializer_list<std::uint8_t> head) {
 
 Ip ipv4_at(Bytes octets, std::size_t at) {
   return Ip::v4({octets[at], octets[at + 1], octets[at + 2], octets[at + 3]});
-}
-
-// ISATAP (RFC 5214 section 6.1) lives in the interface identifier, under any prefix: [u and g
-// bits]00:5efe:v4.
-bool is_isatap(Bytes octets) {
-  return (octets[8] & 0xFCU) == 0 && octets[9] == 0 && octets[10] == 0x5E && octets[11] == 0xFE;
 }
 
 }  // namespace
@@ -103,7 +49,7 @@ std::optional<Ip> embedded_ipv4(const Ip& ip) {
     const auto flipped = [&](std::size_t at) { return static_cast<std::uint8_t>(~octets[at] & 0xFFU); };
     return Ip::v4({flipped(12), flipped(13), flipped(14), flipped(15)});
   }
-  if (is_isatap(octets)) return ipv4_at(octets, 12);
+  if (is_isatap(ip)) return ipv4_at(octets, 12);
   return std::nullopt;
 }
 
@@ -114,9 +60,7 @@ PeerPolicy::PeerPolicy(const Settings& settings, const LiveRelays& live_relays)
       own_(settings.own_addresses),
       relay_ips_(settings.relay_ips),
       listen_(settings.listen_addresses),
-      external_(settings.external_addresses) {
-  for (const std::string_view text : kDeniedByDefault) deny_.push_back(prefix(text));
-}
+      external_(settings.external_addresses) {}
 
 std::optional<AllowedIp> PeerPolicy::allow(const Ip& named) const {
   if (named.is_unspecified()) return std::nullopt;
@@ -179,12 +123,6 @@ bool PeerPolicy::lifted(const Ip& ip) const {
   return any_contains(allow_, *inner) || !denied(*inner);
 }
 
-bool PeerPolicy::denied(const Ip& ip) const {
-  if (any_contains(deny_, ip)) return true;
-  if (ip.is_v4()) return false;
-  const Bytes octets = ip.octets();
-  const bool global_unicast = (octets[0] & 0xE0U) == 0x20;  // 2000::/3
-  return !global_unicast || is_isatap(octets);
-}
+bool PeerPolicy::denied(const Ip& ip) const { return any_contains(deny_, ip) || !is_public(ip); }
 
 }  // namespace offhook::turn

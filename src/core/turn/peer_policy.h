@@ -59,7 +59,7 @@ std::optional<Ip> embedded_ipv4(const Ip& ip);
 
 // Order of judgement: `::` and `0.0.0.0` are never peers; the addresses of this machine (loopback is among
 // them), where live relayed addresses alone are peers unless an entry of full length in settings.allow_peers
-// names the address; settings.allow_peers; settings.deny_peers; the default deny list; IPv6 outside 2000::/3.
+// names the address; settings.allow_peers; settings.deny_peers; what is not public (base/public_ip.h).
 // An allow entry never opens the IPv4 address inside an IPv6 one: that one must be allowed itself. The
 // server's own listening addresses are never peers.
 class PeerPolicy {
@@ -99,7 +99,7 @@ class PeerPolicy {
 
   const LiveRelays& live_relays_;
   std::vector<Prefix> allow_;
-  std::vector<Prefix> deny_;  // the operator's and the default list
+  std::vector<Prefix> deny_;  // the operator's
   std::vector<Ip> own_;
   std::vector<Ip> relay_ips_;
   std::vector<Address> listen_;

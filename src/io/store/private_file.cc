@@ -87,6 +87,11 @@ Result<void, FileError> write_private_file(const std::string& path, std::string_
   return {};
 }
 
+Result<void, FileError> remove_file(const std::string& path) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail(file_error(path, "remove", errno));
+  return {};
+}
+
 bool file_exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 std::uint64_t file_version(const std::string& path) {

@@ -20,6 +20,8 @@ Result<std::string, FileError> read_file(const std::string& path);
 // Writes beside it and renames, so that a reader sees the old or the new text, never half. Creates the
 // directory.
 Result<void, FileError> write_private_file(const std::string& path, std::string_view text);
+// Gone when it returns; that it was not there is no error.
+Result<void, FileError> remove_file(const std::string& path);
 bool file_exists(const std::string& path);
 // Changes whenever the file is replaced or written, or its owner or mode changes; 0 if it is not there.
 std::uint64_t file_version(const std::string& path);

@@ -3,10 +3,13 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+
+#include "base/address.h"
 
 namespace offhook::io {
 namespace {
@@ -54,7 +57,7 @@ int bounded(std::size_t size) {
 
 void TlsConnection::Free::operator()(ssl_st* connection) const { SSL_free(connection); }
 
-std::optional<TlsConnection> TlsConnection::begin(const TlsContext& context, int fd) {
+std::optional<TlsConnection> TlsConnection::over(const TlsContext& context, int fd) {
   ERR_clear_error();
   TlsConnection connection(SSL_new(context.get()));
   BIO* bio = socket_method() == nullptr ? nullptr : BIO_new(socket_method());
@@ -65,7 +68,28 @@ std::optional<TlsConnection> TlsConnection::begin(const TlsContext& context, int
   set_fd_of(bio, fd);
   BIO_set_init(bio, 1);
   SSL_set_bio(connection.ssl_.get(), bio, bio);
-  SSL_set_accept_state(connection.ssl_.get());
+  return connection;
+}
+
+std::optional<TlsConnection> TlsConnection::begin(const TlsContext& context, int fd) {
+  auto connection = over(context, fd);
+  if (connection) SSL_set_accept_state(connection->ssl_.get());
+  return connection;
+}
+
+std::optional<TlsConnection> TlsConnection::begin_client(const TlsContext& context, int fd,
+                                                         const std::string& host) {
+  auto connection = over(context, fd);
+  if (!connection) return std::nullopt;
+  SSL* ssl = connection->ssl_.get();
+  SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+  // RFC 6066 section 3: an address is not shown as a server name.
+  const bool is_address = Ip::parse(host).has_value();
+  const bool named =
+      is_address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1
+                 : SSL_set1_host(ssl, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
+  if (!named) return std::nullopt;
+  SSL_set_connect_state(ssl);
   return connection;
 }
 
@@ -74,6 +98,11 @@ void TlsConnection::set_fd(int fd) { set_fd_of(SSL_get_rbio(ssl_.get()), fd); }
 TlsConnection::Status TlsConnection::handshake() {
   ERR_clear_error();
   return outcome(SSL_do_handshake(ssl_.get()), 0).status;
+}
+
+std::string TlsConnection::certificate_fault() const {
+  const long verdict = SSL_get_verify_result(ssl_.get());
+  return verdict == X509_V_OK ? "" : X509_verify_cert_error_string(verdict);
 }
 
 TlsConnection::Transfer TlsConnection::read(MutableBytes space) {

@@ -1,11 +1,12 @@
 #pragma once
-// The server's side of one TLS connection over a non-blocking stream socket, which it borrows. It never
+// One side of a TLS connection over a non-blocking stream socket, which it borrows. It never
 // waits: an answer of wants_read or wants_write says what to wait for before the same call is made again.
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/bytes.h"
 #include "io/tls/tls_context.h"
@@ -29,10 +30,16 @@ class TlsConnection {
 
   // Nothing if memory has run out. The handshake comes first.
   static std::optional<TlsConnection> begin(const TlsContext& context, int fd);
+  // The client's side: the handshake succeeds only with a certificate for `host` (a name or an address) that
+  // the context's authorities vouch for.
+  static std::optional<TlsConnection> begin_client(const TlsContext& context, int fd,
+                                                   const std::string& host);
   // The same socket under another number, after it went to another thread (io/net/descriptor_queue.h).
   void set_fd(int fd);
 
   Status handshake();
+  // Why the other side's certificate was not good enough; empty if that was not it.
+  std::string certificate_fault() const;
   // At most one record a call; `space` and `bytes` are not empty.
   Transfer read(MutableBytes space);
   Transfer peek(MutableBytes space);
@@ -49,6 +56,7 @@ class TlsConnection {
     void operator()(ssl_st* connection) const;
   };
   explicit TlsConnection(ssl_st* connection) : ssl_(connection) {}
+  static std::optional<TlsConnection> over(const TlsContext& context, int fd);
   Transfer outcome(int result, std::size_t bytes);
 
   std::unique_ptr<ssl_st, Free> ssl_;

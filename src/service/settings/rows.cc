@@ -172,6 +172,29 @@ Applied apply_origin(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_webhook_url(Settings& settings, std::string_view text) {
+  if (!text.starts_with("https://") && !text.starts_with("http://"))
+    return fail(std::string("an https or http URL of your backend such as https://app.example.org/calls"));
+  settings.webhook_url = std::string(text);
+  return {};
+}
+
+Applied apply_webhook_secret(Settings& settings, std::string_view text) {
+  if (!text.starts_with("whsec_"))
+    return fail(std::string("whsec_ and base64; make one with: echo whsec_$(openssl rand -base64 32)"));
+  settings.webhook_secret = Secret(std::string(text));
+  return {};
+}
+
+Applied apply_push_contact(Settings& settings, std::string_view text) {
+  const bool good = (text.starts_with("mailto:") && text.find('@') != std::string_view::npos) ||
+                    text.starts_with("https://");
+  if (!good || !is_printable_ascii(text))
+    return fail(std::string("mailto: and an address, or an https URL, such as mailto:ops@example.org"));
+  settings.push_contact = std::string(text);
+  return {};
+}
+
 Applied apply_alternate_server(Settings& settings, std::string_view text) {
   const auto server = Address::parse(text);
   if (!server || server->port == 0 || server->ip.is_unspecified())
@@ -301,6 +324,14 @@ constexpr SettingRow kRows[] = {
     {"warm_path", "direct|relay|off", nullptr, false,
      "what two devices may exchange before accept: all, a path through the relay alone, or none (relay)",
      apply_warm_path},
+    {"webhook_url", "URL", nullptr, false,
+     "tell the app's backend of each call, so that it wakes phones (nobody is told)", apply_webhook_url},
+    {"webhook_secret", "WHSEC", nullptr, true,
+     "key of the webhook's signatures: whsec_ and base64 (generated in the state directory)",
+     apply_webhook_secret},
+    {"push_contact", "MAILTO", nullptr, false,
+     "whom push services may write to, a mailto: or https: URL; Apple's wants one (https:// and public_name)",
+     apply_push_contact},
     {"allowed_origin", "ORIGIN", clear<&Settings::allowed_origins>, false,
      "pages from here may open the WebSocket and use the API (the server's own page)", apply_origin},
     {"log_format", "text|json", nullptr, false, "form of the log lines (text)", apply_log_format},

@@ -207,6 +207,8 @@ Result<Settings, SettingError> SettingsBuilder::finish() {
     return fail(SettingError{"http_port", std::to_string(settings_.http_port),
                              "it must differ from port (TURN over TCP listens there)"});
   }
+  if (!settings_.webhook_secret.empty() && settings_.webhook_url.empty())
+    return fail(SettingError{"webhook_secret", "", "it needs the webhook beside it: add webhook_url"});
   constexpr int kRelayPortsLeast = 2;  // EVEN-PORT needs a pair
   if (settings_.relay_port_last - settings_.relay_port_first + 1 < kRelayPortsLeast) {
     return fail(SettingError{"relay_ports", std::to_string(settings_.relay_port_first),

@@ -73,6 +73,9 @@ struct Settings {
   std::uint32_t websockets_per_second = 50;  // of an address; 0: no limit
   std::chrono::seconds ring_timeout{45};
   WarmPath warm_path = WarmPath::relay;
+  std::string webhook_url;   // empty: none
+  Secret webhook_secret;     // empty: one of the state directory
+  std::string push_contact;  // whom push services may write to; may be empty
   std::vector<std::string> allowed_origins;
   LogFormat log_format = LogFormat::text;
 };

@@ -81,6 +81,13 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
 
   const call::Server& core() const { return core_; }
 
+  void handle_waking(const signal::CallId& call, call::Waking waking) {
+    call::Outbox outbox;
+    core_.handle_waking(call, waking, io::ControlLoop::now().monotonic, outbox);
+    carry_out(outbox);
+    arm_timer();
+  }
+
   SignalCounters counters() const {
     SignalCounters counters = counters_;
     counters.live = core_.counts();
@@ -182,6 +189,15 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     counters_.calls_connected += ended.connected ? 1 : 0;
     spdlog::info(call_line(ended));  // one argument: a text, not a format
     if (hooks_.on_call_over) hooks_.on_call_over(ended.call.text());
+    if (hooks_.on_call_ended) hooks_.on_call_ended(ended);
+  }
+
+  void carry_out(const call::CallDialled& dialled, call::Outbox&) {
+    if (hooks_.on_call_dialled) hooks_.on_call_dialled(dialled);
+  }
+
+  void carry_out(const call::CallAnswered& answered, call::Outbox&) {
+    if (hooks_.on_call_answered) hooks_.on_call_answered(answered);
   }
 
   void carry_out(const call::PeerIntroduced& effect, call::Outbox&) {
@@ -247,6 +263,10 @@ SignalService::SignalService(io::ControlLoop& loop, io::HttpServer& server, Sign
 SignalService::~SignalService() { impl_->shutdown(); }
 
 void SignalService::shutdown() { impl_->shutdown(); }
+
+void SignalService::handle_waking(const signal::CallId& call, call::Waking waking) {
+  impl_->handle_waking(call, waking);
+}
 
 SignalCounters SignalService::counters() const { return impl_->counters(); }
 

@@ -59,6 +59,10 @@ struct SignalHooks {
   std::function<void(const std::string& user, const std::string& call, const Address& peer_address)>
       on_peer_introduced;
   std::function<void(const std::string& call)> on_call_over;
+  // For whoever wakes devices and keeps records; what comes of a dial returns by handle_waking().
+  std::function<void(const call::CallDialled&)> on_call_dialled;
+  std::function<void(const call::CallAnswered&)> on_call_answered;
+  std::function<void(const call::CallEnded&)> on_call_ended;
 };
 
 class SignalService {
@@ -75,6 +79,9 @@ class SignalService {
   // Ends all calls (server_shutdown), closes all connections with 1001, and every new one too. The sockets
   // are gone a close_timeout later at the latest.
   void shutdown();
+
+  // Whether a callee without a session may still come; also from within on_call_dialled.
+  void handle_waking(const signal::CallId& call, call::Waking waking);
 
   SignalCounters counters() const;
 

@@ -140,6 +140,11 @@ class Exchange {
       advance(std::min<Duration>(seconds(5), target - now));
     }
   }
+  void waking(const std::string& name, Waking waking) {
+    Outbox outbox;
+    server.handle_waking(*signal::CallId::parse(call_id(name)), waking, now, outbox);
+    carry_out(std::move(outbox));
+  }
   void shutdown() {
     Outbox outbox;
     server.shutdown(now, outbox);
@@ -191,6 +196,7 @@ class Exchange {
   std::deque<Device> devices;
   std::vector<CallEnded> records;
   std::vector<std::string> introductions;  // "bob 192.0.2.1:1"
+  std::vector<std::string> for_wakers;     // "dialled c_… alice bob", "answered c_…"
   bool resume_at_once =
       false;  // a device whose connection was cut by cut_after comes back in the same moment
 
@@ -221,6 +227,11 @@ class Exchange {
       if (const auto* record = std::get_if<CallEnded>(&effect)) records.push_back(*record);
       if (const auto* due = std::get_if<CredentialsDue>(&effect)) credentials_due(*due);
       if (const auto* peer = std::get_if<PeerIntroduced>(&effect)) introduced(*peer);
+      if (const auto* one = std::get_if<CallDialled>(&effect)) {
+        for_wakers.push_back("dialled " + one->call.text() + " " + one->caller + " " + one->callee);
+      }
+      if (const auto* one = std::get_if<CallAnswered>(&effect))
+        for_wakers.push_back("answered " + one->call.text());
     }
     carrying_out_ = false;
     for (Device& device : devices) {
@@ -342,7 +353,9 @@ class Exchange {
     const std::int64_t generation = fields.integer("generation", 0, INT64_MAX);
     if (type == "ice-candidate") {
       EXPECT_EQ(generation, seen.newest) << shown << " does not belong to the newest description";
-      EXPECT_TRUE(seen.candidates.insert(shown).second) << shown << " came twice";
+      // One of another sdpMid or usernameFragment is another one.
+      const std::string identity = text.substr(text.find(R"("generation")"));
+      EXPECT_TRUE(seen.candidates.insert(identity).second) << shown << " came twice";
     } else {
       EXPECT_GT(generation, seen.newest) << shown;
       seen.newest = generation;

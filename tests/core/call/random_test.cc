@@ -48,6 +48,8 @@ class Chaos {
       case 14:
       case 15:
         return everybody_says(connected(newest_call()));
+      case 16:
+        return exchange.waking(newest_call(), below(3) != 0 ? Waking::under_way : Waking::failed);
       default:
         return exchange.send(device, message());
     }

@@ -51,6 +51,7 @@ constexpr Expected kExpected[] = {
     {Event::connected_both, "connected_both", "--C-i"},
     {Event::connected_again, "connected_again", "--iii"},
     {Event::device_attached, "device_attached", "DRiii"},
+    {Event::waking, "waking", "DRiii"},
     {Event::ring_timeout, "ring_timeout", "EE---"},
     {Event::unreachable_timeout, "unreachable_timeout", "E----"},
     {Event::caller_gone, "caller_gone", "EEEEi"},
@@ -200,6 +201,8 @@ class Driven {
         return exchange.send(*alice, connected("1"));
       case Event::device_attached:
         return (void)exchange.add("bob");
+      case Event::waking:
+        return exchange.waking("1", Waking::under_way);
       case Event::ring_timeout:
         return exchange.advance_alive(seconds(46));
       case Event::unreachable_timeout:

@@ -41,6 +41,9 @@ TEST(Settings, ReadsEveryKindFromToml) {
     fast_path = "tc"
     fast_path_channels = 100
     warm_path = "direct"
+    webhook_url = "https://app.example.org/calls"
+    webhook_secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+    push_contact = "mailto:ops@example.org"
   )");
   ASSERT_TRUE(settings) << settings.error().text();
   EXPECT_TRUE(settings->dev);
@@ -58,6 +61,9 @@ TEST(Settings, ReadsEveryKindFromToml) {
   EXPECT_EQ(settings->fast_path, FastPath::tc);
   EXPECT_EQ(settings->fast_path_channels, 100U);
   EXPECT_EQ(settings->warm_path, WarmPath::direct);
+  EXPECT_EQ(settings->webhook_url, "https://app.example.org/calls");
+  EXPECT_EQ(settings->webhook_secret.reveal(), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
+  EXPECT_EQ(settings->push_contact, "mailto:ops@example.org");
 }
 
 TEST(Settings, OfTlsBelongTogether) {
@@ -140,6 +146,10 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"fast_path = \"bpf\"", "auto, off, xdp or tc"},
       {"fast_path_channels = 0", "a number from 1 to 4000000"},
       {"warm_path = \"on\"", "it must be direct, relay or off"},
+      {"webhook_url = \"app.example.org/calls\"", "it must be an https or http URL of your backend"},
+      {"webhook_url = \"https://a.example\"\nwebhook_secret = \"hush\"", "whsec_ and base64; make one with"},
+      {"webhook_secret = \"whsec_AAAA\"", "it needs the webhook beside it: add webhook_url"},
+      {"push_contact = \"ops\"", "mailto: and an address"},
       {"lifetime_default = 1000\nlifetime_limit = 900", "it must not be above lifetime_limit (900)"},
       {"port = 8080", "it must differ from port"},
       {"prot = 1", "there is no such setting; did you mean port?"},
@@ -167,6 +177,9 @@ TEST(Settings, ASecretIsNeverPrinted) {
   ASSERT_FALSE(settings);
   EXPECT_EQ(settings.error().text().find("tooshort"), std::string::npos);
   EXPECT_NE(settings.error().text().find("at least 16 characters"), std::string::npos);
+  const auto webhook = from_toml("webhook_url = 'https://a.example'\nwebhook_secret = 'hush'");
+  ASSERT_FALSE(webhook);
+  EXPECT_EQ(webhook.error().text().find("hush"), std::string::npos);
 }
 
 TEST(Settings, EveryRowHasHelpAndUniqueNames) {
