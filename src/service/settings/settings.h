@@ -73,6 +73,7 @@ struct Settings {
   std::uint32_t websockets_per_second = 50;  // of an address; 0: no limit
   std::chrono::seconds ring_timeout{45};
   WarmPath warm_path = WarmPath::relay;
+  bool journal = true;  // calls that ring outlive a crash
   std::vector<std::string> allowed_origins;
   LogFormat log_format = LogFormat::text;
 };

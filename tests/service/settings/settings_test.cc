@@ -41,6 +41,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
     fast_path = "tc"
     fast_path_channels = 100
     warm_path = "direct"
+    journal = "off"
   )");
   ASSERT_TRUE(settings) << settings.error().text();
   EXPECT_TRUE(settings->dev);
@@ -58,6 +59,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
   EXPECT_EQ(settings->fast_path, FastPath::tc);
   EXPECT_EQ(settings->fast_path_channels, 100U);
   EXPECT_EQ(settings->warm_path, WarmPath::direct);
+  EXPECT_FALSE(settings->journal);
 }
 
 TEST(Settings, OfTlsBelongTogether) {
@@ -140,6 +142,7 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"fast_path = \"bpf\"", "auto, off, xdp or tc"},
       {"fast_path_channels = 0", "a number from 1 to 4000000"},
       {"warm_path = \"on\"", "it must be direct, relay or off"},
+      {"journal = \"yes\"", "it must be on or off"},
       {"lifetime_default = 1000\nlifetime_limit = 900", "it must not be above lifetime_limit (900)"},
       {"port = 8080", "it must differ from port"},
       {"prot = 1", "there is no such setting; did you mean port?"},
