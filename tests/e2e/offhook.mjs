@@ -9,6 +9,8 @@ import { Child, freePort, scratchDirectory, until } from './processes.mjs';
 const start_limit_ms = 20_000;
 
 export class Offhook {
+  #spawn;
+
   /** Starts `binary serve` with `flags` beside the ports and waits until /readyz answers 200. */
   static async start(binary, { flags = ['--dev'], addresses = ['127.0.0.1'], log }) {
     const server = new Offhook();
@@ -24,11 +26,22 @@ export class Offhook {
       server.tls_origin = `https://127.0.0.1:${server.tls_port}`;
       ports.push('--tls-port', String(server.tls_port));
     }
-    server.child = new Child(binary, ['serve', '--state-dir', server.directory, ...listen, ...ports, ...flags], {
-      log: log ?? path.join(server.directory, 'log'),
-    });
-    await server.#untilReady();
+    const args = ['serve', '--state-dir', server.directory, ...listen, ...ports, ...flags];
+    server.#spawn = () => new Child(binary, args, { log: log ?? path.join(server.directory, 'log') });
+    await server.restart();
     return server;
+  }
+
+  /** Starts it, with the ports and the state that it had. */
+  async restart() {
+    this.child = this.#spawn();
+    await this.#untilReady();
+  }
+
+  /** It is gone between two instructions. */
+  async crash() {
+    this.child.process.kill('SIGKILL');
+    await this.child.ended;
   }
 
   async #untilReady() {

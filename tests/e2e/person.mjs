@@ -109,6 +109,15 @@ export class Person {
     return this.page.evaluate((key) => window.__witness[key], name);
   }
 
+  /** How long at most no packet has come since watchGaps(). */
+  async longestGap() {
+    return Math.round(await this.noted('longest_gap_ms'));
+  }
+
+  async watchGaps() {
+    await this.page.evaluate(() => void window.__witness.watchGaps());
+  }
+
   /** The browser tells this page that its network is another one. */
   changeNetwork() {
     return this.page.evaluate(() => window.dispatchEvent(new Event('online')));

@@ -38,7 +38,7 @@ if (window === top) {
     async count() {
       const total = { ...Object.fromEntries(counters.map((name) => [name, 0])), pair: null };
       for (const connection of [...open]) {
-        const one = countOf(await connection.getStats());
+        const one = countOf(await statsOf(connection));
         for (const name of counters) total[name] += one[name];
         total.pair ??= one.pair;
       }
@@ -53,7 +53,7 @@ if (window === top) {
   witness.wire = async () => {
     const wire = { sent: 0, received: 0, lost: 0, remote_types: [] };
     for (const connection of [...open]) {
-      for (const row of (await connection.getStats()).values()) {
+      for (const row of (await statsOf(connection)).values()) {
         if (row.type === 'outbound-rtp') wire.sent += row.packetsSent ?? 0;
         if (row.type === 'inbound-rtp') wire.received += row.packetsReceived ?? 0;
         if (row.type === 'inbound-rtp') wire.lost += row.packetsLost ?? 0;
@@ -61,6 +61,23 @@ if (window === top) {
       }
     }
     return { ...wire, remote_types: [...new Set(wire.remote_types)].sort() };
+  };
+
+  /** From now on the longest time without a new packet is kept in `longest_gap_ms`. */
+  witness.watchGaps = async () => {
+    const watch = (witness.gap_watch = {});
+    witness.longest_gap_ms = 0;
+    let last = (await witness.wire()).received;
+    let last_at = performance.now();
+    while (witness.gap_watch === watch) {
+      await new Promise((resolve) => setTimeout(resolve, poll_ms));
+      const { received } = await witness.wire();
+      const now = performance.now();
+      witness.longest_gap_ms = Math.max(witness.longest_gap_ms, now - last_at);
+      // It falls when a connection is closed.
+      if (received > last) last_at = now;
+      last = received;
+    }
   };
 
   window.WebSocket = class WebSocket extends window.WebSocket {
@@ -75,6 +92,11 @@ if (window === top) {
     if (String(input).includes('/api/turn/credentials')) witness.credential_requests += 1;
     return fetch(input, init);
   };
+
+  /** Its counters; none if it is closed meanwhile: of one whose frame has gone the browser never answers. */
+  function statsOf(connection) {
+    return Promise.race([connection.getStats(), connection.gone]);
+  }
 
   function countOf(stats) {
     const count = { ...Object.fromEntries(counters.map((name) => [name, 0])), pair: null };
@@ -105,7 +127,7 @@ if (window === top) {
   /** Polls from the moment the connection stands until both kinds are decoded. Chromium renews these counts every 50 ms. */
   async function timeFirstMedia(connection) {
     while (open.has(connection) && !(witness.audio_at && witness.video_at)) {
-      const { samples, frames } = countOf(await connection.getStats());
+      const { samples, frames } = countOf(await statsOf(connection));
       if (samples > 0) witness.audio_at ||= Date.now();
       if (frames > 0) witness.video_at ||= Date.now();
       await new Promise((resolve) => setTimeout(resolve, poll_ms));
@@ -115,6 +137,7 @@ if (window === top) {
   const watched = (Original) => class RTCPeerConnection extends Original {
     constructor(...args) {
       super(...args);
+      this.gone = new Promise((resolve) => (this.leave = () => resolve(new Map())));
       open.add(this);
       this.addEventListener('connectionstatechange', () => {
         if (this.connectionState !== 'connected') return;
@@ -125,6 +148,7 @@ if (window === top) {
 
     close() {
       open.delete(this);
+      this.leave();
       super.close();
     }
   };

@@ -91,6 +91,7 @@ const SoleUser kSoleUsers[] = {
     {R"(#include <toml\+\+)", {"service/settings"}},
     {R"(#include <CLI)", {"cmd"}},
     {R"(#include <bpf/)", {"io/fastpath"}},
+    {R"(#include <sqlite3)", {"io/store"}},
     {R"((steady|system)_clock::now)", {"io/loop"}},
 };
 

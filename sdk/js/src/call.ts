@@ -5,7 +5,7 @@ import { LocalMedia } from './local_media.js';
 import type { NegotiationMessage } from './link.js';
 import { Links } from './links.js';
 import type { Kind } from './peer.js';
-import type { HangupReason, MediaKinds, RejectReason, ServerMessage, WarmPath } from './protocol.js';
+import type { HangupReason, MediaKinds, RejectReason, ServerMessage, Snapshot, WarmPath } from './protocol.js';
 import { RemoteMedia } from './remote_media.js';
 import { reportOf, Timeline, type CallReport, type CallState, type Direction } from './report.js';
 import type { Reading, SelectedPair } from './stats.js';
@@ -209,8 +209,13 @@ export class Call extends Emitter<CallEvents> {
     if (this.#state === 'ended') return;
     switch (message.type) {
       case 'incoming':
+        // After a restart of the server; here it rings already.
+        if (this.#state === 'ringing') this.#deps.send({ type: 'ringing', call: this.id });
+        return;
       case 'place':
         return;
+      case 'restored':
+        return this.#links.handleRestored(message.generation);
       case 'ringing':
         return this.#handleRinging();
       case 'accepted':
@@ -226,9 +231,32 @@ export class Call extends Emitter<CallEvents> {
     }
   }
 
-  /** @internal The session is gone, and this call with it. */
-  handleSignalingLost(cause: CallError | null): void {
-    this.#finish(cause ?? new CallError('signaling_lost', 'The connection to the server was lost for too long.'));
+  /** @internal The session is another one, and its server may know nothing of this call; or for `cause` there will be none. */
+  handleSessionLost(cause: CallError | null): void {
+    if (cause) return this.#finish(cause);
+    this.#deps.send(this.snapshot());
+    // No media is interrupted, and what stood while it rang may have been relayed by a process that is gone.
+    if (this.#calling && !this.#answered) this.#links.openAnew();
+  }
+
+  /** @internal */
+  snapshot(): Snapshot {
+    const been = (event: string): boolean => this.#timeline.at(event) !== null;
+    const { generation } = this.#links;
+    return {
+      type: 'snapshot',
+      call: this.id,
+      peer: this.peer,
+      role: this.#calling ? 'caller' : 'callee',
+      ...(this.#end
+        ? { state: 'ended', reason: this.#end.code, accepted: been('accepted') }
+        : {
+            state: !this.#answered ? 'ringing' : been('connected') ? 'connected' : 'accepted',
+            media: this.#media.local,
+            age_ms: Math.round(this.#timeline.elapsedSince('dialed')),
+            ...(generation < 0 ? {} : { generation }),
+          }),
+    };
   }
 
   /** @internal No connection for so long that the server has given up this session. */

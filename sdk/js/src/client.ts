@@ -8,12 +8,14 @@ import { IceServers, type RelayTransport } from './ice_servers.js';
 import { Log, type LogOrigin } from './log.js';
 import { Permissions, type Devices } from './media.js';
 import { default_policy, type Policy } from './policy.js';
-import type { MediaKinds, ServerMessage, WarmPath } from './protocol.js';
+import type { MediaKinds, ServerMessage, Snapshot, WarmPath } from './protocol.js';
 import { TokenSource } from './token.js';
 import { WarmConnection } from './warm.js';
 
 /** Until the server has said how long it lets a call ring. */
 const default_ring_timeout_ms = 45_000;
+/** So many calls that are over are remembered. */
+const max_over = 8;
 
 export interface CallClientOptions {
   /** The server, for example https://calls.example.org. Default: where the page comes from. */
@@ -71,6 +73,8 @@ export class CallClient extends Emitter<ClientEvents> {
   readonly #held = new Set<Call>();
   /** Calls that the backend asks for. */
   readonly #placed = new Set<string>();
+  /** The last calls that have ended, as a new session tells of them. */
+  readonly #over = new Map<string, Snapshot>();
   #ring_timeout_ms = default_ring_timeout_ms;
   #offline_timer: ReturnType<typeof setTimeout> | undefined;
   #user: string | null = null;
@@ -186,9 +190,14 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#connection.on('credentials', (frame) => this.#servers.handlePushed(frame));
     this.#connection.on('message', (message) => this.#handleMessage(message));
     this.#connection.on('error', (error) => this.#handleError(error));
-    this.#connection.on('session_lost', (kept, cause) => {
+    this.#connection.on('session_lost', (cause) => {
       // Held calls go first, as the end of our own would show them to the app.
-      for (const call of [...this.#held, ...this.#calls.values()]) if (!kept.has(call.id)) call.handleSignalingLost(cause);
+      if (!cause) {
+        // Its relay address may have gone with the server's process.
+        this.#warm.renew();
+        for (const over of this.#over.values()) this.#connection.send(over);
+      }
+      for (const call of [...this.#held, ...this.#calls.values()]) call.handleSessionLost(cause);
     });
   }
 
@@ -199,7 +208,10 @@ export class CallClient extends Emitter<ClientEvents> {
     } else if (!this.#closed) {
       this.#offline_timer ??= setTimeout(() => this.#handleLongOffline(), this.#policy.session_lifetime_ms);
     }
-    if (state === 'online') for (const call of this.#calls.values()) call.handleOnline();
+    if (state === 'online') {
+      for (const call of this.#calls.values()) call.handleOnline();
+      this.#heedSetUp();
+    }
     this.emit('state', state);
   }
 
@@ -217,6 +229,7 @@ export class CallClient extends Emitter<ClientEvents> {
   }
 
   #handleIncoming(message: ServerMessage & { type: 'incoming' }): void {
+    if (this.#over.has(message.call)) return;
     this.#log.write(`${message.from} calls`, message.call);
     const own = this.#dialled(message.from);
     if (own && message.call < own.id) return this.#replaceOwn(own, message);
@@ -280,6 +293,7 @@ export class CallClient extends Emitter<ClientEvents> {
       if (state === 'ended') {
         this.#calls.delete(call.id);
         this.#held.delete(call);
+        this.#remember(call);
         this.#releaseHeld();
       }
       if (state === 'ended' || state === 'connected') this.#warm.refill();
@@ -288,9 +302,18 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#heedSetUp();
   }
 
+  /** Should the server lose the word that this call is over, it is told again. */
+  #remember(call: Call): void {
+    this.#over.set(call.id, call.snapshot());
+    for (const oldest of this.#over.keys()) if (this.#over.size > max_over) this.#over.delete(oldest);
+  }
+
   /** While a call is made or repaired, everything hangs on the server being reached. */
   #heedSetUp(): void {
-    this.#connection.setUrgent([...this.#calls.values()].some((call) => call.state !== 'connected'));
+    const calls = [...this.#calls.values()];
+    // Of a call that has ended without the server, the other side waits to hear.
+    const untold = this.#over.size > 0 && this.#connection.state !== 'online';
+    this.#connection.setUrgent(calls.some((call) => call.state !== 'connected'), calls.length > 0 || untold);
   }
 
   get #deps(): CallDeps {

@@ -22,8 +22,8 @@ interface ConnectionEvents {
   state: [ConnectionState];
   /** In order, each once. */
   message: [ServerMessage];
-  /** The session is gone, and every call that is not in `kept` with it; `cause` if there will be no other. */
-  session_lost: [kept: ReadonlySet<string>, cause: CallError | null];
+  /** The session is gone, and what was not acknowledged in it. Another one is there, or there will be none for `cause`. */
+  session_lost: [cause: CallError | null];
   welcome: [Welcome];
   /** The server pushes credentials for its relay: a frame, as it came. */
   credentials: [unknown];
@@ -65,6 +65,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   /** Whether what is on its way is there for mere suspicion, which a word from the server ends. */
   #suspected = false;
   #urgent = false;
+  /** Whether there are calls at all. */
+  #live = false;
   /** The network has changed, or is suspected to be dead, and no socket has come through since. */
   #hurried = false;
   /** What a resume needs; null while there is no session to resume. */
@@ -138,7 +140,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   /** While a call is set up or interrupted, a dead socket is looked for, and gone around, within seconds. */
-  setUrgent(urgent: boolean): void {
+  setUrgent(urgent: boolean, live: boolean): void {
+    this.#live = live;
     if (this.#urgent === urgent) return;
     this.#urgent = urgent;
     this.#schedulePings();
@@ -276,7 +279,8 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#hurried = false;
     clearTimeout(this.#hedge_timer);
     clearTimeout(this.#retry_timer);
-    const kept = this.#had_session && !welcome.resumed ? this.#numbered.restart() : null;
+    const lost = this.#had_session && !welcome.resumed;
+    if (lost) this.#numbered.clear();
     this.#welcome = welcome;
     this.#had_session = true;
     this.#attempt = this.#tries_again = this.#slow_hellos = this.#token_refusals = 0;
@@ -285,7 +289,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#schedulePings();
     this.#setState('online');
     this.emit('welcome', welcome);
-    if (kept) this.emit('session_lost', kept, null);
+    if (lost) this.emit('session_lost', null);
   }
 
   #schedulePings(): void {
@@ -429,7 +433,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   #retry(cause: string): void {
-    const { reconnect_delays_ms: delays, reconnect_jitter: jitter } = this.#options.policy;
+    const { reconnect_delays_ms, live_reconnect_delays_ms, reconnect_jitter: jitter } = this.#options.policy;
+    const delays = this.#live ? live_reconnect_delays_ms : reconnect_delays_ms;
     const delay = delays[Math.min(this.#attempt++, delays.length - 1)] ?? 0;
     const wait_ms = Math.round(delay * (1 + jitter * (2 * Math.random() - 1)));
     this.emit('log', `signalling: ${cause}; next attempt in ${wait_ms} ms`);
@@ -453,7 +458,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#token_refusals = 0;
     this.#numbered.clear();
     this.#setState('closed');
-    this.emit('session_lost', new Set(), cause);
+    if (cause) this.emit('session_lost', cause);
   }
 
   #dropSocket(): void {

@@ -93,6 +93,11 @@ export class Links extends Emitter<LinksEvents> {
     return this.#past_restarts + (this.#link?.restarts ?? 0) + (this.#next?.takeover.link.restarts ?? 0);
   }
 
+  /** The newest that either side has begun; -1 before the first. */
+  get generation(): number {
+    return this.#newest;
+  }
+
   get candidate_types(): { local: string[]; remote: string[] } {
     return this.#link?.candidate_types ?? { local: [], remote: [] };
   }
@@ -198,6 +203,20 @@ export class Links extends Emitter<LinksEvents> {
     if (!link?.ever_up || this.#next) return;
     if (!this.#answered) this.#handleMoved();
     else if (!link.well || !this.#heard) this.#beginAfresh('the path and the socket were lost');
+  }
+
+  /** After a restart the server knows the call again. What was on its way between the two sides is lost. */
+  handleRestored(generation: number): void {
+    const calling = this.#options.calling();
+    const link = this.#link;
+    this.#newest = Math.max(this.#newest, generation);
+    if (this.#next) {
+      const { offers, met } = this.#next.takeover.link;
+      if (offers && !met) this.#beginFresh('its offer was lost');
+    } else if (link?.ever_up) {
+      link.handleRefusedOffer(link.generation);
+      if (calling) this.handleResumed();
+    } else if (calling) this.openAnew();
   }
 
   handleOnline(): void {

@@ -105,20 +105,7 @@ export class NumberedStream {
     this.#owed = 0;
   }
 
-  /**
-   * A new session: both directions count from 1. What belonged to the old one is dropped; only calls whose `dial` was
-   * never written are untouched by the loss, and keep their messages. Returns their ids.
-   */
-  restart(): Set<string> {
-    const kept = new Set<string>();
-    for (const { message, written } of this.#pending) if (message.type === 'dial' && !written) kept.add(message.call);
-    const messages = this.#pending.map((entry) => entry.message);
-    this.clear();
-    for (const message of messages) if ('call' in message && kept.has(message.call)) this.push(message);
-    return kept;
-  }
-
-  /** Both directions count from 1, and nothing is kept. */
+  /** A new session: both directions count from 1, and nothing is kept. */
   clear(): void {
     this.#next_seq = 1;
     this.#processed = this.#owed = this.#pending_bytes = 0;

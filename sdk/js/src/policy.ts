@@ -2,6 +2,11 @@
 export interface Policy {
   /** Waits before the 1st, 2nd … attempt to open the socket again; the last one repeats. */
   reconnect_delays_ms: readonly number[];
+  /**
+   * The same while there is a call, which a server that was restarted is to know of soon. Not shorter: Chromium holds back a
+   * page's sockets for seconds when many have failed.
+   */
+  live_reconnect_delays_ms: readonly number[];
   /** Each wait is multiplied by a random 1 ± this, so that a restarted server is not met by everybody at once. */
   reconnect_jitter: number;
   /** A socket that is neither open nor refused after this is given up. */
@@ -97,6 +102,7 @@ export interface Policy {
 
 export const default_policy: Policy = {
   reconnect_delays_ms: [0, 300, 600, 1200, 2400, 4800, 7000],
+  live_reconnect_delays_ms: [0, 300, 600, 600, 600, 600, 1200, 1400],
   reconnect_jitter: 0.2,
   open_timeout_ms: 6000,
   token_timeout_ms: 10_000,

@@ -57,7 +57,22 @@ export type ClientMessage =
   | { type: 'answer'; call: string; generation: number; sdp: string }
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate }
   | { type: 'connected'; call: string; time_to_connect_ms: number; pair?: PairSummary }
+  | Snapshot
   | { type: 'bye' };
+
+/** What a server is told of a call that it may know nothing of. */
+export interface Snapshot {
+  type: 'snapshot';
+  call: string;
+  peer: string;
+  role: 'caller' | 'callee';
+  state: 'ringing' | 'accepted' | 'connected' | 'ended';
+  media?: MediaKinds;
+  generation?: number;
+  age_ms?: number;
+  reason?: EndReason;
+  accepted?: boolean;
+}
 
 /** A dial or an offer that the server may refuse. */
 export interface Refusable {
@@ -74,6 +89,7 @@ export type ServerMessage =
   | { type: 'answer'; call: string; generation: number; sdp: string; from: string }
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate; from: string }
   | { type: 'place'; call: string; to: string; media: MediaKinds; age_ms: number }
+  | { type: 'restored'; call: string; generation: number }
   | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
   | { type: 'error'; code: string; message: string; call?: string; ref?: number; retry_after_ms?: number; refused?: Refusable };
 

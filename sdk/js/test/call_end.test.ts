@@ -97,14 +97,15 @@ describe('every way out gives everything back', () => {
       'ice_lost',
     ],
     [
-      'session lost',
-      async () => {
+      'session lost, and the other side as well',
+      async (call: Call) => {
         browser.socket.drop();
         vi.advanceTimersByTime(0);
         browser.socket.onopen?.();
         await settle();
         restartNumbers();
         browser.socket.receive(welcome({ session: 's_2' }));
+        receive({ type: 'ended', call: call.id, reason: 'signaling_lost' });
       },
       'signaling_lost',
     ],

@@ -25,7 +25,7 @@ beforeEach(() => {
   connection.on('state', (state) => events.push(state));
   connection.on('message', (message: ServerMessage) => events.push(`${message.type} ${message.call}`));
   connection.on('error', (error) => events.push(`error ${error.code}: ${error.verdict}`));
-  connection.on('session_lost', (kept, cause) => events.push(`lost ${[...kept].join()} ${cause?.code ?? ''}`.trim()));
+  connection.on('session_lost', (cause) => events.push(`lost ${cause?.code ?? ''}`.trim()));
 });
 afterEach(() => {
   connection.close();
@@ -98,15 +98,30 @@ describe('a lost socket', () => {
     }
   });
 
-  it('whose session is gone loses the calls that it had begun', async () => {
+  it('whose session is gone begins a new one with nothing in it', async () => {
     await online();
     connection.send({ type: 'dial', call: 'c_1', to: 'bob', media: { audio: true, video: false } });
     browser.socket.drop();
     connection.send({ type: 'dial', call: 'c_2', to: 'bob', media: { audio: true, video: false } });
     vi.advanceTimersByTime(0);
     await open({ session: 's_2', resumed: false, ack: 0 });
-    expect(events).toContain('lost c_2');
-    expect(browser.socket.ofType('dial')).toMatchObject([{ call: 'c_2', seq: 1 }]);
+    expect(events).toEqual(['offline', 'connecting', 'online', 'lost']);
+    expect(browser.socket.ofType('dial')).toEqual([]);
+    connection.send({ type: 'ringing', call: 'c_3' });
+    expect(browser.socket.ofType('ringing')).toMatchObject([{ call: 'c_3', seq: 1 }]);
+  });
+
+  it('is opened again within 1.4 s while there is a call, however long the server is away', async () => {
+    await online();
+    connection.setUrgent(false, true);
+    for (const wait_ms of [0, 300, 600, 600, 600, 600, 1200, 1400, 1400]) {
+      browser.socket.drop();
+      const before = browser.sockets.length;
+      vi.advanceTimersByTime(Math.max(0, wait_ms - 1));
+      if (wait_ms > 0) expect(browser.sockets).toHaveLength(before);
+      vi.advanceTimersByTime(1);
+      expect(browser.sockets).toHaveLength(before + 1);
+    }
   });
 
   it('is noticed when no pong comes within 5 s of a ping', async () => {
@@ -145,7 +160,7 @@ describe('another socket beside a silent one', () => {
 
   it('is opened within 2 s while a call is set up, and takes over without a gap', async () => {
     await online();
-    connection.setUrgent(true);
+    connection.setUrgent(true, true);
     vi.advanceTimersByTime(1000);
     first().receive({ type: 'pong' });
     vi.advanceTimersByTime(1999);
@@ -230,7 +245,7 @@ describe('another socket beside a silent one', () => {
   });
 
   it('is opened beside one that does not open, three at most; the first that is through wins', async () => {
-    connection.setUrgent(true);
+    connection.setUrgent(true, true);
     connection.start();
     vi.advanceTimersByTime(3500);
     expect(browser.sockets).toHaveLength(3);
@@ -247,7 +262,7 @@ describe('another socket beside a silent one', () => {
   it('is greeted when a hello has no answer', async () => {
     await online();
     first().drop();
-    connection.setUrgent(true);
+    connection.setUrgent(true, true);
     vi.advanceTimersByTime(0);
     browser.socket.onopen?.();
     await settle();
@@ -343,7 +358,7 @@ describe('a hello that may come late', () => {
   it('is waited for twice as long after each that was given up, until one is answered', async () => {
     await online();
     first().drop();
-    connection.setUrgent(true);
+    connection.setUrgent(true, true);
     vi.advanceTimersByTime(0);
     for (const wait_ms of [1500, 3000]) {
       const slow = await greet();
@@ -386,7 +401,7 @@ describe('a hello that may come late', () => {
   });
 
   it('and is the first of all takes the session along that it would begin', async () => {
-    connection.setUrgent(true);
+    connection.setUrgent(true, true);
     connection.start();
     const slow = await greet();
     vi.advanceTimersByTime(1500);
@@ -537,7 +552,7 @@ describe('close codes', () => {
     vi.advanceTimersByTime(60_000);
     expect(browser.sockets).toHaveLength(2);
     expect(events).toContain('error credentials: The server does not accept the token (token_invalid: no such key).');
-    expect(events.slice(-2)).toEqual(['closed', 'lost  credentials']);
+    expect(events.slice(-2)).toEqual(['closed', 'lost credentials']);
   });
 
   it.each([

@@ -231,6 +231,7 @@ int serve(const Settings& settings) {
   signal_settings.call.dials_per_minute = settings.dials_per_minute;
   signal_settings.call.credentials_interval = Duration(settings.credential_ttl) / 2;
   signal_settings.warm_path = settings.warm_path;
+  if (settings.journal) signal_settings.journal_file = settings.state_dir + "/journal.db";
   signal_settings.call.is_own_relay = [&relay](const Address& address) {
     return relay.is_relayed_address(address);
   };

@@ -70,14 +70,14 @@ struct WarmLeg {
 
 struct Call {
   Call(signal::CallId call_id, std::string caller, std::string callee, signal::Media call_media,
-       SessionKey session, WarmPath wanted, Instant now)
+       SessionKey session, WarmPath wanted, Instant began)
       : id(std::move(call_id)),
         caller_user(std::move(caller)),
         callee_user(std::move(callee)),
         media(call_media),
         caller_session(session),
         caller_warm_path(wanted),
-        timeline(now) {}
+        timeline(began) {}
 
   State state() const {
     switch (phase.index()) {
@@ -117,6 +117,7 @@ struct Call {
       newest_offer;  // for devices that attach later; nothing before it came and after accept
   std::optional<Negotiation> negotiation;
   std::size_t offers_before_accept = 0;
+  bool is_restored = false;   // from the time before a restart: its devices may still be on their way
   bool waits_longer = false;  // for an accept that has reached the caller by another way
   bool being_woken = false;   // a device of the callee may come as long as it rings
   WarmLeg warm;

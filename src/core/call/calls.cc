@@ -48,6 +48,7 @@ Calls::Calls(const Settings& settings, Sessions& sessions, Deadlines& deadlines)
     : settings_(settings),
       sessions_(sessions),
       deadlines_(deadlines),
+      claims_(settings, deadlines),
       records_(settings.max_records),
       dial_rate_(settings) {}
 
@@ -56,31 +57,36 @@ Call* Calls::find(const signal::CallId& id) {
   return found == key_by_id_.end() ? nullptr : calls_.find(found->second.slot);
 }
 
-Result<Calls::Located, Refusal> Calls::locate(const Session& from, const signal::CallId& id) {
+std::optional<Calls::Located> Calls::part_of(const Session& from, const signal::CallId& id) {
   Call* call = find(id);
-  if (call != nullptr) {
-    if (call->caller_session == from.key) return Located{call, Role::caller};
-    if (const Leg* winner = call->winner(); winner != nullptr && winner->session == from.key) {
-      return Located{call, Role::winner};
-    }
-    if (const std::vector<Leg>* legs = call->legs()) {
-      for (const Leg& leg : *legs) {
-        if (leg.session == from.key) return Located{call, Role::leg};
-      }
-    }
+  if (call == nullptr) return std::nullopt;
+  if (call->caller_session == from.key) return Located{call, Role::caller};
+  if (const Leg* winner = call->winner(); winner != nullptr && winner->session == from.key) {
+    return Located{call, Role::winner};
   }
-  const auto& ended = from.recently_ended;
-  if (std::find(ended.begin(), ended.end(), id) != ended.end()) return Located{};
+  if (call->legs() != nullptr && find_leg(*call, from.key) != nullptr) return Located{call, Role::leg};
+  return std::nullopt;
+}
+
+Result<Calls::Located, Refusal> Calls::locate(const Session& from, const signal::CallId& id) {
+  if (const auto part = part_of(from, id)) return *part;
+  if (has_ended(from, id)) return Located{};
+  // Before the other side is back nobody is there to hear it.
+  if (claims_.find(from.key, id) != nullptr) return Located{};
+  const Call* call = find(id);
   if (call != nullptr) return fail(Refusal{ErrorCode::not_in_call, "this session has no part in the call"});
   return fail(Refusal{ErrorCode::unknown_call, "there is no such call, or it has been over for long"});
 }
 
+bool Calls::has_ended(const Session& session, const signal::CallId& id) {
+  const auto& ended = session.recently_ended;
+  return std::find(ended.begin(), ended.end(), id) != ended.end();
+}
+
 bool Calls::is_remembered(const signal::CallId& id, std::string_view user) {
-  for (const SessionKey device : sessions_.of_user(user)) {
-    const auto& ended = sessions_.find(device)->recently_ended;
-    if (std::find(ended.begin(), ended.end(), id) != ended.end()) return true;
-  }
-  return false;
+  const std::vector<SessionKey>& devices = sessions_.of_user(user);
+  return std::any_of(devices.begin(), devices.end(),
+                     [&](SessionKey device) { return has_ended(*sessions_.find(device), id); });
 }
 
 Result<std::optional<State>, Refusal> Calls::decide(const Located& located, Event event) {
@@ -113,36 +119,52 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   if (located.error().code == ErrorCode::not_in_call || is_remembered(message.call, message.to)) {
     return fail(Refusal{ErrorCode::bad_call_id, explanation(ErrorCode::bad_call_id)});
   }
-  if (const auto asked = placements_.user_of(message.call); asked && *asked != from.user) {
+  const Handled allowed = may_dial(from, message.call, message.to, step);
+  if (!allowed) return allowed;
+  Call& call = begin(from, message, from.warm_path, step.now, step);
+  settle_placement(message.call, from, step);
+  sessions_.push_credentials(from.key, step);
+  if (ring_devices(call, step)) {
+    step.outbox.push_back(CallDialled{call.id, call.caller_user, call.callee_user, call.media});
+  }
+  reconsider(message.call, step);
+  return {};
+}
+
+Handled Calls::may_dial(const Session& from, const signal::CallId& id, const std::string& to,
+                        const Step& step) {
+  if (const auto asked = placements_.user_of(id); asked && *asked != from.user) {
     return fail(Refusal{ErrorCode::bad_call_id, explanation(ErrorCode::bad_call_id)});
   }
-  if (message.to == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
+  if (to == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
   if (from.dialled.size() >= settings_.max_dialled_calls_per_session) {
     return fail(Refusal{ErrorCode::too_many_calls, "end another call first"});
   }
-  if (waiting_calls(from.user, message.to) >= settings_.max_waiting_calls_per_pair) {
+  if (waiting_calls(from.user, to) >= settings_.max_waiting_calls_per_pair) {
     return fail(Refusal{ErrorCode::too_many_calls, "calls of yours to this user wait already"});
   }
   if (const auto wait = dial_rate_.take(from.user, step.now)) {
     return fail(Refusal{ErrorCode::too_many_dials, "you dial too often; wait a while", wait});
   }
+  return {};
+}
 
-  const CallKey key{
-      calls_.emplace(message.call, from.user, message.to, message.media, from.key, from.warm_path, step.now)};
+// A call that waits for an accept. Nobody has been told of it yet.
+Call& Calls::begin(Session& from, const signal::Dial& dial, WarmPath warm_path, Instant began,
+                   const Step& step) {
+  const CallKey key{calls_.emplace(dial.call, from.user, dial.to, dial.media, from.key, warm_path, began)};
   Call& call = *calls_.find(key.slot);
   call.key = key;
   call.serial = ++last_serial_;
   key_by_serial_.emplace(call.serial, key);
-  call.timeline.add(step.now, "dialled, " + media_text(message.media));
+  call.timeline.add(step.now, "dialled, " + media_text(dial.media));
   key_by_id_.emplace(call.id, key);
   waiting_by_callee_[call.callee_user].push_back(key);
   from.dialled.push_back(key);
-  deadlines_.set({Timer::ring, key.slot}, step.now + settings_.ring_timeout);
-  settle_placement(message.call, from, step);
-  sessions_.push_credentials(from.key, step);
-  if (!ring_devices(call, step)) return {};
-  step.outbox.push_back(CallDialled{call.id, call.caller_user, call.callee_user, call.media});
-  return {};
+  deadlines_.set({Timer::ring, key.slot}, began + settings_.ring_timeout);
+  step.outbox.push_back(
+      JournalCall{{call.id, call.caller_user, call.callee_user, call.media, warm_path, step.now - began}});
+  return call;
 }
 
 // Between the two states in which nobody has accepted.
@@ -187,7 +209,7 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
   if (!*next) return {};
   Call& call = *located->call;
   std::vector<Leg> legs = std::move(*call.legs());
-  stop_waiting(call);
+  stop_waiting(call, step);
   call.newest_offer.reset();
   call.warm.awaits_fresh_offer = fresh;
   call.timeline.add(step.now, "accepted, " + media_text(message.media) +
@@ -208,16 +230,18 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
   return {};
 }
 
-void Calls::stop_waiting(Call& call) {
+void Calls::stop_waiting(Call& call, const Step& step) {
   deadlines_.cancel({Timer::ring, call.key.slot});
   deadlines_.cancel({Timer::unreachable, call.key.slot});
   const auto waiting = waiting_by_callee_.find(call.callee_user);
   if (waiting == waiting_by_callee_.end()) return;
-  std::erase(waiting->second, call.key);
+  if (std::erase(waiting->second, call.key) > 0) step.outbox.push_back(ForgetCall{call.id});
   if (waiting->second.empty()) waiting_by_callee_.erase(waiting);
 }
 
 Handled Calls::handle(Session& from, const signal::Reject& message, const Step& step) {
+  if (const Claim* claim = claims_.find(from.key, message.call))
+    return give_up_claim(from, *claim, message.reason, step);
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
   if (located->role == Role::leg) return leave(from, *located, message.reason, step);
@@ -229,6 +253,8 @@ Handled Calls::handle(Session& from, const signal::Reject& message, const Step& 
 }
 
 Handled Calls::handle(Session& from, const signal::Hangup& message, const Step& step) {
+  if (const Claim* claim = claims_.find(from.key, message.call))
+    return give_up_claim(from, *claim, message.reason, step);
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
   if (located->role == Role::leg) {

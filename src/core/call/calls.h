@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "core/call/call.h"
+#include "core/call/claims.h"
 #include "core/call/dial_rate.h"
 #include "core/call/keys.h"
 #include "core/call/placements.h"
@@ -47,6 +49,7 @@ class Calls {
   Handled handle(Session& from, const signal::Answer& message, const Step& step);
   Handled handle(Session& from, const signal::IceCandidate& message, const Step& step);
   Handled handle(Session& from, const signal::Connected& message, const Step& step);
+  Handled handle(Session& from, const signal::Snapshot& told, const Step& step);
 
   // A new session: it rings for the calls of its user that nobody has accepted.
   void handle_attached(Session& session, const Step& step);
@@ -56,6 +59,10 @@ class Calls {
   void handle_waking(const signal::CallId& id, Waking waking, const Step& step);
   void handle_ring_timeout(CallKey key, const Step& step);
   void handle_unreachable_timeout(CallKey key, const Step& step);
+  // The other side has not told the same of the call in time.
+  void handle_claim_timeout(ClaimKey key, const Step& step);
+  // At the start: a call of the process before this one.
+  void restore(const WaitingCall& waiting, const Step& step);
   void shutdown(const Step& step);
 
   // For the app's backend (calls_backend.cc).
@@ -119,7 +126,10 @@ class Calls {
   };
 
   Result<Located, Refusal> locate(const Session& from, const signal::CallId& id);
+  // The part of `from` in the call as long as it lives.
+  std::optional<Located> part_of(const Session& from, const signal::CallId& id);
   Call* find(const signal::CallId& id);
+  static bool has_ended(const Session& session, const signal::CallId& id);
   // Whether a session of `user` has seen the end of a call of this id.
   bool is_remembered(const signal::CallId& id, std::string_view user);
   // The state that the event leads to; nullopt if there is nothing to do.
@@ -135,6 +145,32 @@ class Calls {
   static EndTold told_to_callee(const Ending& ending, const std::vector<SessionKey>& callees);
   void keep_record(const Call& call, const Ending& ending, const std::vector<SessionKey>& callees,
                    const CallEnded& ended);
+  Handled may_dial(const Session& from, const signal::CallId& id, const std::string& to, const Step& step);
+  Call& begin(Session& from, const signal::Dial& dial, WarmPath warm_path, Instant began, const Step& step);
+
+  // Snapshots, by what they tell (calls_restore.cc).
+  Handled ring_again(Session& from, const signal::Snapshot& told, const Step& step);
+  Handled claim_ring(Session& from, const signal::Snapshot& told, const Step& step);
+  Handled claim_talk(Session& from, const signal::Snapshot& told, const Step& step);
+  Handled claim_end(Session& from, const signal::Snapshot& told, const Step& step);
+  Handled keep_claim(const Session& from, const signal::Snapshot& told, const Step& step);
+  Handled give_up_claim(Session& from, const Claim& claim, signal::EndReason reason, const Step& step);
+  // True if the other side, or this server, knows that the call is over; `from` has been told so then.
+  bool is_over(Session& from, const signal::Snapshot& told, const Step& step);
+  void tell_end(Session& to, const signal::Snapshot& told, signal::EndReason reason, const Step& step);
+  // Puts a call together that both sides claim to talk in.
+  void establish(const signal::CallId& id, const Step& step);
+  std::optional<std::pair<ClaimKey, ClaimKey>> talking_pair(const signal::CallId& id);
+  bool can_talk(const Claim& caller, const Claim& callee);
+  void talk(const Claim& caller, const Claim& callee, const Step& step);
+  // Everything that was told of the call, as if it were told now.
+  void reconsider(const signal::CallId& id, const Step& step);
+  // The call that was restored for this caller, and what it has missed, are handed over to `from`.
+  void take_over(Session& from, const signal::CallId& id, const Step& step);
+  void end_claim(ClaimKey key, signal::EndReason reason, const Step& step);
+  void lose_claims(const Session& session, const Step& step);
+  static void outdate_offer(Call& call, std::optional<std::uint32_t> generation);
+  static void note_generation(Call& call, std::optional<std::uint32_t> generation);
 
   // How many calls of `caller` to `callee` nobody has accepted.
   std::size_t waiting_calls(std::string_view caller, std::string_view callee);
@@ -147,13 +183,13 @@ class Calls {
   // then.
   bool leave_crowded(Call& call, SessionKey session, const Step& step);
   void enter(Call& call, State next);
-  void stop_waiting(Call& call);
+  void stop_waiting(Call& call, const Step& step);
   void wait_longer(Call& call, const Step& step);
   Handled leave(Session& from, const Located& located, signal::EndReason reason, const Step& step);
   void take_out_leg(Call& call, SessionKey session);
   void lose_leg(Call& call, SessionKey session, const Step& step);
   void end_call(Call& call, const Ending& ending, const Step& step);
-  static void remember_end(Session& session, const signal::CallId& id);
+  void remember_end(Session& session, const signal::CallId& id);
   void end_for(Call& call, SessionKey session, signal::EndReason reason, Side side, Cause cause,
                const Step& step);
 
@@ -192,6 +228,9 @@ class Calls {
   Sessions& sessions_;
   Deadlines& deadlines_;
   Slab<Call> calls_;
+  Claims claims_;
+  // The sessions without a connection that hold the places of callers in restored calls.
+  std::map<signal::CallId, SessionKey> stand_ins_;
   std::map<signal::CallId, CallKey> key_by_id_;
   // Calls that nobody has accepted, oldest first.
   std::map<std::string, std::vector<CallKey>, std::less<>> waiting_by_callee_;

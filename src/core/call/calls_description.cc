@@ -1,7 +1,9 @@
 // Offers, answers and candidates of a call: numbered by generation, in the order that the rule of causality
 // asks.
 
+#include <algorithm>
 #include <cassert>
+#include <optional>
 #include <utility>
 
 #include "core/call/calls.h"
@@ -21,6 +23,11 @@ Refusal wrong_state(std::string_view why) { return {ErrorCode::wrong_state, why}
 }  // namespace
 
 Handled Calls::handle(Session& from, const signal::Offer& message, const Step& step) {
+  // Nobody hears it, but its number is used.
+  if (Claim* claim = claims_.find(from.key, message.call)) {
+    auto& generation = claim->snapshot.generation;
+    generation = std::max(generation, std::optional(message.generation));
+  }
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
   const Role role = located->role;

@@ -21,6 +21,7 @@ constexpr std::size_t kMaxGenerationsKept = 3;
 }  // namespace
 
 void Calls::remember_end(Session& session, const signal::CallId& id) {
+  if (const Claim* claim = claims_.find(session.key, id)) (void)claims_.take(claim->key);
   session.recently_ended.push_back(id);
   if (session.recently_ended.size() > kMaxRecentlyEnded) session.recently_ended.pop_front();
 }
@@ -72,7 +73,7 @@ void Calls::keep_record(const Call& call, const Ending& ending, const std::vecto
 
 void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
   const State state = call.state();
-  stop_waiting(call);
+  stop_waiting(call, step);
   end_for(call, call.caller_session, ending.caller, Side::caller,
           cause_for(ending, call.caller_session, Side::caller), step);
   std::vector<SessionKey> callees;
@@ -101,6 +102,8 @@ void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
 
 void Calls::handle_gone(Session& session, const Step& step) {
   session.closing = true;
+  lose_claims(session, step);
+  std::erase_if(stand_ins_, [&session](const auto& entry) { return entry.second == session.key; });
   const std::vector<CallKey> dialled = session.dialled;
   for (const CallKey key : dialled) {
     Call& call = *calls_.find(key.slot);
@@ -212,11 +215,15 @@ std::size_t Calls::deadlines_due() {
     const std::vector<Leg>* legs = call.legs();
     if (legs != nullptr) count += legs->empty() && !call.being_woken ? 2U : 1U;
   });
-  return count;
+  return count + claims_.size();
 }
 
 std::optional<std::string> Calls::broken_invariant() {
-  std::optional<std::string> broken;
+  std::optional<std::string> broken = claims_.broken_invariant();
+  for (const auto& [id, stand_in] : stand_ins_) {
+    const Session* session = sessions_.find(stand_in);
+    if (session == nullptr || session->connection) broken = id.text() + " has a wrong stand-in";
+  }
   std::size_t parties = 0;
   calls_.for_each([&](SlabId, Call& call) {
     if (const auto what = broken_call(call)) broken = call.id.text() + " " + *what;

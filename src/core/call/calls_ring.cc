@@ -22,7 +22,9 @@ bool Calls::ring_devices(Call& call, const Step& step) {
   const std::vector<SessionKey>& devices = sessions_.of_user(call.callee_user);
   for (const SessionKey device : devices) add_leg_if_room(call, *sessions_.find(device), step);
   if (!call.legs()->empty()) return true;
-  if (devices.empty()) {
+  const bool nobody = std::all_of(devices.begin(), devices.end(),
+                                  [this](SessionKey key) { return sessions_.find(key)->holds_place; });
+  if (nobody) {
     call.timeline.add(step.now, "no device of the callee is online");
     await_device(call, step);
     return true;
@@ -34,7 +36,8 @@ bool Calls::ring_devices(Call& call, const Step& step) {
 
 void Calls::await_device(const Call& call, const Step& step) {
   if (call.being_woken) return;
-  deadlines_.set({Timer::unreachable, call.key.slot}, step.now + settings_.unreachable_timeout);
+  const Duration wait = call.is_restored ? settings_.session_grace : settings_.unreachable_timeout;
+  deadlines_.set({Timer::unreachable, call.key.slot}, step.now + wait);
 }
 
 void Calls::handle_waking(const signal::CallId& id, Waking waking, const Step& step) {
@@ -64,7 +67,7 @@ void Calls::handle_attached(Session& session, const Step& step) {
 
 // Without room nothing is said: the device has never heard of the call.
 void Calls::add_leg_if_room(Call& call, Session& session, const Step& step) {
-  if (session.incoming.size() >= settings_.max_incoming_calls_per_session) return;
+  if (session.holds_place || session.incoming.size() >= settings_.max_incoming_calls_per_session) return;
   const WarmPath warm_path = std::max(call.caller_warm_path, session.warm_path);
   Parcel parcel;
   // Once an answer has passed, the caller's messages are for that device alone; this one starts afresh if it

@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "base/time.h"
+#include "base/warm_path.h"
 #include "wire/signal/types.h"
 
 namespace offhook::call {
@@ -80,8 +81,26 @@ struct CredentialsDue {
   std::string user;
 };
 
+// A call that nobody has accepted, as it outlives the process.
+struct WaitingCall {
+  signal::CallId call;
+  std::string caller;
+  std::string callee;
+  signal::Media media;
+  WarmPath warm_path = WarmPath::relay;  // of the caller
+  Duration age{};                        // since the dial
+};
+
+// To be kept until ForgetCall, and given to Server::restore() by the process after this one.
+struct JournalCall {
+  WaitingCall call;
+};
+struct ForgetCall {
+  signal::CallId call;
+};
+
 using Effect = std::variant<SendFrame, CloseConnection, CallDialled, CallAnswered, CallEnded, PeerIntroduced,
-                            CredentialsDue>;
+                            CredentialsDue, JournalCall, ForgetCall>;
 using Outbox = std::vector<Effect>;
 
 }  // namespace offhook::call

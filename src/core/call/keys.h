@@ -28,11 +28,12 @@ enum class Timer : std::uint8_t {
   ack,          // session: the acknowledgement that waits for a frame to travel on
   ring,         // call: how long it may go without an accept
   unreachable,  // call: how long the callee may be without a session
+  claim,        // what a session has told of a call: how long it waits for the other side
 };
 
 struct DeadlineKey {
   Timer timer = Timer::silence;
-  SlabId slot;  // of a session or a call, as the timer says
+  SlabId slot;  // of a session, a call or a claim, as the timer says
   auto operator<=>(const DeadlineKey&) const = default;
 };
 

@@ -43,6 +43,11 @@ class Server::Impl {
         sessions_(settings_, random, deadlines_),
         calls_(settings_, sessions_, deadlines_) {}
 
+  void restore(const std::vector<WaitingCall>& waiting, const Step& step) {
+    for (const WaitingCall& call : waiting) calls_.restore(call, step);
+    settle(step);
+  }
+
   void hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
              const std::optional<signal::Resume>& resume, const Step& step) {
     Session* session = resume ? sessions_.find(*resume, user) : nullptr;
@@ -55,7 +60,7 @@ class Server::Impl {
       resume_session(*session, connection, warm_path, resume->ack, step);
       return;
     }
-    // Its numbers do not fit, so both sides start again; the client knows its calls to be lost.
+    // Its numbers do not fit, so both sides start again; the client tells what it knows of its calls.
     if (session != nullptr) end_session(session->key, kCloseReplaced, "replaced", step);
     if (make_room(user, step)) {
       Session& opened = sessions_.open(user);
@@ -273,6 +278,9 @@ class Server::Impl {
       case Timer::unreachable:
         calls_.handle_unreachable_timeout(CallKey{due.slot}, step);
         return;
+      case Timer::claim:
+        calls_.handle_claim_timeout(ClaimKey{due.slot}, step);
+        return;
     }
   }
 
@@ -299,6 +307,10 @@ class Server::Impl {
 
 Server::Server(const Settings& settings, Random& random) : impl_(std::make_unique<Impl>(settings, random)) {}
 Server::~Server() = default;
+
+void Server::restore(const std::vector<WaitingCall>& waiting, Instant now, Outbox& outbox) {
+  impl_->restore(waiting, Step{now, outbox});
+}
 
 void Server::handle_hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
                           const std::optional<signal::Resume>& resume, Instant now, Outbox& outbox) {

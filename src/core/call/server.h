@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/random.h"
 #include "base/result.h"
@@ -42,6 +43,10 @@ class Server {
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
+
+  // At the start, before anything else: what the process before this one has kept of JournalCall. Their sides
+  // have session_grace to come back. A call whose time to ring is over is forgotten.
+  void restore(const std::vector<WaitingCall>& waiting, Instant now, Outbox& outbox);
 
   // A connection whose token was verified. Preconditions: `connection` is new, signal::is_user(user). Answers
   // with welcome (and what a resumed session has missed), or closes the connection with 4429.

@@ -76,6 +76,14 @@ Session& Sessions::open(std::string_view user) {
   return session;
 }
 
+Session& Sessions::open_detached(std::string_view user, Instant now) {
+  Session& session = open(user);
+  session.holds_place = true;
+  session.detached_at = now;
+  deadlines_.set(deadline(Timer::grace, session), now + settings_.session_grace);
+  return session;
+}
+
 void Sessions::attach(Session& session, ConnectionId connection, WarmPath warm_path, bool resumed,
                       const Step& step) {
   if (session.connection) {

@@ -38,6 +38,7 @@ struct Session {
   WarmPath warm_path = WarmPath::relay;  // as of the last hello
   std::optional<ConnectionId> connection;
   std::uint64_t attempt = 0;  // the highest of its resumes
+  bool holds_place = false;   // nobody's device: it stands for one that is on its way
   Instant detached_at;        // while there is no connection
   Instant credentials_at;     // when credentials were last pushed on this connection
 
@@ -85,6 +86,8 @@ class Sessions {
   static bool can_replay(const Session& session, std::uint64_t ack);
 
   Session& open(std::string_view user);
+  // A session without a connection, which nobody can resume: it holds the place of one that is on its way.
+  Session& open_detached(std::string_view user, Instant now);
   // Gives the session this connection and sends welcome, then credentials. A connection that it has is closed
   // with 4409.
   void attach(Session& session, ConnectionId connection, WarmPath warm_path, bool resumed, const Step& step);

@@ -226,6 +226,12 @@ Applied apply_log_format(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_journal(Settings& settings, std::string_view text) {
+  if (text != "on" && text != "off") return fail(std::string("on or off"));
+  settings.journal = text == "on";
+  return {};
+}
+
 Applied apply_warm_path(Settings& settings, std::string_view text) {
   const auto warm_path = parse_warm_path(text);
   if (!warm_path) return fail(std::string("direct, relay or off"));
@@ -332,6 +338,8 @@ constexpr SettingRow kRows[] = {
     {"push_contact", "MAILTO", nullptr, false,
      "whom push services may write to, a mailto: or https: URL; Apple's wants one (https:// and public_name)",
      apply_push_contact},
+    {"journal", "on|off", nullptr, false,
+     "keep calls that ring in the state directory, so that they outlive a crash (on)", apply_journal},
     {"allowed_origin", "ORIGIN", clear<&Settings::allowed_origins>, false,
      "pages from here may open the WebSocket and use the API (the server's own page)", apply_origin},
     {"log_format", "text|json", nullptr, false, "form of the log lines (text)", apply_log_format},

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/deadline_heap.h"
+#include "service/signal/call_journal.h"
 #include "service/signal/call_log.h"
 #include "service/signal/frame_rate.h"
 #include "wire/signal/client_frame.h"
@@ -21,8 +22,11 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
       : settings_(std::move(settings)),
         hooks_(std::move(hooks)),
         verifier_(verifier),
+        journal_(settings_.journal_file),
         core_(settings_.call, random),
-        timer_(loop, [this] { handle_due(); }) {}
+        timer_(loop, [this] { handle_due(); }) {
+    restore();
+  }
 
   io::WebSocketEvents open(io::WebSocket& socket, const io::HttpRequest& request) {
     counters_.connections_opened += 1;
@@ -95,6 +99,16 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
   }
 
  private:
+  void restore() {
+    const Now now = io::ControlLoop::now();
+    call::Outbox outbox;
+    core_.restore(journal_.take_waiting(now.wall), now.monotonic, outbox);
+    const std::size_t calls = core_.counts().calls;
+    if (calls > 0) spdlog::info("{} calls of before this start ring on", calls);
+    carry_out(outbox);
+    arm_timer();
+  }
+
   struct Connection {
     io::WebSocket* socket = nullptr;
     FrameRate rate;
@@ -205,6 +219,12 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
       hooks_.on_peer_introduced(effect.user, effect.call.text(), effect.peer_address);
   }
 
+  void carry_out(const call::JournalCall& effect, call::Outbox&) {
+    journal_.keep(effect.call, io::ControlLoop::now().wall);
+  }
+
+  void carry_out(const call::ForgetCall& effect, call::Outbox&) { journal_.forget(effect.call); }
+
   void carry_out(const call::CredentialsDue& due, call::Outbox& outbox) {
     const auto entry = connections_.find(due.connection);
     if (entry == connections_.end() || !hooks_.credentials_for) return;
@@ -240,6 +260,7 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
   const SignalSettings settings_;
   const SignalHooks hooks_;
   const credentials::TokenVerifier& verifier_;
+  CallJournal journal_;
   call::Server core_;
   std::unordered_map<call::ConnectionId, Connection> connections_;
   DeadlineHeap<call::ConnectionId> hello_deadlines_;

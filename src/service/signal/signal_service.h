@@ -26,6 +26,8 @@ struct SignalSettings {
   std::string path = "/ws";
   // Of users whose token says nothing about it.
   WarmPath warm_path = WarmPath::relay;
+  // Calls that ring are kept here for the process after this one; empty: nowhere.
+  std::string journal_file;
   Duration hello_timeout = std::chrono::seconds(10);
   // Frames of one connection. A call's start is about a hundred frames (candidates and acknowledgements) at
   // once; a client that sends more for longer is broken, or wants us to be busy. Beyond it: closed with 4429.

@@ -112,13 +112,54 @@ NumberedMessage read_connected(const CallId& call, Fields& fields) {
   return connected;
 }
 
+// Any reason: the server, or the other side, may have given it.
+EndReason read_end(Fields& fields) {
+  const std::string_view text = fields.string("reason", {.max = kMaxFrame});
+  for (std::size_t i = 0; i < kEndReasons; ++i) {
+    if (name(static_cast<EndReason>(i)) == text) return static_cast<EndReason>(i);
+  }
+  fields.refuse("reason", "must be an end reason");
+  return EndReason::error;
+}
+
+Snapshot::State read_state(Fields& fields) {
+  const std::string_view text = fields.string("state", {.max = kMaxFrame});
+  if (text == "ringing") return Snapshot::State::ringing;
+  if (text == "accepted") return Snapshot::State::accepted;
+  if (text == "connected") return Snapshot::State::connected;
+  if (text != "ended") fields.refuse("state", "must be one of ringing, accepted, connected, ended");
+  return Snapshot::State::ended;
+}
+
+NumberedMessage read_snapshot(const CallId& call, Fields& fields) {
+  Snapshot snapshot{.call = call, .peer = std::string(fields.string("peer", {.max = kMaxUser}))};
+  if (fields.ok() && !is_user(snapshot.peer)) fields.refuse("peer", "must have no control characters");
+  const std::string_view role = fields.string("role", {.max = kMaxFrame});
+  snapshot.is_caller = role == "caller";
+  if (fields.ok() && !snapshot.is_caller && role != "callee") {
+    fields.refuse("role", "must be one of caller, callee");
+  }
+  snapshot.state = read_state(fields);
+  if (snapshot.state == Snapshot::State::ended) {
+    snapshot.reason = read_end(fields);
+    snapshot.was_accepted = fields.optional_boolean("accepted").value_or(false);
+    return snapshot;
+  }
+  snapshot.media = read_media(fields);
+  if (const auto generation = fields.optional_integer("generation", 0, kMaxGeneration)) {
+    snapshot.generation = static_cast<std::uint32_t>(*generation);
+  }
+  snapshot.age_ms = static_cast<std::uint64_t>(fields.optional_integer("age_ms", 0, UINT32_MAX).value_or(0));
+  return snapshot;
+}
+
 // A message about a call, by its type; nullopt for a type that does not exist.
 using ReadMessage = NumberedMessage (*)(const CallId& call, Fields& fields);
 struct MessageType {
   std::string_view type;
   ReadMessage read;
 };
-constexpr std::array<MessageType, 9> kMessageTypes = {{
+constexpr std::array<MessageType, 10> kMessageTypes = {{
     {"dial", read_dial},
     {"ringing", [](const CallId& call, Fields&) -> NumberedMessage { return Ringing{call}; }},
     {"accept",
@@ -147,6 +188,7 @@ constexpr std::array<MessageType, 9> kMessageTypes = {{
        return IceCandidate{call, read_generation(fields), read_candidate(fields)};
      }},
     {"connected", read_connected},
+    {"snapshot", read_snapshot},
 }};
 
 NumberedMessage read_numbered(std::string_view type, Value root) {

@@ -77,6 +77,21 @@ struct Connected {
   std::optional<std::uint32_t> time_to_connect_ms;
   std::optional<SelectedPair> pair;
 };
+// What a device knows of a call, told to a server that may know nothing of it (docs/protocol.md, "After a
+// restart of the server").
+struct Snapshot {
+  enum class State : std::uint8_t { ringing, accepted, connected, ended };
+
+  CallId call;
+  std::string peer;  // the user at the other end
+  bool is_caller = false;
+  State state = State::ringing;
+  Media media;                              // what this side sends; of a call that is not over
+  std::optional<std::uint32_t> generation;  // the newest that it knows; nothing before the first offer
+  std::uint64_t age_ms = 0;                 // since the dial; of the caller of a call that rings
+  EndReason reason = EndReason::hangup;     // of a call that is over
+  bool was_accepted = false;                // the same
+};
 // A numbered message that breaks a rule. It takes its place in the order, and is answered with an `error`.
 struct Refused {
   ErrorCode code = ErrorCode::bad_message;
@@ -84,8 +99,8 @@ struct Refused {
   std::optional<CallId> call;
 };
 
-using NumberedMessage =
-    std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate, Connected, Refused>;
+using NumberedMessage = std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate,
+                                     Connected, Snapshot, Refused>;
 struct Numbered {
   std::uint64_t seq = 0;  // from 1
   NumberedMessage message;

@@ -87,6 +87,12 @@ Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t gene
   return finish(out);
 }
 
+Body restored(const CallId& call, std::uint32_t generation) {
+  json::Writer out = begin("restored");
+  out.field("call", call.text()).field("generation", std::int64_t{generation});
+  return finish(out);
+}
+
 Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool retryable) {
   json::Writer out = begin("ended");
   out.field("call", call.text()).field("reason", name(reason)).field("verdict", verdict);

@@ -28,6 +28,8 @@ Body offer(const CallId& call, std::string_view from, std::uint32_t generation, 
 Body answer(const CallId& call, std::string_view from, std::uint32_t generation, std::string_view sdp);
 Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t generation,
                    const Candidate& candidate);
+// After a restart of the server: both sides are known again, and this is the newest generation of either.
+Body restored(const CallId& call, std::uint32_t generation);
 Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool retryable);
 // The app's backend asks for a call: whoever makes it dials `to` as this call.
 Body place(const CallId& call, std::string_view to, Media media);

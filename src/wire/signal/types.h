@@ -75,6 +75,7 @@ enum class EndReason : std::uint8_t {
   server_shutdown,
   error,
 };
+inline constexpr std::size_t kEndReasons = static_cast<std::size_t>(EndReason::error) + 1;
 std::string_view name(EndReason reason);
 
 enum class ErrorCode : std::uint8_t {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -73,7 +74,7 @@ struct Device {
 class Exchange {
  public:
   explicit Exchange(const Settings& settings = {}, std::uint64_t seed = 1)
-      : random_(seed), server(with_relays(settings), random_) {}
+      : settings_(with_relays(settings)), random_(seed), server(settings_, random_) {}
 
   Device& add(const std::string& user, WarmPath warm_path = WarmPath::direct) {
     devices.emplace_back();
@@ -170,6 +171,22 @@ class Exchange {
     return revoked;
   }
 
+  // The process is killed and another one started: nothing is left but what was journalled.
+  void crash(bool with_journal = true) {
+    for (Device& device : devices) device.connection.reset();
+    std::destroy_at(&server);
+    std::construct_at(&server, settings_, random_);
+    std::vector<WaitingCall> waiting;
+    for (const auto& [id, entry] : journal) {
+      waiting.push_back(entry.call);
+      waiting.back().age += now - entry.at;
+    }
+    if (!with_journal) journal.clear();
+    Outbox outbox;
+    if (with_journal) server.restore(waiting, now, outbox);
+    carry_out(std::move(outbox));
+  }
+
   void check() {
     const auto broken = server.broken_invariant();
     ASSERT_FALSE(broken) << *broken;
@@ -188,6 +205,7 @@ class Exchange {
   }
 
  private:
+  const Settings settings_;
   SeededRandom random_;
 
  public:
@@ -197,6 +215,11 @@ class Exchange {
   std::vector<CallEnded> records;
   std::vector<std::string> introductions;  // "bob 192.0.2.1:1"
   std::vector<std::string> for_wakers;     // "dialled c_… alice bob", "answered c_…"
+  struct Journalled {
+    WaitingCall call;
+    Instant at;
+  };
+  std::map<std::string, Journalled> journal;  // by call id
   bool resume_at_once =
       false;  // a device whose connection was cut by cut_after comes back in the same moment
 
@@ -232,6 +255,9 @@ class Exchange {
       }
       if (const auto* one = std::get_if<CallAnswered>(&effect))
         for_wakers.push_back("answered " + one->call.text());
+      if (const auto* waits = std::get_if<JournalCall>(&effect))
+        journal.insert_or_assign(waits->call.call.text(), Journalled{waits->call, now});
+      if (const auto* over = std::get_if<ForgetCall>(&effect)) journal.erase(over->call.text());
     }
     carrying_out_ = false;
     for (Device& device : devices) {
@@ -325,7 +351,9 @@ class Exchange {
     const std::size_t at = members.find(R"("call":")");
     if (at == std::string::npos) return;
     const std::string call = members.substr(at + 8, members.find('"', at + 8) - at - 8);
-    if (members.find(R"("type":"accept")") != std::string::npos) {
+    const bool tells_of_accept = members.find(R"("state":"accepted")") != std::string::npos ||
+                                 members.find(R"("state":"connected")") != std::string::npos;
+    if (tells_of_accept || members.find(R"("type":"accept")") != std::string::npos) {
       device.seen_by_call[call].said_accept = true;
       device.seen_by_call[call].is_guarded = false;
     }
@@ -341,7 +369,7 @@ class Exchange {
     Seen& seen = device.seen_by_call[std::string(fields.string("call", {.max = 64}))];
     EXPECT_FALSE(seen.ended) << shown << " after the end";
     if (type == "ended") seen.ended = true;
-    if (type == "accepted") seen.is_guarded = false;
+    if (type == "accepted" || type == "restored") seen.is_guarded = false;
     if (seen.is_guarded) {
       EXPECT_EQ(text.find(kHiddenNetwork), std::string::npos) << text;
     }
@@ -377,6 +405,7 @@ class Exchange {
              std::string(inner.string("candidate", {.min = 0, .max = 10'000}));
     }
     if (type == "accepted" && fields.optional_boolean("fresh").value_or(false)) return "accepted fresh";
+    if (type == "restored") return type + " " + std::to_string(fields.integer("generation", 0, INT64_MAX));
     if (type == "ended") return type + " " + std::string(fields.string("reason", {.max = 64}));
     if (type == "error") return type + " " + std::string(fields.string("code", {.max = 64}));
     return type;
@@ -422,6 +451,19 @@ inline std::string candidate(const std::string& name, int generation, const std:
                R"(,"generation":)" + std::to_string(generation) + R"(,"candidate":{"candidate":")" + line +
                    R"(","sdpMid":"0","sdpMLineIndex":0)" +
                    (ufrag.empty() ? "" : R"(,"usernameFragment":")" + ufrag + "\"") + "}");
+}
+// What a device tells of a call after a restart; `more` is the rest of it.
+inline std::string snapshot(const std::string& name, const std::string& peer, const std::string& role,
+                            const std::string& state, const std::string& more = "") {
+  const std::string media = state == "ended" ? "" : R"(,"media":{"audio":true,"video":false})";
+  return about(
+      "snapshot", name,
+      R"(,"peer":")" + peer + R"(","role":")" + role + R"(","state":")" + state + "\"" + media + more);
+}
+inline std::string over(const std::string& name, const std::string& peer, const std::string& role,
+                        const std::string& reason, bool accepted = false) {
+  return snapshot(name, peer, role, "ended",
+                  R"(,"reason":")" + reason + R"(","accepted":)" + (accepted ? "true" : "false"));
 }
 inline std::string connected(const std::string& name) { return about("connected", name); }
 

@@ -50,6 +50,11 @@ class Chaos {
         return everybody_says(connected(newest_call()));
       case 16:
         return exchange.waking(newest_call(), below(3) != 0 ? Waking::under_way : Waking::failed);
+      case 17:
+        if (below(4) == 0) exchange.crash(below(2) == 0);
+        return everybody_tells();
+      case 18:
+        return exchange.send(device, told(device));
       default:
         return exchange.send(device, message());
     }
@@ -85,6 +90,23 @@ class Chaos {
   // From every device, so that those who have a part in the call are among them.
   void everybody_says(const std::string& members) {
     for (Device& device : exchange.devices) exchange.send(device, members);
+  }
+
+  void everybody_tells() {
+    for (Device& device : exchange.devices) {
+      if (!device.connection) exchange.connect(device);
+      exchange.send(device, told(device));
+    }
+  }
+
+  std::string told(const Device& device) {
+    static const std::string kStates[] = {"ringing", "accepted", "connected"};
+    static const std::string kReasons[] = {"hangup", "declined", "busy", "answered_elsewhere", "no_answer"};
+    const std::string name = std::to_string(calls_ - std::min<std::uint64_t>(calls_, below(2)));
+    const std::string role = device.user == "alice" || below(8) == 0 ? "caller" : "callee";
+    const std::string peer = device.user == "alice" ? "bob" : "alice";
+    if (below(5) == 0) return over(name, peer, role, kReasons[below(5)], below(2) == 0);
+    return snapshot(name, peer, role, kStates[below(3)], R"(,"generation":)" + std::to_string(below(3)));
   }
 
   std::string newest_call() const { return std::to_string(calls_); }
@@ -151,6 +173,7 @@ class Chaos {
 TEST(Random, TheTablesAgreeAfterEveryStep) {
   std::size_t accepted = 0;
   std::size_t connected_calls = 0;
+  std::size_t restored = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
     Chaos chaos(seed);
@@ -159,12 +182,18 @@ TEST(Random, TheTablesAgreeAfterEveryStep) {
       chaos.exchange.check();
       if (::testing::Test::HasFatalFailure()) return;
     }
+    for (const Device& device : chaos.exchange.devices) {
+      restored += static_cast<std::size_t>(std::count_if(
+          device.frames.begin(), device.frames.end(),
+          [](const std::string& frame) { return frame.find(R"("type":"restored")") != std::string::npos; }));
+    }
     chaos.finish();
     for (const CallEnded& record : chaos.exchange.records) {
       accepted += record.accepted ? 1U : 0U;
       connected_calls += record.connected ? 1U : 0U;
     }
   }
+  EXPECT_GT(restored, 100U);
   // The operations reach the states that they are meant to shake.
   EXPECT_GT(accepted, 100U);
   EXPECT_GT(connected_calls, 10U);

@@ -44,6 +44,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
     webhook_url = "https://app.example.org/calls"
     webhook_secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
     push_contact = "mailto:ops@example.org"
+    journal = "off"
   )");
   ASSERT_TRUE(settings) << settings.error().text();
   EXPECT_TRUE(settings->dev);
@@ -64,6 +65,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
   EXPECT_EQ(settings->webhook_url, "https://app.example.org/calls");
   EXPECT_EQ(settings->webhook_secret.reveal(), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
   EXPECT_EQ(settings->push_contact, "mailto:ops@example.org");
+  EXPECT_FALSE(settings->journal);
 }
 
 TEST(Settings, OfTlsBelongTogether) {
@@ -150,6 +152,7 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"webhook_url = \"https://a.example\"\nwebhook_secret = \"hush\"", "whsec_ and base64; make one with"},
       {"webhook_secret = \"whsec_AAAA\"", "it needs the webhook beside it: add webhook_url"},
       {"push_contact = \"ops\"", "mailto: and an address"},
+      {"journal = \"yes\"", "it must be on or off"},
       {"lifetime_default = 1000\nlifetime_limit = 900", "it must not be above lifetime_limit (900)"},
       {"port = 8080", "it must differ from port"},
       {"prot = 1", "there is no such setting; did you mean port?"},

@@ -165,6 +165,29 @@ TEST(ClientFrame, ConnectedWithAndWithoutItsReport) {
   EXPECT_FALSE(std::get<Connected>(numbered(with_call("connected"))).pair);
 }
 
+TEST(ClientFrame, SnapshotsOfCallsThatLiveAndOfThoseThatAreOver) {
+  const auto ringing = std::get<Snapshot>(numbered(with_call(
+      "snapshot",
+      R"(,"peer":"bob","role":"caller","state":"ringing","media":{"audio":true,"video":false},"age_ms":1200)")));
+  EXPECT_EQ(ringing.call.text(), kCall);
+  EXPECT_EQ(ringing.peer, "bob");
+  EXPECT_TRUE(ringing.is_caller);
+  EXPECT_EQ(ringing.state, Snapshot::State::ringing);
+  EXPECT_EQ(ringing.media, (Media{true, false}));
+  EXPECT_EQ(ringing.age_ms, 1200U);
+  EXPECT_FALSE(ringing.generation);
+  const auto talking = std::get<Snapshot>(numbered(with_call(
+      "snapshot",
+      R"(,"peer":"bob","role":"callee","state":"connected","media":{"audio":true,"video":true},"generation":3)")));
+  EXPECT_FALSE(talking.is_caller);
+  EXPECT_EQ(talking.state, Snapshot::State::connected);
+  EXPECT_EQ(talking.generation, 3U);
+  const auto over = std::get<Snapshot>(numbered(with_call(
+      "snapshot", R"(,"peer":"bob","role":"caller","state":"ended","reason":"no_answer","accepted":true)")));
+  EXPECT_EQ(over.reason, EndReason::no_answer);
+  EXPECT_TRUE(over.was_accepted);
+}
+
 TEST(ClientFrame, AMessageThatBreaksARuleIsRefusedAndNamesTheField) {
   const std::pair<std::string, std::string> cases[] = {
       {R"({"seq":1,"type":"dance"})", "unknown_type: there is no message of this type"},
@@ -193,6 +216,16 @@ TEST(ClientFrame, AMessageThatBreaksARuleIsRefusedAndNamesTheField) {
       {with_call("ice-candidate", R"(,"generation":0,"candidate":{"candidate":"k","sdpMLineIndex":70000})"),
        "bad_message: candidate.sdpMLineIndex must be an integer from 0 to 65535"},
       {with_call("connected", R"(,"pair":{"local":"host"})"), "bad_message: pair.remote is missing"},
+      {with_call("snapshot"), "bad_message: peer is missing"},
+      {with_call("snapshot", R"(,"peer":"b\u0000b")"), "bad_message: peer must have no control characters"},
+      {with_call("snapshot", R"(,"peer":"bob","role":"boss")"),
+       "bad_message: role must be one of caller, callee"},
+      {with_call("snapshot", R"(,"peer":"bob","role":"caller","state":"lost")"),
+       "bad_message: state must be one of ringing, accepted, connected, ended"},
+      {with_call("snapshot", R"(,"peer":"bob","role":"caller","state":"accepted")"),
+       "bad_message: media is missing"},
+      {with_call("snapshot", R"(,"peer":"bob","role":"caller","state":"ended","reason":"bored")"),
+       "bad_message: reason must be an end reason"},
   };
   for (const auto& [text, expected] : cases) EXPECT_EQ(refusal(text), expected) << text.substr(0, 200);
 }

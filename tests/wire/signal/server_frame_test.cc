@@ -53,6 +53,7 @@ TEST(ServerFrame, EveryMessage) {
       R"({"type":"ice-candidate",)" + call +
           R"(,"from":"bob","generation":1,"candidate":{"candidate":"","sdpMid":null,"sdpMLineIndex":null,)"
           R"("usernameFragment":null}})");
+  EXPECT_EQ(restored(kCall, 4).object, R"({"type":"restored",)" + call + R"(,"generation":4})");
   EXPECT_EQ(ended(kCall, EndReason::no_answer, "Nobody.", true).object,
             R"({"type":"ended",)" + call + R"(,"reason":"no_answer","verdict":"Nobody.","retryable":true})");
   EXPECT_EQ(

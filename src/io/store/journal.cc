@@ -1,0 +1,253 @@
+#include "io/store/journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "io/store/database.h"
+
+namespace offhook::io {
+namespace {
+
+// Counts the shapes that the table has had.
+constexpr std::int64_t kVersion = 1;
+
+constexpr const char* kSchema =
+    "CREATE TABLE waiting_call (call TEXT PRIMARY KEY, caller TEXT NOT NULL, callee TEXT NOT NULL,"
+    " audio INTEGER NOT NULL, video INTEGER NOT NULL, warm_path TEXT NOT NULL,"
+    " dialled_at_s INTEGER NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;";
+
+// In WAL mode a process that dies leaves what it has written, and NORMAL waits for the disk only when the log
+// is folded into the file.
+constexpr const char* kModes = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;";
+
+struct Erase {
+  std::string call;
+};
+using Change = std::variant<JournalRecord, Erase>;
+
+// SQLite creates files with the process's mask; this one is its owner's alone, and its log follows it.
+Result<void, FileError> create_private(const std::string& path) {
+  if (file_exists(path)) return {};
+  return write_private_file(path, "");
+}
+
+FileError as_file_error(const std::string& path, const DatabaseError& error) {
+  return {path, EIO, path + ": " + error.message};
+}
+
+// The file has another shape than this version writes, or none at all.
+bool is_unusable(const DatabaseError& error) {
+  return error.code == SQLITE_CORRUPT || error.code == SQLITE_NOTADB || error.code == SQLITE_ERROR ||
+         error.code == SQLITE_FORMAT;
+}
+
+Result<void, DatabaseError> prepare_tables(Database& database) {
+  if (auto set = database.run(kModes); !set) return set;
+  const auto version = database.number("PRAGMA user_version");
+  if (!version) return fail(version.error());
+  if (*version == kVersion) {
+    // One row, "ok", if the file is whole.
+    auto check = database.prepare("PRAGMA quick_check(1)");
+    if (!check) return fail(check.error());
+    const auto row = check->step();
+    if (!row) return fail(row.error());
+    if (check->text(0) != "ok") return fail(DatabaseError{SQLITE_CORRUPT, check->text(0)});
+    return {};
+  }
+  const auto tables = database.number("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return fail(tables.error());
+  if (*version == 0 && *tables == 0) return database.run(kSchema);
+  return fail(DatabaseError{SQLITE_FORMAT, "it is of version " + std::to_string(*version) +
+                                               ", and this offhook writes version " +
+                                               std::to_string(kVersion)});
+}
+
+Result<std::vector<JournalRecord>, DatabaseError> read_records(Database& database) {
+  auto rows = database.prepare(
+      "SELECT call, caller, callee, audio, video, warm_path, dialled_at_s FROM waiting_call"
+      " ORDER BY dialled_at_s");
+  if (!rows) return fail(rows.error());
+  std::vector<JournalRecord> records;
+  for (;;) {
+    const auto row = rows->step();
+    if (!row) return fail(row.error());
+    if (!*row) return records;
+    records.push_back({rows->text(0), rows->text(1), rows->text(2), rows->number(3) != 0,
+                       rows->number(4) != 0, rows->text(5), UnixTime{rows->number(6)}});
+  }
+}
+
+struct Loaded {
+  Database database;
+  std::vector<JournalRecord> records;
+};
+Result<Loaded, DatabaseError> load(const std::string& path) {
+  auto database = Database::open(path);
+  if (!database) return fail(database.error());
+  if (const auto prepared = prepare_tables(*database); !prepared) return fail(prepared.error());
+  auto records = read_records(*database);
+  if (!records) return fail(records.error());
+  return Loaded{std::move(*database), std::move(*records)};
+}
+
+Result<void, FileError> move_aside(const std::string& path, const std::string& aside) {
+  for (const char* companion : {"-wal", "-shm"}) {
+    const std::string file = path + companion;
+    if (file_exists(file) && unlink(file.c_str()) != 0)
+      return fail(FileError{file, errno, "cannot remove " + file + ": " + std::strerror(errno)});
+  }
+  if (std::rename(path.c_str(), aside.c_str()) == 0) return {};
+  return fail(FileError{path, errno, "cannot move " + path + " aside: " + std::strerror(errno)});
+}
+
+}  // namespace
+
+class Journal::Writer {
+ public:
+  Writer(Database database, Statement put, Statement erase,
+         std::function<void(const std::string&)> on_problem)
+      : database_(std::move(database)),
+        put_(std::move(put)),
+        erase_(std::move(erase)),
+        on_problem_(std::move(on_problem)),
+        thread_([this] { run(); }) {}
+
+  ~Writer() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  void add(Change change) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.size() >= kWaitingLimit) return;
+      waiting_.push_back(std::move(change));
+    }
+    changed_.notify_all();
+  }
+
+  void flush() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_.empty() && !writing_; });
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      const std::vector<Change> batch = std::exchange(waiting_, {});
+      writing_ = true;
+      lock.unlock();
+      report(write(batch));
+      lock.lock();
+      writing_ = false;
+      changed_.notify_all();
+    }
+  }
+
+  Result<void, DatabaseError> write(const std::vector<Change>& batch) {
+    if (auto begun = database_.run("BEGIN"); !begun) return begun;
+    for (const Change& change : batch) {
+      const auto* record = std::get_if<JournalRecord>(&change);
+      auto done = record != nullptr ? put(*record) : erase(std::get<Erase>(change));
+      if (done) continue;
+      // What is in it would only be half of it; the error is the one before.
+      (void)database_.run("ROLLBACK");
+      return done;
+    }
+    return database_.run("COMMIT");
+  }
+
+  Result<void, DatabaseError> put(const JournalRecord& record) {
+    put_.bind(1, record.call);
+    put_.bind(2, record.caller);
+    put_.bind(3, record.callee);
+    put_.bind(4, std::int64_t{record.audio});
+    put_.bind(5, std::int64_t{record.video});
+    put_.bind(6, record.warm_path);
+    put_.bind(7, record.dialled_at.seconds);
+    return finish(put_);
+  }
+
+  Result<void, DatabaseError> erase(const Erase& gone) {
+    erase_.bind(1, gone.call);
+    return finish(erase_);
+  }
+
+  static Result<void, DatabaseError> finish(Statement& statement) {
+    const auto done = statement.step();
+    statement.reset();
+    if (!done) return fail(done.error());
+    return {};
+  }
+
+  void report(const Result<void, DatabaseError>& written) {
+    if (!written && !ailing_) on_problem_(written.error().message);
+    ailing_ = !written;
+  }
+
+  Database database_;
+  Statement put_;
+  Statement erase_;
+  const std::function<void(const std::string&)> on_problem_;
+  bool ailing_ = false;  // of the thread alone
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Change> waiting_;
+  bool writing_ = false;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+Result<Journal::Opened, FileError> Journal::open(const std::string& path,
+                                                 std::function<void(const std::string&)> on_problem) {
+  if (auto made = create_private(path); !made) return fail(made.error());
+  Opened opened;
+  auto loaded = load(path);
+  if (!loaded && is_unusable(loaded.error())) {
+    const std::string aside = path + ".aside";
+    opened.note = path + " cannot be used (" + loaded.error().message + "); it is now " + aside +
+                  ", and calls that rang before this start ring again only if their callers are back";
+    if (auto moved = move_aside(path, aside); !moved) return fail(moved.error());
+    if (auto made = create_private(path); !made) return fail(made.error());
+    loaded = load(path);
+  }
+  if (!loaded) return fail(as_file_error(path, loaded.error()));
+  auto put = loaded->database.prepare("INSERT OR REPLACE INTO waiting_call VALUES (?, ?, ?, ?, ?, ?, ?)");
+  if (!put) return fail(as_file_error(path, put.error()));
+  auto erase = loaded->database.prepare("DELETE FROM waiting_call WHERE call = ?");
+  if (!erase) return fail(as_file_error(path, erase.error()));
+  opened.records = std::move(loaded->records);
+  opened.journal.reset(new Journal(std::make_unique<Writer>(std::move(loaded->database), std::move(*put),
+                                                            std::move(*erase), std::move(on_problem))));
+  return opened;
+}
+
+Journal::Journal(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
+Journal::~Journal() = default;
+
+void Journal::put(JournalRecord record) { writer_->add(std::move(record)); }
+void Journal::erase(std::string call) { writer_->add(Erase{std::move(call)}); }
+void Journal::flush() { writer_->flush(); }
+
+}  // namespace offhook::io
