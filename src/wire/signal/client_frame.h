@@ -46,6 +46,7 @@ struct Accept {
 struct Reject {
   CallId call;
   EndReason reason = EndReason::declined;  // declined, busy or media_denied
+  bool here = false;                       // the user's other devices ring on
 };
 struct Hangup {
   CallId call;
@@ -77,6 +78,17 @@ struct Connected {
   std::optional<std::uint32_t> time_to_connect_ms;
   std::optional<SelectedPair> pair;
 };
+struct State {
+  CallId call;
+  MediaState state;
+};
+// This device goes on with a call of its user that another one has.
+struct Take {
+  CallId call;
+  Media media;
+};
+// Which calls of its user other devices have.
+struct Elsewhere {};
 // A numbered message that breaks a rule. It takes its place in the order, and is answered with an `error`.
 struct Refused {
   ErrorCode code = ErrorCode::bad_message;
@@ -85,7 +97,8 @@ struct Refused {
 };
 
 using NumberedMessage =
-    std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate, Connected, Refused>;
+    std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate, Connected, State,
+                 Take, Elsewhere, Refused>;
 struct Numbered {
   std::uint64_t seq = 0;  // from 1
   NumberedMessage message;
