@@ -62,8 +62,8 @@ struct KeptOffer {
 struct WarmLeg {
   bool answer_passed = false;
   std::optional<SessionKey> session;  // nothing if it is gone, or before
-  // Another device won, or has taken the call of one of the two: the caller's next fresh offer is the beginning for it, and what belongs to an older
-  // one goes nowhere.
+  // Another device won, or has taken the call of one of the two: the caller's next fresh offer is the
+  // beginning for it, and what belongs to an older one goes nowhere.
   bool awaits_fresh_offer = false;
   bool caller_connected = false;  // the caller has reported media from it
 };

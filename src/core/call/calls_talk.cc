@@ -1,4 +1,5 @@
-// A call that two people talk in: what each sends now, and that one of them goes on with it on another device.
+// A call that two people talk in: what each sends now, and that one of them goes on with it on another
+// device.
 
 #include <algorithm>
 #include <utility>

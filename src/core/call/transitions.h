@@ -33,8 +33,8 @@ enum class Event : std::uint8_t {
   caller_answer,
   caller_candidate,
   caller_connected_warm,  // to the warm leg, before its accept has come here; the first of a call
-  caller_state,  // what it sends now
-  caller_take,   // it has the call already
+  caller_state,           // what it sends now
+  caller_take,            // it has the call already
   // from a leg
   leg_dial,  // a dial that names the call of somebody else
   leg_ringing,

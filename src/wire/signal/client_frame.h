@@ -96,9 +96,8 @@ struct Refused {
   std::optional<CallId> call;
 };
 
-using NumberedMessage =
-    std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate, Connected, State,
-                 Take, Elsewhere, Refused>;
+using NumberedMessage = std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate,
+                                     Connected, State, Take, Elsewhere, Refused>;
 struct Numbered {
   std::uint64_t seq = 0;  // from 1
   NumberedMessage message;

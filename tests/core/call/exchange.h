@@ -355,7 +355,8 @@ class Exchange {
   static std::string switches(json::Fields& fields) {
     json::Fields media(fields.object("media"));
     std::string text;
-    for (const char* kind : {"audio", "video", "screen"}) text += media.boolean(kind) ? std::string(kind) + " " : "";
+    for (const char* kind : {"audio", "video", "screen"})
+      text += media.boolean(kind) ? std::string(kind) + " " : "";
     return text + (fields.boolean("hold") ? "hold" : "live");
   }
 

@@ -158,7 +158,8 @@ TEST(Take, OneDeviceAtATime) {
   EXPECT_EQ(tablet.take(), Inbox{"error wrong_state"});
   talk.exchange.send(talk.alice, fresh_offer("1", 1, "o1"));
   talk.exchange.send(tablet, take("1"));
-  EXPECT_EQ(talk.laptop.take(), (Inbox{"taken audio video live", "fresh offer 1 o1", "ended answered_elsewhere"}));
+  EXPECT_EQ(talk.laptop.take(),
+            (Inbox{"taken audio video live", "fresh offer 1 o1", "ended answered_elsewhere"}));
   // And back again, to a device that has seen the call end.
   talk.exchange.send(talk.alice, fresh_offer("1", 2, "o2"));
   talk.forget();

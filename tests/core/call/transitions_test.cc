@@ -76,10 +76,7 @@ char letter_of(signal::ErrorCode error) {
 }
 
 std::string error_of(char letter) {
-  return letter == 'w'   ? "wrong_state"
-         : letter == 'b' ? "bad_call_id"
-         : letter == 'u' ? "unknown_call"
-                         : "";
+  return letter == 'w' ? "wrong_state" : letter == 'b' ? "bad_call_id" : letter == 'u' ? "unknown_call" : "";
 }
 
 char letter_of(const Transition& transition) {
@@ -182,12 +179,12 @@ class Driven {
       case Event::caller_candidate:
         return exchange.send(*alice, candidate("1", 0, "k"));
       case Event::caller_state:
-        return exchange.send(*alice, state("1", "true"));
+        return exchange.send(*alice, call::state("1", "true"));
       case Event::caller_take:
         return exchange.send(*alice, take("1"));
       case Event::leg_state:
       case Event::winner_state:
-        return exchange.send(*bob, state("1", "true"));
+        return exchange.send(*bob, call::state("1", "true"));
       case Event::leg_take:
       case Event::winner_take:
         return exchange.send(*bob, take("1"));

@@ -208,11 +208,11 @@ TEST(ClientFrame, AMessageThatBreaksARuleIsRefusedAndNamesTheField) {
        "bad_message: candidate.sdpMLineIndex must be an integer from 0 to 65535"},
       {with_call("state", R"(,"media":{"audio":true})"), "bad_message: media.video is missing"},
       {with_call("state", R"(,"media":{"audio":true,"video":true,"screen":1})"),
-       "bad_message: media.screen must be a boolean"},
+       "bad_message: media.screen must be true or false"},
       {with_call("state", R"(,"media":{"audio":true,"video":true},"hold":"yes")"),
-       "bad_message: hold must be a boolean"},
+       "bad_message: hold must be true or false"},
       {with_call("take"), "bad_message: media is missing"},
-      {with_call("reject", R"(,"here":1)"), "bad_message: here must be a boolean"},
+      {with_call("reject", R"(,"here":1)"), "bad_message: here must be true or false"},
       {with_call("connected", R"(,"pair":{"local":"host"})"), "bad_message: pair.remote is missing"},
   };
   for (const auto& [text, expected] : cases) EXPECT_EQ(refusal(text), expected) << text.substr(0, 200);
