@@ -136,8 +136,7 @@ export class AppChannel extends Emitter<{ message: [string | ArrayBuffer] }> {
       this.#heard_from = sender;
       this.#heard = number - 1;
     }
-    // A number that is ahead cannot be: every channel begins with what is not acknowledged, and keeps the order.
-    if (number > this.#heard + 1) return;
+    // None is ahead: every channel begins with what is not acknowledged, and keeps the order.
     const is_new = number === this.#heard + 1;
     if (is_new) this.#heard = number;
     if (channel.readyState === 'open') channel.send(frameOf(kinds.ack, sender, this.#heard));

@@ -115,6 +115,10 @@ describe('messages of the app', () => {
   it('are refused when too many bytes wait', () => {
     for (let i = 0; i < 17; i++) expect(alice.app.send('x'.repeat(60 * 1024))).toBeNull();
     expect(alice.app.send('x'.repeat(60 * 1024))).toMatchObject({ code: 'error', retryable: true });
+    answered();
+    carry();
+    expect(bob.got).toHaveLength(17);
+    for (let i = 0; i < 17; i++) expect(alice.app.send('x'.repeat(60 * 1024))).toBeNull();
   });
 });
 

@@ -140,6 +140,19 @@ describe('hold', () => {
     expect(sent('offer').length).toBeGreaterThan(1);
   });
 
+  it('of the other side holds for a connection that takes over, too', async () => {
+    const call = await connected();
+    hear(call, { hold: true });
+    receive({ type: 'offer', call: call.id, generation: 1, sdp: 'theirs', fresh: true, from: 'bob' });
+    await settle();
+    const now = browser.connections.filter((one) => one.listening && one.done.length > 0).at(-1);
+    now?.connect();
+    now?.receivePackets(50);
+    await pass(20_000);
+    expect(browser.connections.filter((one) => one.listening && one.done.length > 0)).toEqual([now]);
+    expect(sent('offer')).toHaveLength(1);
+  });
+
   it('plays nothing of a kind that comes while it lasts', async () => {
     const call = await answered();
     call.setHold(true);
@@ -380,6 +393,7 @@ describe('a call of another device of this user', () => {
       const call = client.take(there);
       receive({ type: 'error', code, message: 'no', call: 'c_there', ref: sent('take').at(-1)?.['seq'] });
       expect(call.end_cause).toMatchObject({ code: 'error', verdict: 'no' });
+      expect(sent('hangup')).toEqual([]);
       await settle();
       everythingIsGivenBack(call);
     }
