@@ -1,12 +1,13 @@
 import type { CallDeps, CallInit } from './call_deps.js';
 import { CallError, causeOf, fatal_errors, own_rejections, refusal } from './errors.js';
 import { Emitter } from './events.js';
+import { Flow } from './flow.js';
 import type { NegotiationMessage } from './link.js';
 import { Links } from './links.js';
 import type { Kind } from './peer.js';
 import type { HangupReason, MediaKinds, MediaState, RejectReason, ServerMessage, WarmPath } from './protocol.js';
 import { reportOf, Timeline, type CallReport, type CallState, type Direction } from './report.js';
-import type { Reading, SelectedPair } from './stats.js';
+import type { Reading } from './stats.js';
 import { Talk, type TalkEvents } from './talk.js';
 import { acceptWord, readAcceptWord } from './word.js';
 
@@ -34,6 +35,7 @@ export class Call extends Emitter<CallEvents> {
   readonly #deps: CallDeps;
   readonly #timeline = new Timeline();
   readonly #talk: Talk;
+  readonly #flow: Flow;
   #id: string;
   /** Whether the server knows this side as the caller, which makes the first offer. */
   #calling: boolean;
@@ -43,13 +45,11 @@ export class Call extends Emitter<CallEvents> {
   readonly #links: Links;
   #warm = false;
   #accept_via: CallReport['accept_via'] = null;
-  #pair: SelectedPair | null = null;
   #end: CallError | null = null;
   #resolve: () => void = () => undefined;
   #reject: (error: CallError) => void = () => undefined;
   #dial_timer: ReturnType<typeof setInterval> | undefined;
   #ring_timer: ReturnType<typeof setTimeout> | undefined;
-  #media_timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @internal */
   constructor(deps: CallDeps, init: CallInit) {
@@ -69,6 +69,9 @@ export class Call extends Emitter<CallEvents> {
     this.connected.catch(() => undefined);
     this.#talk = new Talk(deps, this.#media.remote);
     this.#listenToTalk(this.#talk);
+    this.#flow = new Flow({ policy: deps.policy, timeline: this.#timeline, talk: this.#talk, promised: () => this.#media });
+    this.#flow.on('late', () => this.#handleLateMedia());
+    this.#flow.on('log', (text) => this.#log(text));
     const { local, app } = this.#talk;
     this.#links = new Links({ deps, stream: local.stream, app, calling: () => this.#calling, promised: () => this.#talk.expected(this.#media.remote) });
     this.#listen(this.#links);
@@ -190,7 +193,7 @@ export class Call extends Emitter<CallEvents> {
       direction: this.direction,
       state: this.#state,
       media: { local: { ...this.#media.local }, remote: { ...this.#media.remote } },
-      selected_pair: this.#pair && { ...this.#pair },
+      selected_pair: this.#flow.pair && { ...this.#flow.pair },
       warm: this.#warm,
       accept_via: this.#accept_via,
       restarts: this.#links.restarts,
@@ -321,7 +324,7 @@ export class Call extends Emitter<CallEvents> {
     // By the app, as it hears of it.
     if (this.#end) return;
     // Whether there is a path or not: one that is interrupted now only comes back, and does not come.
-    this.#limitMedia();
+    this.#flow.limit();
     for (const kind of ['audio', 'video'] as const) this.#links.setTrack(kind, this.#talk.local.sending(kind));
     this.#talk.handleAnswered(this.#media.local, this.#media.remote);
     this.#links.handleAnswered();
@@ -454,57 +457,29 @@ export class Call extends Emitter<CallEvents> {
 
   #handleUp(): void {
     this.#timeline.mark('ice_connected');
-    if (this.#answered) this.#limitMedia();
+    if (this.#answered) this.#flow.limit();
     // A connection in the place of one that was closed for it.
     if (this.#state === 'reconnecting' && this.#links.up) this.#handleRestored();
   }
 
-  #limitMedia(): void {
-    clearTimeout(this.#media_timer);
-    this.#media_timer = setTimeout(() => {
-      if (this.#state === 'connecting') this.#hangUp('ice_failed', new CallError('ice_failed', 'A path was found, but no sound or picture came over it.'));
-    }, this.#deps.policy.media_timeout_ms);
+  #handleLateMedia(): void {
+    if (this.#state === 'connecting') this.#hangUp('ice_failed', new CallError('ice_failed', 'A path was found, but no sound or picture came over it.'));
   }
 
   #handleReading(reading: Reading): void {
-    if (reading.pair) this.#notePair(reading.pair);
-    this.#talk.remote.handleReading(reading);
-    const decoded = this.#talk.remote.decoded(reading);
-    if (decoded.audio) this.#timeline.markOnce('first_audio');
-    if (decoded.video) this.#timeline.markOnce('first_picture');
-    if (this.#state === 'connecting' && this.#links.up && this.#mediaFlows(reading)) this.#handleConnected();
-  }
-
-  /** Whether what the other side promised is decoded here, and what we promised is on its way. */
-  #mediaFlows(reading: Reading): boolean {
-    const { local } = this.#media;
-    const remote = this.#talk.expected(this.#media.remote);
-    if ((local.audio || local.video) && !this.localMedia.hold && reading.packets_sent === 0) return false;
-    const decoded = this.#talk.remote.decoded(reading);
-    if ((decoded.audio || !remote.audio) && (decoded.video || !remote.video)) return true;
-    const waited_ms = Math.min(this.#timeline.elapsedSince('ice_connected'), this.#timeline.elapsedSince('accepted'));
-    return (decoded.audio || decoded.video) && waited_ms > this.#deps.policy.late_media_ms;
+    if (this.#flow.handleReading(reading) && this.#state === 'connecting' && this.#links.up) this.#handleConnected();
   }
 
   #handleConnected(): void {
-    clearTimeout(this.#media_timer);
+    this.#flow.unlimit();
     this.#timeline.mark('connected');
     this.#links.slowDown();
-    const { time_to_connect_ms } = this.report();
-    const pair = this.#pair && { local: this.#pair.local, remote: this.#pair.remote, protocol: this.#pair.protocol };
+    const { time_to_connect_ms, selected_pair: way } = this.report();
+    const pair = way && { local: way.local, remote: way.remote, protocol: way.protocol };
     this.#deps.send({ type: 'connected', call: this.id, time_to_connect_ms: Math.round(time_to_connect_ms ?? 0), ...(pair ? { pair } : {}) });
     this.#log('call connected');
     this.#setState('connected');
     this.#resolve();
-  }
-
-  #notePair(pair: SelectedPair): void {
-    const words = `${pair.local} to ${pair.remote} over ${pair.relay_protocol ?? pair.protocol}`;
-    const before = this.#pair;
-    if (before?.local === pair.local && before.remote === pair.remote && before.protocol === pair.protocol) return;
-    this.#pair = pair;
-    this.#timeline.mark(`pair ${words}`);
-    this.#log(`path: ${words}`);
   }
 
   #handleInterrupted(): void {
@@ -530,7 +505,7 @@ export class Call extends Emitter<CallEvents> {
     this.#timeline.mark('ended');
     clearInterval(this.#dial_timer);
     clearTimeout(this.#ring_timer);
-    clearTimeout(this.#media_timer);
+    this.#flow.unlimit();
     this.#links.close();
     this.#talk.dispose();
     this.#log(`call ended: ${error.code}`);
