@@ -90,12 +90,6 @@ export class Talk extends Emitter<OwnEvents> {
     this.emit('remotemedia', this.heard);
   }
 
-  /** Whoever passes on what is said knows of `told` alone. */
-  handleForgotten(told: MediaKinds): void {
-    if (this.#said) this.#said = stateOf(told);
-    this.announce();
-  }
-
   setHold(on: boolean): void {
     this.remote.setHold(on);
     this.local.setHold(on);

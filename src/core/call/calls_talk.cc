@@ -29,7 +29,6 @@ Handled Calls::handle(Session& from, const signal::State& message, const Step& s
   if (!*next) return {};
   Call& call = *located->call;
   signal::MediaState& known = role == Role::caller ? call.caller_state : call.callee_state;
-  if (known == message.state) return {};
   known = message.state;
   const Leg* winner = call.winner();
   if (winner == nullptr) return {};  // told at accept

@@ -38,16 +38,13 @@ TEST(State, EachHearsOfTheOther) {
   EXPECT_NE(talk.phone.frames.back().find(R"("from":"alice")"), std::string::npos);
 }
 
-TEST(State, TheSameAgainIsNotPassed) {
+TEST(State, TheLastOneIsKept) {
   Talk talk;
   talk.exchange.send(talk.alice, state("1", "true"));
-  talk.exchange.send(talk.alice, state("1", "true"));
-  EXPECT_EQ(talk.phone.take(), Inbox{"state audio video hold"});
-  talk.exchange.send(talk.alice, state("1", "false"));
-  EXPECT_EQ(talk.phone.take(), Inbox{"state audio video live"});
-  // What the accept has said.
-  talk.exchange.send(talk.phone, state("1", "false", kVoice));
-  EXPECT_TRUE(talk.alice.inbox.empty());
+  talk.exchange.send(talk.alice, state("1", "false", kScreen));
+  EXPECT_EQ(talk.phone.take(), (Inbox{"state audio video hold", "state audio screen live"}));
+  talk.exchange.send(talk.laptop, take("1"));
+  EXPECT_EQ(talk.laptop.take(), Inbox{"taken audio screen live"});
 }
 
 TEST(State, OfTheCallerBeforeTheAcceptIsToldAtTheAccept) {
