@@ -11,13 +11,14 @@ import { crashes } from './scenarios/crashes.mjs';
 import { cuts } from './scenarios/cuts.mjs';
 import { endings } from './scenarios/endings.mjs';
 import { modes } from './scenarios/modes.mjs';
+import { talking } from './scenarios/talking.mjs';
 import { waking } from './scenarios/waking.mjs';
 import { warm } from './scenarios/warm.mjs';
 import { worstOrders } from './scenarios/worst_orders.mjs';
 import { Stage } from './stage.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const scenarios = [...modes, ...endings, ...cuts, ...crashes, ...warm, ...waking, ...worstOrders, ...byHandAndPictures];
+const scenarios = [...modes, ...endings, ...cuts, ...crashes, ...warm, ...waking, ...worstOrders, ...talking, ...byHandAndPictures];
 
 /** A scenario that hangs ends here: a base, and so much for each of its repetitions. */
 const scenario_limit_ms = 120_000;

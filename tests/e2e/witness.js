@@ -189,6 +189,8 @@ if (window === top) {
     client.on('incoming', (call) => (witness.call = call));
     const dial = client.dial.bind(client);
     client.dial = (...args) => (witness.call = dial(...args));
+    const take = client.take.bind(client);
+    client.take = (...args) => (witness.call = take(...args));
   }
 
   // The page lays its live objects open as window.offhook; the client is followed from the moment it is put there.

@@ -1,6 +1,7 @@
 import type { Call } from 'offhook';
+import { CallTools } from './call_tools.js';
 import { element } from './dom.js';
-import { clock, stateInWords } from './words.js';
+import { clock, otherInWords, stateInWords } from './words.js';
 
 /** The call itself: pictures, state in words, and the buttons under them. */
 export class CallView {
@@ -11,16 +12,20 @@ export class CallView {
   readonly #face = element('face', HTMLElement);
   readonly #peer = element('peer-name', HTMLElement);
   readonly #state = element('call-state', HTMLElement);
+  readonly #other = element('remote-state', HTMLElement);
   readonly #clock = element('call-clock', HTMLElement);
   readonly #mic = element('mic', HTMLButtonElement);
   readonly #camera = element('camera', HTMLButtonElement);
   readonly #hangup = element('hangup', HTMLButtonElement);
+  readonly #tools: CallTools;
   #call: Call | null = null;
   #clock_timer: ReturnType<typeof setInterval> | undefined;
   #connected_at: number | null = null;
   #talked_ms = 0;
 
-  constructor() {
+  /** `refuse` tells the person what could not be done. */
+  constructor(refuse: (text: string) => void) {
+    this.#tools = new CallTools(refuse);
     this.#hangup.addEventListener('click', () => this.#call?.end());
     this.#mic.addEventListener('click', () => void this.#switch(this.#mic, (on) => this.#call?.setMicrophone(on)));
     this.#camera.addEventListener('click', () => void this.#switch(this.#camera, (on) => this.#call?.setCamera(on)));
@@ -49,6 +54,14 @@ export class CallView {
       this.#remote.srcObject = stream;
       this.#showPictures();
     });
+    call.on('remotemedia', () => this.#showOther(call));
+    call.on('localmedia', (media) => {
+      if (call !== this.#call) return;
+      this.#setPressed(this.#mic, media.audio);
+      this.#setPressed(this.#camera, media.video);
+      this.#showOther(call);
+    });
+    this.#tools.show(call);
     this.#remote.srcObject = call.remoteStream;
     this.#local.srcObject = call.localStream;
     this.#showPictures();
@@ -62,14 +75,15 @@ export class CallView {
     this.#stage.dataset['state'] = call.state;
     this.#state.textContent = stateInWords(call);
     if (call.state === 'connected') this.#startClock();
-    this.#showPictures();
+    this.#showOther(call);
   }
 
   hide(): void {
     clearInterval(this.#clock_timer);
     if (this.#connected_at !== null) this.#talked_ms = performance.now() - this.#connected_at;
     this.#connected_at = null;
-    this.#clock.textContent = '';
+    this.#clock.textContent = this.#other.textContent = '';
+    this.#tools.hide();
     this.#remote.srcObject = null;
     this.#local.srcObject = null;
     this.#view.hidden = true;
@@ -102,10 +116,23 @@ export class CallView {
     button.title = `${button.id === 'mic' ? 'Microphone' : 'Camera'} ${on ? 'on' : 'off'}`;
   }
 
+  /** What the other side sends, in words and in pictures. */
+  #showOther(call: Call): void {
+    if (call !== this.#call) return;
+    const { local, remote } = call.report().media;
+    const with_video = local.video || remote.video || call.localMedia.video;
+    const talks = call.state === 'connected' || call.state === 'reconnecting';
+    this.#other.textContent = talks ? otherInWords(call.remoteMedia, with_video) : '';
+    this.#showPictures();
+  }
+
   #showPictures(): void {
+    const shown = this.#call?.remoteMedia;
+    const is_shown = shown !== undefined && !shown.hold && (shown.video || shown.screen);
     const remote = this.#call?.remoteStream?.getVideoTracks().length ?? 0;
     const local = this.#call?.localStream?.getVideoTracks().length ?? 0;
-    this.#stage.dataset['remotePicture'] = String(remote > 0 && this.#remote.videoWidth > 0);
+    this.#stage.dataset['remotePicture'] = String(remote > 0 && is_shown && this.#remote.videoWidth > 0);
+    this.#stage.dataset['remoteScreen'] = String(shown?.screen ?? false);
     this.#local.hidden = local === 0 || this.#camera.getAttribute('aria-pressed') !== 'true';
   }
 }

@@ -17,7 +17,7 @@ declare global {
 type View = 'signed-out' | 'idle' | 'call' | 'summary';
 
 const parameters = pageParameters();
-const call_view = new CallView();
+const call_view = new CallView(showNotice);
 const happened = new HappenedPanel();
 const ring_tone = new RingTone();
 const name_input = element('name', HTMLInputElement);
@@ -124,6 +124,17 @@ function dial(user: string, media: MediaKinds): void {
   if (!live.client || live.call) return;
   last_dial = { user, media };
   begin(live.client.dial(user, media), media.video);
+}
+
+/** The call that another device of this person has goes on here. */
+async function take(): Promise<void> {
+  const client = live.client;
+  const [found] = (await client?.callsElsewhere()) ?? [];
+  if (!client || client !== live.client || live.call) return;
+  if (!found) return showNotice('None of your other devices is in a call.');
+  last_dial = null;
+  const media = { audio: true, video: found.media.video };
+  begin(client.take(found, media), media.video);
 }
 
 /** From here on `call` is the call of this page. */
@@ -243,6 +254,13 @@ element('dial-form', HTMLFormElement).addEventListener('submit', (event) => {
 element('sign-out', HTMLButtonElement).addEventListener('click', leave);
 element('accept', HTMLButtonElement).addEventListener('click', answer);
 element('decline', HTMLButtonElement).addEventListener('click', () => incoming?.reject());
+element('decline-here', HTMLButtonElement).addEventListener('click', () => incoming?.reject('declined', { here: true }));
+element('ignore', HTMLButtonElement).addEventListener('click', () => {
+  incoming?.ignore();
+  // Who lets it ring knows that the call was missed.
+  showNotice(null);
+});
+element('take', HTMLButtonElement).addEventListener('click', () => void take());
 incoming_dialog.addEventListener('cancel', (event) => {
   event.preventDefault();
   incoming?.reject();

@@ -1,4 +1,4 @@
-import type { Call, CallReport } from 'offhook';
+import type { Call, CallReport, MediaState } from 'offhook';
 
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
@@ -36,6 +36,16 @@ export function stateInWords(call: Call): string {
     case 'ended':
       return 'Ended';
   }
+}
+
+/** What is worth a word of what the other side sends; `with_video`: a picture is to be expected. */
+export function otherInWords(media: MediaState, with_video: boolean): string {
+  if (media.hold) return 'on hold';
+  const words = [];
+  if (!media.audio) words.push('muted');
+  if (media.screen) words.push('shares a screen');
+  else if (with_video && !media.video) words.push('camera off');
+  return words.join(', ');
 }
 
 /** The first line after a call. */

@@ -1,25 +1,24 @@
 import type { CallDeps, CallInit } from './call_deps.js';
 import { CallError, causeOf, fatal_errors, own_rejections, refusal } from './errors.js';
 import { Emitter } from './events.js';
-import { LocalMedia } from './local_media.js';
+import { Flow } from './flow.js';
 import type { NegotiationMessage } from './link.js';
 import { Links } from './links.js';
 import type { Kind } from './peer.js';
-import type { HangupReason, MediaKinds, RejectReason, ServerMessage, Snapshot, WarmPath } from './protocol.js';
-import { RemoteMedia } from './remote_media.js';
+import type { HangupReason, MediaKinds, MediaState, RejectReason, ServerMessage, Snapshot, WarmPath } from './protocol.js';
 import { reportOf, Timeline, type CallReport, type CallState, type Direction } from './report.js';
-import type { Reading, SelectedPair } from './stats.js';
+import type { Reading } from './stats.js';
+import { Talk, type TalkEvents } from './talk.js';
 import { acceptWord, readAcceptWord } from './word.js';
 
-interface CallEvents {
+interface CallEvents extends TalkEvents {
   state: [CallState];
   /** Once; the call is over and everything it held is given back. */
   ended: [CallError];
-  /** The other side's media; again when a kind is added to it. */
-  remotestream: [MediaStream];
-  /** Our own media, as soon as a device is open; again when a device is added to it. */
-  localstream: [MediaStream];
 }
+
+/** How long a tone lasts and the pause after it, if the app does not say (RFC 4733 leaves both to the sender). */
+const default_tone_ms = { duration_ms: 100, gap_ms: 70 };
 
 /** One call with one party. Its verbs may be called in any state, and twice; those that make no sense do nothing. */
 export class Call extends Emitter<CallEvents> {
@@ -35,8 +34,8 @@ export class Call extends Emitter<CallEvents> {
   readonly connected: Promise<void>;
   readonly #deps: CallDeps;
   readonly #timeline = new Timeline();
-  readonly #local: LocalMedia;
-  readonly #remote: RemoteMedia;
+  readonly #talk: Talk;
+  readonly #flow: Flow;
   #id: string;
   /** Whether the server knows this side as the caller, which makes the first offer. */
   #calling: boolean;
@@ -46,13 +45,11 @@ export class Call extends Emitter<CallEvents> {
   readonly #links: Links;
   #warm = false;
   #accept_via: CallReport['accept_via'] = null;
-  #pair: SelectedPair | null = null;
   #end: CallError | null = null;
   #resolve: () => void = () => undefined;
   #reject: (error: CallError) => void = () => undefined;
   #dial_timer: ReturnType<typeof setInterval> | undefined;
   #ring_timer: ReturnType<typeof setTimeout> | undefined;
-  #media_timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @internal */
   constructor(deps: CallDeps, init: CallInit) {
@@ -64,18 +61,19 @@ export class Call extends Emitter<CallEvents> {
     this.#calling = init.direction === 'outgoing';
     // A server that says nothing of it takes no answer before the accept.
     this.#warm_path = init.warm_path ?? 'off';
-    this.#state = init.direction === 'outgoing' ? 'dialing' : 'ringing';
+    this.#state = init.takes ? 'connecting' : init.direction === 'outgoing' ? 'dialing' : 'ringing';
     const none = { audio: false, video: false };
-    this.#media = init.direction === 'outgoing' ? { local: init.media, remote: none } : { local: none, remote: init.media };
+    const is_ours = init.direction === 'outgoing' || init.takes === true;
+    this.#media = is_ours ? { local: init.media, remote: none } : { local: none, remote: init.media };
     this.connected = new Promise((resolve, reject) => ([this.#resolve, this.#reject] = [resolve, reject]));
     this.connected.catch(() => undefined);
-    this.#local = new LocalMedia({ ...deps, camera_release_ms: deps.policy.camera_release_ms });
-    this.#local.on('track', (kind, track) => this.#handleLocalTrack(kind, track));
-    this.#local.on('log', (text) => this.#log(text));
-    this.#remote = new RemoteMedia(deps.playAudio);
-    this.#remote.on('stream', (stream) => this.emit('remotestream', stream));
-    this.#remote.on('log', (text) => this.#log(text));
-    this.#links = new Links({ deps, stream: this.#local.stream, calling: () => this.#calling, promised: () => this.#media.remote });
+    this.#talk = new Talk(deps, this.#media.remote);
+    this.#listenToTalk(this.#talk);
+    this.#flow = new Flow({ policy: deps.policy, timeline: this.#timeline, talk: this.#talk, promised: () => this.#media });
+    this.#flow.on('late', () => this.#handleLateMedia());
+    this.#flow.on('log', (text) => this.#log(text));
+    const { local, app } = this.#talk;
+    this.#links = new Links({ deps, stream: local.stream, app, calling: () => this.#calling, promised: () => this.#talk.expected(this.#media.remote) });
     this.#listen(this.#links);
   }
 
@@ -88,19 +86,25 @@ export class Call extends Emitter<CallEvents> {
     return this.#state;
   }
 
-  /** What the other side said that it sends. */
-  get remoteMedia(): MediaKinds {
-    return { ...this.#media.remote };
+  /** What the other side sends now, by its switches, and whether it has put the call on hold. */
+  get remoteMedia(): MediaState {
+    return this.#talk.heard;
+  }
+
+  /** The same of this side. */
+  get localMedia(): MediaState {
+    return this.#talk.local.state;
   }
 
   /** Null until a device is open. */
   get localStream(): MediaStream | null {
-    return this.#local.stream.getTracks().length > 0 ? this.#local.stream : null;
+    const { stream } = this.#talk.local;
+    return stream.getTracks().length > 0 ? stream : null;
   }
 
   /** Null until the other side's media is announced. */
   get remoteStream(): MediaStream | null {
-    return this.#remote.stream;
+    return this.#talk.remote.stream;
   }
 
   /** Why the call ended; null while it lives. */
@@ -114,14 +118,21 @@ export class Call extends Emitter<CallEvents> {
     this.#media.local = media ? { audio: media.audio ?? false, video: media.video ?? false } : { ...this.#media.remote };
     this.#answer();
     this.#openDevices();
+    this.#talk.announce();
     this.#links.open();
   }
 
-  /** Declines an incoming call. */
-  reject(reason: RejectReason = 'declined'): void {
+  /** Declines an incoming call: for all devices of this user, or with `here` for this one, and the others ring on. */
+  reject(reason: RejectReason = 'declined', { here = false } = {}): void {
     if (this.direction !== 'incoming' || this.#state !== 'ringing') return;
-    this.#deps.send({ type: 'reject', call: this.id, reason });
+    this.#deps.send({ type: 'reject', call: this.id, reason, ...(here ? { here } : {}) });
     this.#finish(new CallError(reason, own_rejections[reason], false));
+  }
+
+  /** Lets it ring: here it is over, and nobody is told. The caller and other devices of this user notice nothing. */
+  ignore(): void {
+    if (this.direction !== 'incoming' || this.#state !== 'ringing') return;
+    this.#finish(new CallError('no_answer', 'You let it ring.', false));
   }
 
   /** Hangs up, or gives up dialling, or declines. */
@@ -142,6 +153,38 @@ export class Call extends Emitter<CallEvents> {
     return this.#setDevice('video', on);
   }
 
+  /**
+   * Shows a screen or window that the person chooses in the place of the camera, which comes back afterwards. Resolves to
+   * whether one is shown; failures are reported as the client's `error`. The browser's own button ends it, too: `localmedia`.
+   */
+  setScreen(on: boolean): Promise<boolean> {
+    return this.#state === 'ended' ? Promise.resolve(false) : this.#talk.setScreen(on);
+  }
+
+  /** On hold nothing is sent and nothing is played; afterwards everything is as it was. The other side is told. */
+  setHold(on: boolean): void {
+    if (this.#state !== 'ended') this.#talk.setHold(on);
+  }
+
+  /**
+   * Sends tones (0-9, A-D, #, *; a comma is a pause of two seconds) after those that are on their way. Returns why that
+   * cannot be; null if all is well.
+   */
+  sendDtmf(tones: string, times: Partial<typeof default_tone_ms> = {}): CallError | null {
+    if (!/^[0-9A-D#*,]*$/i.test(tones)) return new CallError('error', 'Tones are 0 to 9, A to D, #, * and the comma.', false);
+    const { duration_ms, gap_ms } = { ...default_tone_ms, ...times };
+    const sent = this.#answered && !this.localMedia.hold && this.#links.sendDtmf(tones, duration_ms, gap_ms);
+    return sent ? null : new CallError('error', 'This call takes no tones: it is not answered, on hold, or the other side knows none.');
+  }
+
+  /**
+   * Sends a message to the other side's app, which gets it as `message`, in order and once, also over a change of the network
+   * or of the device. It waits for the answer and for a path. Returns why it cannot be sent; null if all is well.
+   */
+  send(data: string | ArrayBuffer): CallError | null {
+    return this.#end ?? this.#talk.app.send(data);
+  }
+
   /** How the call goes or went; at any time. */
   report(): CallReport {
     return reportOf(this.#timeline, {
@@ -150,7 +193,7 @@ export class Call extends Emitter<CallEvents> {
       direction: this.direction,
       state: this.#state,
       media: { local: { ...this.#media.local }, remote: { ...this.#media.remote } },
-      selected_pair: this.#pair && { ...this.#pair },
+      selected_pair: this.#flow.pair && { ...this.#flow.pair },
       warm: this.#warm,
       accept_via: this.#accept_via,
       restarts: this.#links.restarts,
@@ -178,6 +221,13 @@ export class Call extends Emitter<CallEvents> {
     this.#limitRinging(age_ms);
   }
 
+  /** @internal Goes on with the call of another device of this user. */
+  take(): void {
+    this.#timeline.mark('dialed');
+    this.#deps.send({ type: 'take', call: this.id, media: this.#media.local });
+    this.#openDevices();
+  }
+
   /** @internal The app hears of this incoming call: it connects while it rings, if it may, and opens no device for that. */
   warmUp(): void {
     if (this.#state !== 'ringing' || this.#links.is_open || this.#warm_path === 'off') return;
@@ -201,6 +251,7 @@ export class Call extends Emitter<CallEvents> {
     this.#log('both have dialled: the other call goes on');
     this.#links.forget();
     this.#answer();
+    this.#talk.announce();
     this.#links.open();
   }
 
@@ -215,6 +266,7 @@ export class Call extends Emitter<CallEvents> {
       case 'place':
         return;
       case 'restored':
+        this.#talk.handleForgotten(this.#media.local);
         return this.#links.handleRestored(message.generation);
       case 'ringing':
         return this.#handleRinging();
@@ -224,6 +276,12 @@ export class Call extends Emitter<CallEvents> {
       case 'answer':
       case 'ice-candidate':
         return this.#handleNegotiation(message);
+      case 'state':
+        return this.#talk.handleState({ ...message.media, hold: message.hold });
+      case 'taken':
+        return this.#handleTaken(message);
+      case 'elsewhere':
+        return;
       case 'ended':
         return this.#finish(new CallError(message.reason, message.verdict || undefined, message.retryable));
       case 'error':
@@ -295,9 +353,9 @@ export class Call extends Emitter<CallEvents> {
     // By the app, as it hears of it.
     if (this.#end) return;
     // Whether there is a path or not: one that is interrupted now only comes back, and does not come.
-    this.#limitMedia();
-    for (const track of this.#local.stream.getTracks()) this.#links.setTrack(track.kind as Kind, track);
-    this.#remote.handleAnswered(this.#media.remote);
+    this.#flow.limit();
+    for (const kind of ['audio', 'video'] as const) this.#links.setTrack(kind, this.#talk.local.sending(kind));
+    this.#talk.handleAnswered(this.#media.local, this.#media.remote);
     this.#links.handleAnswered();
     this.#deps.accepted(this);
   }
@@ -337,6 +395,7 @@ export class Call extends Emitter<CallEvents> {
     this.#media.remote = media;
     this.#accept_via = via;
     this.#handleAnswered();
+    this.#talk.announce();
   }
 
   #handleWord(text: string): void {
@@ -349,8 +408,21 @@ export class Call extends Emitter<CallEvents> {
   #beginAnew(media: MediaKinds): void {
     this.#log('another device has answered: a new connection');
     this.#media.remote = media;
+    // The path comes back with it.
+    if (this.#state === 'connected') this.#handleInterrupted();
     this.#links.openAnew();
-    this.#remote.handleAnswered(media);
+    this.#talk.handleAnswered(this.#media.local, media);
+    if (this.#answered) this.#talk.announce();
+  }
+
+  /** The call is ours from now on. Of the two sides the caller's makes the new connection. */
+  #handleTaken({ media, hold, generation }: ServerMessage & { type: 'taken' }): void {
+    this.#media.remote = { audio: media.audio, video: media.video };
+    this.#handleAnswered();
+    if (this.#end) return;
+    this.#talk.announce();
+    this.#talk.handleState({ ...media, hold });
+    this.#links.continueAfter(generation ?? -1);
   }
 
   #handleNegotiation(message: NegotiationMessage): void {
@@ -363,10 +435,24 @@ export class Call extends Emitter<CallEvents> {
     const { code, message, refused } = refused_message;
     this.#log(`the server refused a message: ${code}: ${message}`);
     const error = refusal(refused_message);
-    if (fatal_errors.includes(code) || refused?.type === 'dial') return this.#finish(error);
+    if (fatal_errors.includes(code) || refused?.type === 'dial' || refused?.type === 'take') return this.#finish(error);
     if (!refused) return;
     if (refused.generation === 0) return this.#hangUp('error', error);
     this.#links.handleRefusedOffer(refused.generation, code === 'stale_generation');
+  }
+
+  #listenToTalk(talk: Talk): void {
+    for (const event of ['localstream', 'remotestream', 'localmedia', 'message'] as const) {
+      talk.on(event, (...told: unknown[]) => this.emit(event, ...(told as never)));
+    }
+    talk.on('remotemedia', (state) => {
+      this.#links.setHeld(state.hold);
+      this.emit('remotemedia', state);
+    });
+    talk.on('track', (kind, track) => this.#answered && this.#links.setTrack(kind, track));
+    talk.on('device', (kind) => this.#timeline.mark(`local_${kind}`));
+    talk.on('state', ({ hold, ...media }) => this.#deps.send({ type: 'state', call: this.id, media, hold }));
+    talk.on('log', (text) => this.#log(text));
   }
 
   #listen(links: Links): void {
@@ -375,9 +461,9 @@ export class Call extends Emitter<CallEvents> {
       this.#deps.send({ type, call: this.id, generation, sdp, ...(fresh ? { fresh } : {}) });
     });
     links.on('candidate', (generation, candidate) => this.#deps.send({ type: 'ice-candidate', call: this.id, generation, candidate }));
-    links.on('track', (kind, track) => this.#remote.handleTrack(kind, track));
-    links.on('replacedtrack', (kind, track) => this.#remote.replaceTrack(kind, track));
-    links.on('reset', () => this.#remote.reset());
+    links.on('track', (kind, track) => this.#talk.remote.handleTrack(kind, track));
+    links.on('replacedtrack', (kind, track) => this.#talk.remote.replaceTrack(kind, track));
+    links.on('reset', () => this.#talk.reset());
     links.on('word', (text) => this.#handleWord(text));
     links.on('up', () => this.#handleUp());
     links.on('interrupted', () => this.#handleInterrupted());
@@ -389,78 +475,40 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #openDevices(): void {
-    this.#local.open(this.#media.local).catch((error: unknown) => {
+    this.#talk.local.open(this.#media.local).catch((error: unknown) => {
       this.#hangUp('media_denied', error instanceof CallError ? error : new CallError('media_denied', causeOf(error)));
     });
   }
 
-  async #setDevice(kind: Kind, on: boolean): Promise<boolean> {
-    if (this.#state === 'ended') return false;
-    try {
-      await this.#local.set(kind, on);
-    } catch (error) {
-      if (error instanceof CallError) this.#deps.error(error);
-    }
-    return this.#local.sends(kind);
-  }
-
-  #handleLocalTrack(kind: Kind, track: MediaStreamTrack | null): void {
-    if (this.#answered) this.#links.setTrack(kind, track);
-    if (!track) return;
-    this.#timeline.mark(`local_${kind}`);
-    this.emit('localstream', this.#local.stream);
+  #setDevice(kind: Kind, on: boolean): Promise<boolean> {
+    return this.#state === 'ended' ? Promise.resolve(false) : this.#talk.setDevice(kind, on);
   }
 
   #handleUp(): void {
     this.#timeline.mark('ice_connected');
-    if (this.#answered) this.#limitMedia();
+    if (this.#answered) this.#flow.limit();
+    // A connection in the place of one that was closed for it.
+    if (this.#state === 'reconnecting' && this.#links.up) this.#handleRestored();
   }
 
-  #limitMedia(): void {
-    clearTimeout(this.#media_timer);
-    this.#media_timer = setTimeout(() => {
-      if (this.#state === 'connecting') this.#hangUp('ice_failed', new CallError('ice_failed', 'A path was found, but no sound or picture came over it.'));
-    }, this.#deps.policy.media_timeout_ms);
+  #handleLateMedia(): void {
+    if (this.#state === 'connecting') this.#hangUp('ice_failed', new CallError('ice_failed', 'A path was found, but no sound or picture came over it.'));
   }
 
   #handleReading(reading: Reading): void {
-    if (reading.pair) this.#notePair(reading.pair);
-    this.#remote.handleReading(reading);
-    const decoded = this.#remote.decoded(reading);
-    if (decoded.audio) this.#timeline.markOnce('first_audio');
-    if (decoded.video) this.#timeline.markOnce('first_picture');
-    if (this.#state === 'connecting' && this.#links.up && this.#mediaFlows(reading)) this.#handleConnected();
-  }
-
-  /** Whether what the other side promised is decoded here, and what we promised is on its way. */
-  #mediaFlows(reading: Reading): boolean {
-    const { local, remote } = this.#media;
-    if ((local.audio || local.video) && reading.packets_sent === 0) return false;
-    const decoded = this.#remote.decoded(reading);
-    if ((decoded.audio || !remote.audio) && (decoded.video || !remote.video)) return true;
-    const waited_ms = Math.min(this.#timeline.elapsedSince('ice_connected'), this.#timeline.elapsedSince('accepted'));
-    return (decoded.audio || decoded.video) && waited_ms > this.#deps.policy.late_media_ms;
+    if (this.#flow.handleReading(reading) && this.#state === 'connecting' && this.#links.up) this.#handleConnected();
   }
 
   #handleConnected(): void {
-    clearTimeout(this.#media_timer);
+    this.#flow.unlimit();
     this.#timeline.mark('connected');
     this.#links.slowDown();
-    const { time_to_connect_ms } = this.report();
-    const pair = this.#pair && { local: this.#pair.local, remote: this.#pair.remote, protocol: this.#pair.protocol };
+    const { time_to_connect_ms, selected_pair: way } = this.report();
+    const pair = way && { local: way.local, remote: way.remote, protocol: way.protocol };
     this.#deps.send({ type: 'connected', call: this.id, time_to_connect_ms: Math.round(time_to_connect_ms ?? 0), ...(pair ? { pair } : {}) });
     this.#log('call connected');
     this.#setState('connected');
     this.#resolve();
-  }
-
-  #notePair(pair: SelectedPair): void {
-    const words = `${pair.local} to ${pair.remote} over ${pair.relay_protocol ?? pair.protocol}`;
-    const before = this.#pair;
-    if (before?.local === pair.local && before.remote === pair.remote && before.protocol === pair.protocol) return;
-    this.#pair = pair;
-    this.#timeline.mark(`pair ${words}`);
-    this.#log(`path: ${words}`);
   }
 
   #handleInterrupted(): void {
@@ -486,10 +534,9 @@ export class Call extends Emitter<CallEvents> {
     this.#timeline.mark('ended');
     clearInterval(this.#dial_timer);
     clearTimeout(this.#ring_timer);
-    clearTimeout(this.#media_timer);
+    this.#flow.unlimit();
     this.#links.close();
-    this.#local.dispose();
-    this.#remote.dispose();
+    this.#talk.dispose();
     this.#log(`call ended: ${error.code}`);
     this.#setState('ended');
     this.#reject(error);

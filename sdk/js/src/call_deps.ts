@@ -18,6 +18,7 @@ export interface CallDeps {
   /** The path is silent or lost; the socket may be, too. */
   suspectSocket: () => void;
   getUserMedia: GetUserMedia | null;
+  getDisplayMedia: GetUserMedia | null;
   /** Whether microphone and camera open without a question to the person. */
   devicesAllowed: () => boolean;
   devices: Devices;
@@ -35,8 +36,10 @@ export interface CallInit {
   id: string;
   peer: string;
   direction: Direction;
-  /** Of the side that dials. */
+  /** Of the side that dials, or of this one if it takes the call. */
   media: MediaKinds;
+  /** Whether another device of this user has the call until now. */
+  takes?: boolean;
   /** Of an incoming call: how far it may connect while it rings. */
   warm_path?: WarmPath | undefined;
 }

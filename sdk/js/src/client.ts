@@ -8,7 +8,7 @@ import { IceServers, type RelayTransport } from './ice_servers.js';
 import { Log, type LogOrigin } from './log.js';
 import { Permissions, type Devices } from './media.js';
 import { default_policy, type Policy } from './policy.js';
-import type { MediaKinds, ServerMessage, Snapshot, WarmPath } from './protocol.js';
+import type { MediaKinds, ServerMessage, Snapshot, TakeableCall, WarmPath } from './protocol.js';
 import { TokenSource } from './token.js';
 import { WarmConnection } from './warm.js';
 
@@ -78,6 +78,7 @@ export class CallClient extends Emitter<ClientEvents> {
   #ring_timeout_ms = default_ring_timeout_ms;
   #offline_timer: ReturnType<typeof setTimeout> | undefined;
   #user: string | null = null;
+  #asking: ((calls: TakeableCall[]) => void)[] = [];
   #closed = false;
 
   constructor(options: CallClientOptions, environment: Environment = browserEnvironment()) {
@@ -149,6 +150,24 @@ export class CallClient extends Emitter<ClientEvents> {
     return call;
   }
 
+  /** The answered calls that other devices of this user have, to be taken; none while the server cannot be reached. */
+  callsElsewhere(): Promise<TakeableCall[]> {
+    if (this.state !== 'online') return Promise.resolve([]);
+    return new Promise((resolve) => {
+      this.#asking.push(resolve);
+      this.#connection.send({ type: 'elsewhere' });
+    });
+  }
+
+  /** Goes on here with a call of another device of this user; there it ends with `answered_elsewhere`. Returns at once. */
+  take({ call: id, peer, role }: TakeableCall, media: Partial<MediaKinds> = { audio: true }): Call {
+    const kinds = { audio: media.audio ?? false, video: media.video ?? false };
+    const call = new Call(this.#deps, { id, peer, direction: role === 'caller' ? 'outgoing' : 'incoming', media: kinds, takes: true });
+    this.#track(call);
+    call.take();
+    return call;
+  }
+
   /** Ends all calls and the session. A dial begins a new one. */
   close(): void {
     if (this.#closed) return;
@@ -191,6 +210,7 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#connection.on('message', (message) => this.#handleMessage(message));
     this.#connection.on('error', (error) => this.#handleError(error));
     this.#connection.on('session_lost', (cause) => {
+      for (const resolve of this.#asking.splice(0)) resolve([]);
       // Held calls go first, as the end of our own would show them to the app.
       if (!cause) {
         // Its relay address may have gone with the server's process.
@@ -225,6 +245,7 @@ export class CallClient extends Emitter<ClientEvents> {
     if (message.type === 'incoming') this.#handleIncoming(message);
     if (message.type === 'place' && (message.age_ms || 0) < this.#ring_timeout_ms) this.#handlePlace(message);
     if (message.type === 'ended' && this.#placed.delete(message.call)) this.emit('placed_elsewhere', message.call);
+    if (message.type === 'elsewhere') this.#asking.shift()?.(message.calls);
     if (message.type === 'error' && message.call === undefined) this.#log.write(`the server refused a message: ${message.code}: ${message.message}`);
   }
 
@@ -326,6 +347,7 @@ export class CallClient extends Emitter<ClientEvents> {
       suspectSocket: () => this.#connection.suspect(),
       online: () => this.#connection.state === 'online',
       getUserMedia: this.#environment.getUserMedia,
+      getDisplayMedia: this.#environment.getDisplayMedia,
       devices: this.#options.devices ?? {},
       playAudio: this.#options.playAudio ?? true,
       policy: this.#policy,

@@ -9,6 +9,8 @@ export interface Environment {
   createPeerConnection: (configuration: RTCConfiguration, anew: boolean) => RTCPeerConnection;
   /** Null where the browser gives no devices: a page without https. */
   getUserMedia: GetUserMedia | null;
+  /** Null where the browser shares no screens. */
+  getDisplayMedia: GetUserMedia | null;
   /** Null where the browser tells nothing about permissions. */
   permissions: Pick<Permissions, 'query'> | null;
   /** Tells of changes of the network: `certain` if the browser says so, false if it only hints at one. Returns what stops it. */
@@ -23,6 +25,8 @@ export function browserEnvironment(): Environment {
     fetch: (input, init) => fetch(input, init),
     createPeerConnection: (configuration, anew) => (anew && connectionOfNewFrame(configuration)) || new RTCPeerConnection(configuration),
     getUserMedia: devices ? (constraints) => devices.getUserMedia(constraints) : null,
+    // Browsers of phones have none.
+    getDisplayMedia: (devices as Partial<MediaDevices> | undefined)?.getDisplayMedia ? (options) => navigator.mediaDevices.getDisplayMedia(options) : null,
     permissions: (navigator.permissions as Permissions | undefined) ?? null,
     watchNetwork,
   };

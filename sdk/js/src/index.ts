@@ -6,6 +6,6 @@ export type { RelayTransport } from './ice_servers.js';
 export type { LogOrigin } from './log.js';
 export type { Devices } from './media.js';
 export type { Policy } from './policy.js';
-export type { MediaKinds, WarmPath } from './protocol.js';
+export type { MediaKinds, MediaState, TakeableCall, WarmPath } from './protocol.js';
 export type { CallReport, CallState, Direction, TimelineEntry } from './report.js';
 export type { SelectedPair } from './stats.js';

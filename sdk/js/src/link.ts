@@ -1,3 +1,4 @@
+import type { AppChannel } from './app_channel.js';
 import type { CallDeps } from './call_deps.js';
 import { CallError, causeOf } from './errors.js';
 import { Emitter } from './events.js';
@@ -31,6 +32,8 @@ export interface LinkOptions {
   offers: boolean;
   /** The stream under which the other side sees our tracks. */
   stream: MediaStream;
+  /** What takes the app's messages over this connection. */
+  app: AppChannel;
   /** The last generation that the call has used before; asked when the connection is there. */
   generation: () => number;
   /** Whether the connection before this one has stood on a network that is gone: then nothing gathered before is of use. */
@@ -117,7 +120,7 @@ export class Link extends Emitter<LinkEvents> {
 
   /** Takes a connection, and makes the first offer if that is this side's part. */
   async open(): Promise<void> {
-    const { deps, offers, stream, generation, anew = false } = this.#options;
+    const { deps, offers, stream, app, generation, anew = false } = this.#options;
     let connection: RTCPeerConnection | null;
     try {
       connection = await deps.takeConnection(anew);
@@ -128,7 +131,7 @@ export class Link extends Emitter<LinkEvents> {
     if (!connection) {
       return this.emit('failed', new CallError('credentials', 'The server gave no relay credentials, and this call must use the relay.', true));
     }
-    const peer = new Peer(connection, { stream, generation: generation(), iceServers: deps.iceServers });
+    const peer = new Peer(connection, { stream, app, generation: generation(), iceServers: deps.iceServers });
     this.#peer = peer;
     this.#listen(peer);
     for (const [kind, track] of this.#tracks) peer.setTrack(kind, track);
@@ -176,6 +179,16 @@ export class Link extends Emitter<LinkEvents> {
   setTrack(kind: Kind, track: MediaStreamTrack | null): void {
     this.#tracks.set(kind, track);
     this.#peer?.setTrack(kind, track);
+  }
+
+  /** The other side has said that it sends nothing now, or that it sends again. */
+  setHeld(held: boolean): void {
+    this.#path.setHeld(held);
+  }
+
+  /** False if the other side takes no tones. */
+  sendDtmf(tones: string, duration_ms: number, gap_ms: number): boolean {
+    return this.#peer?.sendDtmf(tones, duration_ms, gap_ms) ?? false;
   }
 
   /** Tells the other side over the data channel, as soon as there is one. */

@@ -1,3 +1,4 @@
+import type { AppChannel } from './app_channel.js';
 import type { CallDeps } from './call_deps.js';
 import { CallError } from './errors.js';
 import { Emitter } from './events.js';
@@ -20,6 +21,8 @@ export interface LinksOptions {
   deps: CallDeps;
   /** The stream under which the other side sees our tracks. */
   stream: MediaStream;
+  /** What takes the app's messages over these connections. */
+  app: AppChannel;
   /** Whether the server knows this side as the caller. */
   calling: () => boolean;
   /** What the other side said that it sends. */
@@ -58,6 +61,7 @@ export class Links extends Emitter<LinksEvents> {
   #tracks = new Map<Kind, MediaStreamTrack | null>();
   #answered = false;
   #slow = false;
+  #held = false;
   /** Restarts of connections that are gone, and connections that took their place. */
   #past_restarts = 0;
   /** Our own network has changed, and no connection was made for it. */
@@ -110,6 +114,13 @@ export class Links extends Emitter<LinksEvents> {
   /** Another device is at the other end: what there was is closed. */
   openAnew(): void {
     this.#replace(this.#options.calling(), true);
+  }
+
+  /** Another device of ours has had the call until now, and has used this generation: nothing of it is for us. */
+  continueAfter(generation: number): void {
+    this.#newest = generation;
+    if (this.#options.calling()) this.openAnew();
+    else this.open();
   }
 
   /** What there was belonged to another call. */
@@ -229,6 +240,17 @@ export class Links extends Emitter<LinksEvents> {
     for (const link of [this.#link, this.#next?.takeover.link, ...this.#leaving.keys()]) link?.setTrack(kind, track);
   }
 
+  /** The other side has said that it sends nothing now, or that it sends again. */
+  setHeld(held: boolean): void {
+    this.#held = held;
+    for (const link of [this.#link, this.#next?.takeover.link]) link?.setHeld(held);
+  }
+
+  /** False if the other side takes no tones. */
+  sendDtmf(tones: string, duration_ms: number, gap_ms: number): boolean {
+    return this.#link?.sendDtmf(tones, duration_ms, gap_ms) ?? false;
+  }
+
   /** Tells the other side over the data channel, as soon as there is one. */
   say(text: string): void {
     this.#link?.say(text);
@@ -254,8 +276,8 @@ export class Links extends Emitter<LinksEvents> {
   }
 
   #make(offers: boolean, fresh: boolean, anew: boolean): Link {
-    const { deps, stream } = this.#options;
-    const link: Link = new Link({ deps, offers, stream, anew, generation: () => this.#newest, isReplaced: (moved: boolean): boolean => this.#isReplaced(link, moved) });
+    const { deps, stream, app } = this.#options;
+    const link: Link = new Link({ deps, offers, stream, app, anew, generation: () => this.#newest, isReplaced: (moved: boolean): boolean => this.#isReplaced(link, moved) });
     let due = fresh;
     link.on('description', (type, generation, sdp) => {
       const is_fresh = due && type === 'offer';
@@ -280,6 +302,7 @@ export class Links extends Emitter<LinksEvents> {
 
   #start(link: Link): void {
     for (const [kind, track] of this.#tracks) link.setTrack(kind, track);
+    link.setHeld(this.#held);
     if (this.#answered) link.handleAnswered();
     void link.open();
   }

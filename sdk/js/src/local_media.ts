@@ -1,31 +1,40 @@
 import { Emitter } from './events.js';
-import { openDevices, type Devices, type GetUserMedia } from './media.js';
+import { openDevices, openScreen, type Devices, type GetUserMedia } from './media.js';
 import type { Kind } from './peer.js';
-import type { MediaKinds } from './protocol.js';
+import type { MediaKinds, MediaState } from './protocol.js';
 
 interface LocalMediaEvents {
   /** What is to be sent of this kind from now on. */
   track: [kind: Kind, track: MediaStreamTrack | null];
+  /** A device is open. */
+  device: [kind: Kind];
+  /** What is sent has changed by itself. */
+  changed: [];
   log: [string];
 }
 
 export interface LocalMediaOptions {
   getUserMedia: GetUserMedia | null;
+  getDisplayMedia: GetUserMedia | null;
   /** Whether both devices open without a question to the person. */
   devicesAllowed: () => boolean;
   devices: Devices;
   camera_release_ms: number;
 }
 
-/** Microphone and camera of one call: opened, switched, and always given back. */
+/** Microphone, camera and screen of one call: opened, switched, and always given back. */
 export class LocalMedia extends Emitter<LocalMediaEvents> {
-  /** The stream under which the other side sees the tracks; empty until a device is open. */
+  /** The devices that are open; also the stream under which the other side sees what is sent. */
   readonly stream = new MediaStream();
   readonly #options: LocalMediaOptions;
   #tracks = new Map<Kind, MediaStreamTrack>();
   #opening = new Map<Kind, Promise<void>>();
   #on: Record<Kind, boolean> = { audio: true, video: true };
   #release_timer: ReturnType<typeof setTimeout> | undefined;
+  #screen: MediaStreamTrack | null = null;
+  #screen_wanted = false;
+  #screen_opening: Promise<void> | null = null;
+  #hold = false;
   #disposed = false;
 
   constructor(options: LocalMediaOptions) {
@@ -36,6 +45,18 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
   /** Whether something of this kind is being sent that is neither muted nor off. */
   sends(kind: Kind): boolean {
     return this.#tracks.get(kind)?.enabled ?? false;
+  }
+
+  /** The switches as they are; a device that is being opened counts as on. */
+  get state(): MediaState {
+    const is_on = (kind: Kind): boolean => this.#on[kind] && (this.#tracks.has(kind) || this.#opening.has(kind));
+    return { audio: is_on('audio'), video: is_on('video'), screen: this.#screen !== null, hold: this.#hold };
+  }
+
+  /** What is to be sent of this kind now. */
+  sending(kind: Kind): MediaStreamTrack | null {
+    if (this.#hold) return null;
+    return (kind === 'video' ? this.#screen : null) ?? this.#tracks.get(kind) ?? null;
   }
 
   /** Rejects with a CallError `media_denied`. */
@@ -59,9 +80,27 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     if (kind === 'video') this.#scheduleRelease();
   }
 
+  /** Sends nothing, or again what is on. The devices stay as they are. */
+  setHold(on: boolean): void {
+    if (this.#hold === on) return;
+    this.#hold = on;
+    for (const kind of ['audio', 'video'] as const) this.#send(kind);
+  }
+
+  /** Sends a screen that the person chooses in the place of the camera, or the camera again. Rejects with a CallError. */
+  async setScreen(on: boolean): Promise<void> {
+    this.#screen_wanted = on;
+    if (!on) return this.#closeScreen();
+    if (this.#screen || this.#disposed) return;
+    const forget = (): void => void (this.#screen_opening = null);
+    this.#screen_opening ??= this.#openScreen().finally(forget);
+    await this.#screen_opening;
+  }
+
   dispose(): void {
     this.#disposed = true;
     clearTimeout(this.#release_timer);
+    this.#closeScreen();
     for (const track of this.#tracks.values()) this.#close(track);
     this.#tracks.clear();
     this.removeAllListeners();
@@ -86,7 +125,8 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     track.onended = () => this.emit('log', `${kind === 'audio' ? 'microphone' : 'camera'} was taken away`);
     this.#tracks.set(kind, track);
     this.stream.addTrack(track);
-    this.emit('track', kind, track);
+    this.#send(kind);
+    this.emit('device', kind);
     // It may have been switched off while the person was asked.
     if (kind === 'video') this.#scheduleRelease();
   }
@@ -99,8 +139,34 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     this.#release_timer = setTimeout(() => {
       this.#tracks.delete('video');
       this.#close(track);
-      this.emit('track', 'video', null);
+      this.#send('video');
     }, this.#options.camera_release_ms);
+  }
+
+  async #openScreen(): Promise<void> {
+    const screen = await openScreen(this.#options.getDisplayMedia);
+    // The person may have thought better of it, or the call may have ended, while they chose.
+    if (this.#disposed || !this.#screen_wanted) return screen.stop();
+    this.#screen = screen;
+    // The browser has a button of its own that ends it.
+    screen.onended = () => {
+      this.#closeScreen();
+      this.emit('changed');
+    };
+    this.#send('video');
+  }
+
+  #closeScreen(): void {
+    const screen = this.#screen;
+    if (!screen) return;
+    this.#screen = null;
+    screen.onended = null;
+    screen.stop();
+    this.#send('video');
+  }
+
+  #send(kind: Kind): void {
+    this.emit('track', kind, this.sending(kind));
   }
 
   #close(track: MediaStreamTrack): void {

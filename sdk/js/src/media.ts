@@ -31,6 +31,21 @@ export async function openDevices(getUserMedia: GetUserMedia | null, devices: De
   }
 }
 
+/** Opens a screen or a window that the person chooses. Rejects with a CallError `media_denied` that says what to do. */
+export async function openScreen(getDisplayMedia: GetUserMedia | null): Promise<MediaStreamTrack> {
+  if (!getDisplayMedia) throw new CallError('media_denied', 'This browser shares no screens.', false);
+  let screen: MediaStreamTrack | undefined;
+  try {
+    [screen] = (await getDisplayMedia({ video: true })).getVideoTracks();
+  } catch (error) {
+    if ((error as { name?: unknown } | null)?.name !== 'NotAllowedError') throw new CallError('media_denied', `The screen could not be shared: ${String(error)}`);
+  }
+  if (!screen) throw new CallError('media_denied', 'No screen or window was chosen, or this page may not share any.');
+  // Text is to stay sharp; smooth motion matters less.
+  screen.contentHint = 'detail';
+  return screen;
+}
+
 function deniedBecause(error: unknown, kinds: MediaKinds): CallError {
   const what = kinds.audio && kinds.video ? 'microphone and camera' : kinds.audio ? 'microphone' : 'camera';
   switch ((error as { name?: unknown } | null)?.name) {

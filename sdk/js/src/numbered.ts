@@ -115,7 +115,7 @@ export class NumberedStream {
   }
 
   #note(seq: number, message: ClientMessage): void {
-    if (message.type === 'dial') this.#refusable.set(seq, { type: 'dial', generation: 0 });
+    if (message.type === 'dial' || message.type === 'take') this.#refusable.set(seq, { type: message.type, generation: 0 });
     if (message.type === 'offer') this.#refusable.set(seq, { type: 'offer', generation: message.generation });
     for (const oldest of this.#refusable.keys()) if (this.#refusable.size > max_refusable) this.#refusable.delete(oldest);
   }

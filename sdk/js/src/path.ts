@@ -40,6 +40,7 @@ export class Path extends Emitter<PathEvents> {
   #restart_timer: ReturnType<typeof setTimeout> | undefined;
   #give_up_timer: ReturnType<typeof setTimeout> | undefined;
   #expected = false;
+  #held = false;
   #retired = false;
 
   constructor(policy: Policy, repairs_first: boolean) {
@@ -82,6 +83,15 @@ export class Path extends Emitter<PathEvents> {
     if (!this.#up) this.#limit();
   }
 
+  /** The other side has said that it sends nothing now, or that it sends again: silence means nothing until then. */
+  setHeld(held: boolean): void {
+    if (this.#held === held) return;
+    this.#held = held;
+    this.#packet_at = performance.now();
+    this.#silent = this.#quiet = false;
+    if (this.#up) this.#disarm();
+  }
+
   /** An offer of ours is on its way. */
   handleOffered(): void {
     if (this.#described && this.ill) this.#arm(this.#answerDelay());
@@ -122,6 +132,7 @@ export class Path extends Emitter<PathEvents> {
       if (this.#up) this.#disarm();
       return;
     }
+    if (this.#held) return;
     const { silence_ms, suspicious_silence_ms, quiet_ms } = this.#policy;
     if (packets > 0 && this.#up && !this.#quiet && now - this.#packet_at >= quiet_ms) {
       this.#quiet = true;

@@ -1,3 +1,4 @@
+import type { AppChannel } from './app_channel.js';
 import { Emitter } from './events.js';
 import { candidateType } from './log.js';
 import type { IceCandidate } from './protocol.js';
@@ -27,6 +28,8 @@ export interface PeerOptions {
   stream: MediaStream;
   /** The last generation that the call has used before this connection; -1 if none. */
   generation: number;
+  /** What takes the app's messages over this connection. */
+  app: AppChannel;
   /** The newest relay credentials; null if there are none. */
   iceServers: () => RTCIceServer[] | null;
 }
@@ -36,6 +39,7 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #pc: RTCPeerConnection;
   readonly #options: PeerOptions;
   readonly #channel: RTCDataChannel;
+  readonly #app_channel: RTCDataChannel;
   #steps: Promise<void> = Promise.resolve();
   #closed = false;
   /** The newest generation that either side has begun. */
@@ -62,6 +66,8 @@ export class Peer extends Emitter<PeerEvents> {
     this.#channel = pc.createDataChannel('offhook', { negotiated: true, id: 0, ordered: true });
     this.#channel.onopen = () => this.#sayWord();
     this.#channel.onmessage = (event) => typeof event.data === 'string' && this.emit('word', event.data);
+    this.#app_channel = pc.createDataChannel('app', { negotiated: true, id: 1, ordered: true });
+    options.app.attach(this.#app_channel);
     pc.onicecandidate = (event) => this.#handleLocalCandidate(event.candidate);
     pc.oniceconnectionstatechange = () => this.emit('ice', pc.iceConnectionState);
     // ICE may be well while DTLS is not; a restart is what can help then, too.
@@ -164,6 +170,14 @@ export class Peer extends Emitter<PeerEvents> {
     this.#sayWord();
   }
 
+  /** Sends tones after those that are on their way. False if the other side takes none. */
+  sendDtmf(tones: string, duration_ms: number, gap_ms: number): boolean {
+    const dtmf = this.#transceiver('audio')?.sender.dtmf;
+    if (!dtmf?.canInsertDTMF) return false;
+    dtmf.insertDTMF(dtmf.toneBuffer + tones, duration_ms, gap_ms);
+    return true;
+  }
+
   stats(): Promise<RTCStatsReport> {
     return this.#pc.getStats();
   }
@@ -174,6 +188,7 @@ export class Peer extends Emitter<PeerEvents> {
     const pc = this.#pc;
     pc.onicecandidate = pc.oniceconnectionstatechange = pc.onconnectionstatechange = pc.ontrack = null;
     this.#channel.onopen = this.#channel.onmessage = null;
+    this.#options.app.detach(this.#app_channel);
     this.#queued = [];
     this.#tracks.clear();
     this.removeAllListeners();
@@ -235,8 +250,12 @@ export class Peer extends Emitter<PeerEvents> {
     transceiver.sender.setStreams?.(this.#options.stream);
   }
 
+  #transceiver(kind: Kind): RTCRtpTransceiver | undefined {
+    return this.#pc.getTransceivers().find((one) => one.receiver.track.kind === kind);
+  }
+
   #replace(kind: Kind, track: MediaStreamTrack | null): void {
-    const transceiver = this.#pc.getTransceivers().find((one) => one.receiver.track.kind === kind);
+    const transceiver = this.#transceiver(kind);
     if (!transceiver || transceiver.sender.track === track) return;
     transceiver.sender.replaceTrack(track).catch((error: unknown) => {
       if (!this.#closed) this.emit('broken', error);

@@ -6,6 +6,13 @@ export interface MediaKinds {
   video: boolean;
 }
 
+/** What a party sends now, by its switches; `hold`: nothing is sent nor played, whatever the others say. */
+export interface MediaState extends MediaKinds {
+  /** In the place of the camera. */
+  screen: boolean;
+  hold: boolean;
+}
+
 /** One ICE candidate; `candidate` = "" is the end of candidates of its generation. */
 export interface IceCandidate {
   candidate: string;
@@ -51,12 +58,15 @@ export type ClientMessage =
   | { type: 'dial'; call: string; to: string; media: MediaKinds }
   | { type: 'ringing'; call: string }
   | { type: 'accept'; call: string; media: MediaKinds }
-  | { type: 'reject'; call: string; reason: RejectReason }
+  | { type: 'reject'; call: string; reason: RejectReason; here?: true }
   | { type: 'hangup'; call: string; reason: HangupReason }
   | { type: 'offer'; call: string; generation: number; sdp: string; fresh?: true }
   | { type: 'answer'; call: string; generation: number; sdp: string }
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate }
   | { type: 'connected'; call: string; time_to_connect_ms: number; pair?: PairSummary }
+  | { type: 'state'; call: string; media: MediaKinds & { screen: boolean }; hold: boolean }
+  | { type: 'take'; call: string; media: MediaKinds }
+  | { type: 'elsewhere' }
   | Snapshot
   | { type: 'bye' };
 
@@ -74,13 +84,23 @@ export interface Snapshot {
   accepted?: boolean;
 }
 
-/** A dial or an offer that the server may refuse. */
+/** A call of this user that another device has. */
+export interface TakeableCall {
+  call: string;
+  peer: string;
+  role: 'caller' | 'callee';
+  /** Of the other side. */
+  media: MediaKinds & { screen: boolean };
+  hold: boolean;
+}
+
+/** A dial, a take or an offer that the server may refuse. */
 export interface Refusable {
-  type: 'dial' | 'offer';
+  type: 'dial' | 'take' | 'offer';
   generation: number;
 }
 
-/** `refused` of an error does not travel: the connection sets it if `ref` is the number of a dial or an offer. */
+/** `refused` of an error does not travel: the connection sets it if `ref` is the number of one of these. */
 export type ServerMessage =
   | { type: 'incoming'; call: string; from: string; media: MediaKinds; age_ms: number; warm_path?: WarmPath }
   | { type: 'ringing'; call: string }
@@ -90,6 +110,9 @@ export type ServerMessage =
   | { type: 'ice-candidate'; call: string; generation: number; candidate: IceCandidate; from: string }
   | { type: 'place'; call: string; to: string; media: MediaKinds; age_ms: number }
   | { type: 'restored'; call: string; generation: number }
+  | { type: 'state'; call: string; media: MediaKinds & { screen: boolean }; hold: boolean; from: string }
+  | ({ type: 'taken'; generation?: number } & TakeableCall)
+  | { type: 'elsewhere'; call?: undefined; calls: TakeableCall[] }
   | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
   | { type: 'error'; code: string; message: string; call?: string; ref?: number; retry_after_ms?: number; refused?: Refusable };
 

@@ -18,6 +18,7 @@ export class RemoteMedia extends Emitter<RemoteMediaEvents> {
   #late_video: MediaStreamTrack | null = null;
   #element: HTMLAudioElement | null = null;
   #playing = false;
+  #hold = false;
   /** What the other side said that it sends; null until the call is answered. */
   #promised: MediaKinds | null = null;
   /** Tracks of a call that is not answered yet: nothing comes over them. */
@@ -38,7 +39,16 @@ export class RemoteMedia extends Emitter<RemoteMediaEvents> {
     for (const [kind, track] of this.#waiting.splice(0)) this.handleTrack(kind, track);
   }
 
+  /** Plays nothing, in the app's elements neither, or everything again. */
+  setHold(on: boolean): void {
+    this.#hold = on;
+    const waiting = this.#waiting.map(([, track]) => track);
+    for (const track of [...(this.#stream?.getTracks() ?? []), ...waiting]) track.enabled = !on;
+    if (this.#late_video) this.#late_video.enabled = !on;
+  }
+
   handleTrack(kind: Kind, track: MediaStreamTrack): void {
+    track.enabled = !this.#hold;
     if (!this.#promised) {
       this.#waiting.push([kind, track]);
       return;
@@ -51,6 +61,7 @@ export class RemoteMedia extends Emitter<RemoteMediaEvents> {
 
   /** The same from another connection: it takes the place of what came before, in the same stream. */
   replaceTrack(kind: Kind, track: MediaStreamTrack): void {
+    track.enabled = !this.#hold;
     const before = this.#stream?.getTracks().filter((one) => one.kind === kind) ?? [];
     if (kind === 'audio' && this.#plays_audio) this.#play(track);
     if (kind === 'video' && !this.#promised?.video && before.length === 0) this.#late_video = track;

@@ -5,6 +5,7 @@ export class FakeTrack {
   enabled = true;
   stopped = false;
   onended: (() => void) | null = null;
+  contentHint = '';
 
   constructor(readonly kind: 'audio' | 'video') {}
 
@@ -56,6 +57,14 @@ class FakeTransceiver {
   direction = 'recvonly';
   sender = {
     track: null as FakeTrack | null,
+    dtmf: {
+      canInsertDTMF: true,
+      toneBuffer: '',
+      times: [] as number[],
+      insertDTMF: (tones: string, duration_ms: number, gap_ms: number): void => {
+        Object.assign(this.sender.dtmf, { toneBuffer: tones, times: [duration_ms, gap_ms] });
+      },
+    },
     setStreams: (): void => undefined,
     replaceTrack: (track: FakeTrack | null): Promise<void> => {
       this.sender.track = track;
@@ -72,16 +81,19 @@ class FakeTransceiver {
 export class FakeDataChannel {
   readyState = 'connecting';
   onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   readonly sent: string[] = [];
+  readonly frames: ArrayBuffer[] = [];
 
   constructor(
     readonly label: string,
     readonly options: RTCDataChannelInit,
   ) {}
 
-  send(text: string): void {
-    this.sent.push(text);
+  send(data: string | ArrayBuffer): void {
+    if (typeof data === 'string') this.sent.push(data);
+    else this.frames.push(data);
   }
 
   open(): void {
@@ -90,7 +102,7 @@ export class FakeDataChannel {
   }
 
   receive(data: unknown): void {
-    this.onmessage?.({ data: typeof data === 'string' ? data : JSON.stringify(data) });
+    this.onmessage?.({ data: typeof data === 'string' || data instanceof ArrayBuffer ? data : JSON.stringify(data) });
   }
 }
 
@@ -198,7 +210,7 @@ export class FakePeerConnection {
   connectSilently(): void {
     for (const transceiver of this.transceivers) this.ontrack?.({ track: transceiver.receiver.track });
     this.setIce('connected');
-    this.channels[0]?.open();
+    for (const channel of this.channels) channel.open();
   }
 
   /** So many packets have come over the transport by now. */
@@ -314,6 +326,14 @@ export class FakeBrowser implements Environment {
   };
 
   readonly permissions = { query: (): Promise<PermissionStatus> => Promise.resolve({ state: this.permission } as PermissionStatus) };
+
+  readonly getDisplayMedia = (): Promise<MediaStream> => {
+    this.asked.push('screen');
+    if (this.denial) return Promise.reject(this.denial);
+    const screen = new FakeTrack('video');
+    this.tracks.push(screen);
+    return Promise.resolve(new FakeStream([screen]) as unknown as MediaStream);
+  };
 
   readonly watchNetwork = (changed: (certain: boolean) => void): (() => void) => {
     this.changeNetwork = changed;

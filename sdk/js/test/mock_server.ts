@@ -175,6 +175,7 @@ export class MockServer {
       case 'offer':
       case 'answer':
       case 'ice-candidate':
+      case 'state':
         return this.#relay(call, from, other, { ...message, from: from.user });
     }
   }

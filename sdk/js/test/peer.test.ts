@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { AppChannel } from '../src/app_channel.js';
 import { Peer } from '../src/peer.js';
 import { FakePeerConnection, FakeStream, FakeTrack, installGlobals, settle } from './fakes.js';
 
@@ -13,6 +14,7 @@ beforeEach(() => {
   pc = new FakePeerConnection();
   peer = new Peer(pc as unknown as RTCPeerConnection, {
     stream: new FakeStream() as unknown as MediaStream,
+    app: new AppChannel(),
     generation: -1,
     iceServers: () => servers,
   });

@@ -62,8 +62,8 @@ struct KeptOffer {
 struct WarmLeg {
   bool answer_passed = false;
   std::optional<SessionKey> session;  // nothing if it is gone, or before
-  // Another device won: the caller's next fresh offer is the beginning for it, and what belongs to an older
-  // one goes nowhere.
+  // Another device won, or has taken the call of one of the two: the caller's next fresh offer is the
+  // beginning for it, and what belongs to an older one goes nowhere.
   bool awaits_fresh_offer = false;
   bool caller_connected = false;  // the caller has reported media from it
 };
@@ -110,6 +110,9 @@ struct Call {
   std::string caller_user;
   std::string callee_user;
   signal::Media media;
+  // What each end sends, as it said last. The callee's: from its accept on.
+  signal::MediaState caller_state{media};
+  signal::MediaState callee_state;
   SessionKey caller_session;
   WarmPath caller_warm_path;
   Outflow caller_outflow;

@@ -23,8 +23,9 @@ Event by_role(Role role, Event caller, Event leg, Event winner) {
 }
 
 std::string_view explanation(ErrorCode error) {
-  return error == ErrorCode::bad_call_id ? "this call id has been used; take a new one for each call"
-                                         : "the call is not in a state for this message";
+  if (error == ErrorCode::bad_call_id) return "this call id has been used; take a new one for each call";
+  if (error == ErrorCode::unknown_call) return "there is no such call any more";
+  return "the call is not in a state for this message";
 }
 
 std::string media_text(signal::Media media) {
@@ -227,6 +228,10 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
   sessions_.send(call.caller_session, signal::accepted(call.id, message.media, fresh), std::nullopt, step);
   if (!fresh) release_withheld(call, step);
   step.outbox.push_back(CallAnswered{call.id});
+  call.callee_state = {message.media};
+  if (call.caller_state != signal::MediaState{call.media}) {
+    sessions_.send(from.key, signal::state(call.id, call.caller_user, call.caller_state), std::nullopt, step);
+  }
   return {};
 }
 
@@ -244,7 +249,7 @@ Handled Calls::handle(Session& from, const signal::Reject& message, const Step& 
     return give_up_claim(from, *claim, message.reason, step);
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
-  if (located->role == Role::leg) return leave(from, *located, message.reason, step);
+  if (located->role == Role::leg) return leave(from, *located, message.reason, message.here, step);
   const auto next =
       decide(*located, located->role == Role::caller ? Event::caller_reject : Event::winner_reject);
   if (!next) return fail(next.error());
@@ -259,7 +264,7 @@ Handled Calls::handle(Session& from, const signal::Hangup& message, const Step& 
   if (!located) return fail(located.error());
   if (located->role == Role::leg) {
     const bool declines = message.reason == EndReason::hangup;
-    return leave(from, *located, declines ? EndReason::declined : message.reason, step);
+    return leave(from, *located, declines ? EndReason::declined : message.reason, false, step);
   }
   const auto next =
       decide(*located, located->role == Role::caller ? Event::caller_hangup : Event::winner_hangup);
@@ -276,12 +281,12 @@ Handled Calls::handle(Session& from, const signal::Hangup& message, const Step& 
 }
 
 // A leg does not take the call: the person does not want it, or this device cannot.
-Handled Calls::leave(Session& from, const Located& located, EndReason reason, const Step& step) {
+Handled Calls::leave(Session& from, const Located& located, EndReason reason, bool here, const Step& step) {
   Call& call = *located.call;
   const bool is_last = call.legs()->size() == 1;
-  const Event event = reason == EndReason::declined ? Event::leg_decline
-                      : is_last                     ? Event::leg_leave_last
-                                                    : Event::leg_leave;
+  const Event event = reason == EndReason::declined && !here ? Event::leg_decline
+                      : is_last                              ? Event::leg_leave_last
+                                                             : Event::leg_leave;
   const auto next = decide(located, event);
   if (!next) return fail(next.error());
   if (**next == State::ended) {

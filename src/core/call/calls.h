@@ -50,6 +50,10 @@ class Calls {
   Handled handle(Session& from, const signal::IceCandidate& message, const Step& step);
   Handled handle(Session& from, const signal::Connected& message, const Step& step);
   Handled handle(Session& from, const signal::Snapshot& told, const Step& step);
+  Handled handle(Session& from, const signal::State& message, const Step& step);
+  Handled handle(Session& from, const signal::Take& message, const Step& step);
+  // Tells a device which calls others of its user have that it may take.
+  void tell_elsewhere(const Session& to, const Step& step);
 
   // A new session: it rings for the calls of its user that nobody has accepted.
   void handle_attached(Session& session, const Step& step);
@@ -185,7 +189,8 @@ class Calls {
   void enter(Call& call, State next);
   void stop_waiting(Call& call, const Step& step);
   void wait_longer(Call& call, const Step& step);
-  Handled leave(Session& from, const Located& located, signal::EndReason reason, const Step& step);
+  // `here`: a leg that declines leaves, and does not speak for the user's other devices.
+  Handled leave(Session& from, const Located& located, signal::EndReason reason, bool here, const Step& step);
   void take_out_leg(Call& call, SessionKey session);
   void lose_leg(Call& call, SessionKey session, const Step& step);
   void end_call(Call& call, const Ending& ending, const Step& step);
@@ -217,6 +222,10 @@ class Calls {
   void relay_description(Call& call, Role role, const Description& description,
                          std::vector<signal::Candidate> withheld, Outflow& outflow, const Step& step);
   static void begin_afresh(Call& call);
+  static Event event_of_take(Call& call, SessionKey session);
+  static signal::TakeableCall takeable(const Call& call, bool as_caller);
+  // The place of one side goes to another device of the same user.
+  void hand_over(Call& call, Session& to, bool as_caller, const Step& step);
   static void forget_held_before(Call& call, std::uint32_t generation);
   void release_withheld(Call& call, const Step& step);
   // An address of the other party has been passed to the caller, or to the callee.

@@ -152,8 +152,9 @@ void Calls::handle_ring_timeout(CallKey key, const Step& step) {
   const auto next = decide({&call, Role::caller}, Event::ring_timeout);
   assert(next && *next == State::ended);
   (void)next;
-  // Who was to be woken and did not come has not heard it ring.
-  const EndReason reason = call.legs()->empty() ? EndReason::unreachable : EndReason::no_answer;
+  // Who was to be woken and did not come has not heard it ring; who is not back after a restart has.
+  const bool has_rung = !call.legs()->empty() || call.is_restored;
+  const EndReason reason = has_rung ? EndReason::no_answer : EndReason::unreachable;
   end_call(call, {reason, reason, std::nullopt, reason}, step);
 }
 

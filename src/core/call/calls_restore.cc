@@ -131,7 +131,7 @@ Handled Calls::claim_end(Session& from, const Snapshot& told, const Step& step) 
       remember_end(from, told.call);
       return {};
     }
-    return leave(from, *part, reason, step);
+    return leave(from, *part, reason, false, step);
   }
   const Claim own{{}, from.key, from.user, told};
   for (const ClaimKey key : claims_.of_call(told.call)) {
@@ -332,9 +332,11 @@ void Calls::note_generation(Call& call, std::optional<std::uint32_t> generation)
 // A device has used more of the generations than the caller's offer knows of, and will not take that one: if
 // it wins, the caller offers anew.
 void Calls::outdate_offer(Call& call, std::optional<std::uint32_t> generation) {
-  if (!generation || !call.negotiation || *generation <= call.negotiation->generation) return;
+  if (!generation || (call.negotiation && *generation <= call.negotiation->generation)) return;
+  const bool has_offer = call.negotiation.has_value();
   note_generation(call, generation);
-  call.warm = WarmLeg{.answer_passed = true};
+  // An offer that is still to come is refused as stale, and made anew.
+  if (has_offer) call.warm = WarmLeg{.answer_passed = true};
 }
 
 }  // namespace offhook::call

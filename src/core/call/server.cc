@@ -244,6 +244,7 @@ class Server::Impl {
                      sessions_.send(key, signal::error(refused.code, refused.message, call, seq),
                                     std::nullopt, step);
                    },
+                   [&](const signal::Elsewhere&) { calls_.tell_elsewhere(session, step); },
                    [&](const auto& about_call) {
                      const Handled handled = calls_.handle(session, about_call, step);
                      if (handled) return;

@@ -21,6 +21,7 @@ constexpr Transition kEnd = to(State::ended);
 constexpr Transition kIgnore = {Verb::ignore, {}, {}};
 constexpr Transition kWrong = refuse(signal::ErrorCode::wrong_state);
 constexpr Transition kUsedId = refuse(signal::ErrorCode::bad_call_id);
+constexpr Transition kGone = refuse(signal::ErrorCode::unknown_call);
 constexpr Transition kNever = {Verb::impossible, {}, {}};
 
 // clang-format off
@@ -35,6 +36,8 @@ constexpr std::array<Row, kEvents> kTable = {{
     {Event::caller_answer,       {{kDialing,  kRinging,  kAccepted, kConnect,  kIgnore}}},
     {Event::caller_candidate,    {{kDialing,  kRinging,  kAccepted, kConnect,  kIgnore}}},
     {Event::caller_connected_warm, {{kDialing, kRinging, kNever,   kNever,    kIgnore}}},
+    {Event::caller_state,        {{kDialing,  kRinging,  kAccepted, kConnect,  kIgnore}}},
+    {Event::caller_take,         {{kIgnore,   kIgnore,   kIgnore,   kIgnore,   kGone}}},
 
     {Event::leg_dial,            {{kUsedId,   kUsedId,   kNever,    kNever,    kUsedId}}},
     {Event::leg_ringing,         {{kRinging,  kRinging,  kNever,    kNever,    kIgnore}}},
@@ -49,6 +52,8 @@ constexpr std::array<Row, kEvents> kTable = {{
     {Event::cold_leg_answer,     {{kWrong,    kWrong,    kNever,    kNever,    kIgnore}}},
     {Event::leg_candidate,       {{kDialing,  kRinging,  kNever,    kNever,    kIgnore}}},
     {Event::leg_connected,       {{kWrong,    kWrong,    kNever,    kNever,    kIgnore}}},
+    {Event::leg_state,           {{kWrong,    kWrong,    kNever,    kNever,    kIgnore}}},
+    {Event::leg_take,            {{kWrong,    kWrong,    kNever,    kNever,    kGone}}},
 
     {Event::winner_dial,         {{kNever,    kNever,    kUsedId,   kUsedId,   kUsedId}}},
     {Event::winner_ringing,      {{kNever,    kNever,    kIgnore,   kIgnore,   kIgnore}}},
@@ -58,6 +63,10 @@ constexpr std::array<Row, kEvents> kTable = {{
     {Event::winner_offer,        {{kNever,    kNever,    kAccepted, kConnect,  kIgnore}}},
     {Event::winner_answer,       {{kNever,    kNever,    kAccepted, kConnect,  kIgnore}}},
     {Event::winner_candidate,    {{kNever,    kNever,    kAccepted, kConnect,  kIgnore}}},
+    {Event::winner_state,        {{kNever,    kNever,    kAccepted, kConnect,  kIgnore}}},
+    {Event::winner_take,         {{kNever,    kNever,    kIgnore,   kIgnore,   kGone}}},
+
+    {Event::device_take,         {{kWrong,    kWrong,    kAccepted, kConnect,  kGone}}},
 
     {Event::connected_first,     {{kWrong,    kWrong,    kAccepted, kNever,    kIgnore}}},
     {Event::connected_both,      {{kNever,    kNever,    kConnect,  kNever,    kIgnore}}},

@@ -33,6 +33,8 @@ enum class Event : std::uint8_t {
   caller_answer,
   caller_candidate,
   caller_connected_warm,  // to the warm leg, before its accept has come here; the first of a call
+  caller_state,           // what it sends now
+  caller_take,            // it has the call already
   // from a leg
   leg_dial,  // a dial that names the call of somebody else
   leg_ringing,
@@ -47,6 +49,8 @@ enum class Event : std::uint8_t {
   cold_leg_answer,  // where the warm path is off
   leg_candidate,
   leg_connected,
+  leg_state,
+  leg_take,
   // from the winner
   winner_dial,
   winner_ringing,
@@ -56,6 +60,10 @@ enum class Event : std::uint8_t {
   winner_offer,
   winner_answer,
   winner_candidate,
+  winner_state,
+  winner_take,
+  // from another device of the caller's or the callee's user
+  device_take,
   // from the caller or the winner: decoded media
   connected_first,  // the other end has not reported it
   connected_both,   // the other end has

@@ -153,13 +153,23 @@ NumberedMessage read_snapshot(const CallId& call, Fields& fields) {
   return snapshot;
 }
 
+NumberedMessage read_state_of_media(const CallId& call, Fields& fields) {
+  State state{call, {read_media(fields), false, false}};
+  if (!fields.ok()) return state;
+  Fields media(fields.object("media"));
+  state.state.screen = media.optional_boolean("screen").value_or(false);
+  if (!media.ok()) fields.refuse("media." + media.problem().field, media.problem().what);
+  state.state.hold = fields.optional_boolean("hold").value_or(false);
+  return state;
+}
+
 // A message about a call, by its type; nullopt for a type that does not exist.
 using ReadMessage = NumberedMessage (*)(const CallId& call, Fields& fields);
 struct MessageType {
   std::string_view type;
   ReadMessage read;
 };
-constexpr std::array<MessageType, 10> kMessageTypes = {{
+constexpr std::array<MessageType, 12> kMessageTypes = {{
     {"dial", read_dial},
     {"ringing", [](const CallId& call, Fields&) -> NumberedMessage { return Ringing{call}; }},
     {"accept",
@@ -168,7 +178,8 @@ constexpr std::array<MessageType, 10> kMessageTypes = {{
      }},
     {"reject",
      [](const CallId& call, Fields& fields) -> NumberedMessage {
-       return Reject{call, read_reason(fields, kRejectReasons)};
+       return Reject{call, read_reason(fields, kRejectReasons),
+                     fields.optional_boolean("here").value_or(false)};
      }},
     {"hangup",
      [](const CallId& call, Fields& fields) -> NumberedMessage {
@@ -189,10 +200,16 @@ constexpr std::array<MessageType, 10> kMessageTypes = {{
      }},
     {"connected", read_connected},
     {"snapshot", read_snapshot},
+    {"state", read_state_of_media},
+    {"take",
+     [](const CallId& call, Fields& fields) -> NumberedMessage {
+       return Take{call, read_media(fields)};
+     }},
 }};
 
 NumberedMessage read_numbered(std::string_view type, Value root) {
   if (type == "bye") return Bye{};
+  if (type == "elsewhere") return Elsewhere{};
   for (const MessageType& known : kMessageTypes) {
     if (known.type != type) continue;
     Fields fields(root);

@@ -46,6 +46,7 @@ struct Accept {
 struct Reject {
   CallId call;
   EndReason reason = EndReason::declined;  // declined, busy or media_denied
+  bool here = false;                       // the user's other devices ring on
 };
 struct Hangup {
   CallId call;
@@ -92,6 +93,17 @@ struct Snapshot {
   EndReason reason = EndReason::hangup;     // of a call that is over
   bool was_accepted = false;                // the same
 };
+struct State {
+  CallId call;
+  MediaState state;
+};
+// This device goes on with a call of its user that another one has.
+struct Take {
+  CallId call;
+  Media media;
+};
+// Which calls of its user other devices have.
+struct Elsewhere {};
 // A numbered message that breaks a rule. It takes its place in the order, and is answered with an `error`.
 struct Refused {
   ErrorCode code = ErrorCode::bad_message;
@@ -100,7 +112,7 @@ struct Refused {
 };
 
 using NumberedMessage = std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate,
-                                     Connected, Snapshot, Refused>;
+                                     Connected, Snapshot, State, Take, Elsewhere, Refused>;
 struct Numbered {
   std::uint64_t seq = 0;  // from 1
   NumberedMessage message;

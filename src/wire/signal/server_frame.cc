@@ -21,6 +21,17 @@ void write_media(json::Writer& out, Media media) {
   out.key("media").begin_object().field("audio", media.audio).field("video", media.video).end_object();
 }
 
+void write_state(json::Writer& out, const MediaState& state) {
+  out.key("media").begin_object().field("audio", state.media.audio).field("video", state.media.video);
+  out.field("screen", state.screen).end_object().field("hold", state.hold);
+}
+
+void write_takeable(json::Writer& out, const TakeableCall& call) {
+  out.field("call", call.call.text()).field("peer", call.peer);
+  out.field("role", call.as_caller ? "caller" : "callee");
+  write_state(out, call.state);
+}
+
 Body description(std::string_view type, const CallId& call, std::string_view from, std::uint32_t generation,
                  std::string_view sdp, bool fresh) {
   json::Writer out = begin(type);
@@ -90,6 +101,32 @@ Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t gene
 Body restored(const CallId& call, std::uint32_t generation) {
   json::Writer out = begin("restored");
   out.field("call", call.text()).field("generation", std::int64_t{generation});
+  return finish(out);
+}
+
+Body state(const CallId& call, std::string_view from, const MediaState& state) {
+  json::Writer out = begin("state");
+  out.field("call", call.text()).field("from", from);
+  write_state(out, state);
+  return finish(out);
+}
+
+Body taken(const TakeableCall& call, std::optional<std::uint32_t> generation) {
+  json::Writer out = begin("taken");
+  write_takeable(out, call);
+  if (generation) out.field("generation", std::int64_t{*generation});
+  return finish(out);
+}
+
+Body elsewhere(const std::vector<TakeableCall>& calls) {
+  json::Writer out = begin("elsewhere");
+  out.key("calls").begin_array();
+  for (const TakeableCall& call : calls) {
+    out.begin_object();
+    write_takeable(out, call);
+    out.end_object();
+  }
+  out.end_array();
   return finish(out);
 }
 

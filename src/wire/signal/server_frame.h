@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/redact.h"
 #include "base/warm_path.h"
@@ -30,6 +31,20 @@ Body ice_candidate(const CallId& call, std::string_view from, std::uint32_t gene
                    const Candidate& candidate);
 // After a restart of the server: both sides are known again, and this is the newest generation of either.
 Body restored(const CallId& call, std::uint32_t generation);
+// What the other side of the call sends now.
+Body state(const CallId& call, std::string_view from, const MediaState& state);
+
+// A call of a device's user, as another device of this user gets to know it.
+struct TakeableCall {
+  CallId call;
+  std::string peer;  // the user at the other end
+  bool as_caller = false;
+  MediaState state;  // of the other end
+};
+// `generation`: the newest of the call; nothing before its first offer.
+Body taken(const TakeableCall& call, std::optional<std::uint32_t> generation);
+Body elsewhere(const std::vector<TakeableCall>& calls);
+
 Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool retryable);
 // The app's backend asks for a call: whoever makes it dials `to` as this call.
 Body place(const CallId& call, std::string_view to, Media media);

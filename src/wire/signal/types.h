@@ -48,6 +48,14 @@ struct Media {
   auto operator<=>(const Media&) const = default;
 };
 
+// What a side sends now, by its switches.
+struct MediaState {
+  Media media;
+  bool screen = false;  // in the place of the camera
+  bool hold = false;    // nothing is sent nor played, whatever the switches say
+  auto operator<=>(const MediaState&) const = default;
+};
+
 // RTCIceCandidateInit. An empty candidate is the end of candidates of its generation.
 struct Candidate {
   std::string candidate;

@@ -343,7 +343,8 @@ class Exchange {
     device.received = seq;
     const std::string shown = summary(type, fields);
     device.inbox.push_back(shown);
-    if (type != "error" && type != "place") observe(device, type, shown, fields, text);
+    const bool is_of_a_call = type != "error" && type != "place" && type != "elsewhere";
+    if (is_of_a_call) observe(device, type, shown, fields, text);
   }
 
   // A device that accepts, or offers to call, may learn where the other is.
@@ -367,6 +368,7 @@ class Exchange {
   static void observe(Device& device, const std::string& type, const std::string& shown, json::Fields& fields,
                       const std::string& text) {
     Seen& seen = device.seen_by_call[std::string(fields.string("call", {.max = 64}))];
+    if (type == "taken") seen = Seen{};
     EXPECT_FALSE(seen.ended) << shown << " after the end";
     if (type == "ended") seen.ended = true;
     if (type == "accepted" || type == "restored") seen.is_guarded = false;
@@ -390,6 +392,15 @@ class Exchange {
     }
   }
 
+  // "audio video screen hold", those that are on.
+  static std::string switches(json::Fields& fields) {
+    json::Fields media(fields.object("media"));
+    std::string text;
+    for (const char* kind : {"audio", "video", "screen"})
+      text += media.boolean(kind) ? std::string(kind) + " " : "";
+    return text + (fields.boolean("hold") ? "hold" : "live");
+  }
+
   static std::string summary(const std::string& type, json::Fields& fields) {
     if (type == "incoming") return type + " " + std::string(fields.string("from", {.max = 200}));
     if (type == "place") return type + " " + std::string(fields.string("to", {.max = 200}));
@@ -404,6 +415,8 @@ class Exchange {
       return "candidate " + std::to_string(fields.integer("generation", 0, INT64_MAX)) + " " +
              std::string(inner.string("candidate", {.min = 0, .max = 10'000}));
     }
+    if (type == "state" || type == "taken") return type + " " + switches(fields);
+    if (type == "elsewhere") return type + " " + std::to_string(fields.array("calls").size());
     if (type == "accepted" && fields.optional_boolean("fresh").value_or(false)) return "accepted fresh";
     if (type == "restored") return type + " " + std::to_string(fields.integer("generation", 0, INT64_MAX));
     if (type == "ended") return type + " " + std::string(fields.string("reason", {.max = 64}));
@@ -464,6 +477,13 @@ inline std::string over(const std::string& name, const std::string& peer, const 
                         const std::string& reason, bool accepted = false) {
   return snapshot(name, peer, role, "ended",
                   R"(,"reason":")" + reason + R"(","accepted":)" + (accepted ? "true" : "false"));
+}
+inline std::string state(const std::string& name, const std::string& hold,
+                         const std::string& media = R"({"audio":true,"video":true,"screen":false})") {
+  return about("state", name, R"(,"media":)" + media + R"(,"hold":)" + hold);
+}
+inline std::string take(const std::string& name) {
+  return about("take", name, R"(,"media":{"audio":true,"video":false})");
 }
 inline std::string connected(const std::string& name) { return about("connected", name); }
 

@@ -123,7 +123,11 @@ class Chaos {
     const int generation = static_cast<int>(below(3));
     static const std::string kRejects[] = {"declined", "busy", "media_denied"};
     static const std::string kHangups[] = {"hangup", "ice_failed", "error"};
-    switch (below(12)) {
+    switch (below(14)) {
+      case 12:
+        return below(2) == 0 ? R"("type":"elsewhere")" : state(name, below(2) == 0 ? "true" : "false");
+      case 13:
+        return take(name);
       case 0:
       case 1:
         return ringing(name);

@@ -12,7 +12,8 @@ struct Expected {
   Event event;
   const char* name;
   // One letter a state, in the order dialing, ringing, accepted, connected, ended:
-  // D R A C E the state that follows; i ignored; w wrong_state; b bad_call_id; - cannot be.
+  // D R A C E the state that follows; i ignored; w wrong_state; b bad_call_id; u unknown_call;
+  // - cannot be.
   const char* letters;
 };
 
@@ -26,6 +27,8 @@ constexpr Expected kExpected[] = {
     {Event::caller_answer, "caller_answer", "DRACi"},
     {Event::caller_candidate, "caller_candidate", "DRACi"},
     {Event::caller_connected_warm, "caller_connected_warm", "DR--i"},
+    {Event::caller_state, "caller_state", "DRACi"},
+    {Event::caller_take, "caller_take", "iiiiu"},
     {Event::leg_dial, "leg_dial", "bb--b"},
     {Event::leg_ringing, "leg_ringing", "RR--i"},
     {Event::leg_accept, "leg_accept", "AA--i"},
@@ -39,6 +42,8 @@ constexpr Expected kExpected[] = {
     {Event::cold_leg_answer, "cold_leg_answer", "ww--i"},
     {Event::leg_candidate, "leg_candidate", "DR--i"},
     {Event::leg_connected, "leg_connected", "ww--i"},
+    {Event::leg_state, "leg_state", "ww--i"},
+    {Event::leg_take, "leg_take", "ww--u"},
     {Event::winner_dial, "winner_dial", "--bbb"},
     {Event::winner_ringing, "winner_ringing", "--iii"},
     {Event::winner_accept, "winner_accept", "--iii"},
@@ -47,6 +52,9 @@ constexpr Expected kExpected[] = {
     {Event::winner_offer, "winner_offer", "--ACi"},
     {Event::winner_answer, "winner_answer", "--ACi"},
     {Event::winner_candidate, "winner_candidate", "--ACi"},
+    {Event::winner_state, "winner_state", "--ACi"},
+    {Event::winner_take, "winner_take", "--iiu"},
+    {Event::device_take, "device_take", "wwACu"},
     {Event::connected_first, "connected_first", "wwA-i"},
     {Event::connected_both, "connected_both", "--C-i"},
     {Event::connected_again, "connected_again", "--iii"},
@@ -63,6 +71,15 @@ constexpr Expected kExpected[] = {
     {Event::shutdown, "shutdown", "EEEEi"},
 };
 
+char letter_of(signal::ErrorCode error) {
+  if (error == signal::ErrorCode::unknown_call) return 'u';
+  return error == signal::ErrorCode::wrong_state ? 'w' : 'b';
+}
+
+std::string error_of(char letter) {
+  return letter == 'w' ? "wrong_state" : letter == 'b' ? "bad_call_id" : letter == 'u' ? "unknown_call" : "";
+}
+
 char letter_of(const Transition& transition) {
   switch (transition.verb) {
     case Verb::act:
@@ -70,7 +87,7 @@ char letter_of(const Transition& transition) {
     case Verb::ignore:
       return 'i';
     case Verb::refuse:
-      return transition.error == signal::ErrorCode::wrong_state ? 'w' : 'b';
+      return letter_of(transition.error);
     case Verb::impossible:
       return '-';
   }
@@ -162,6 +179,18 @@ class Driven {
         return exchange.send(*alice, answer("1", 1, "a"));
       case Event::caller_candidate:
         return exchange.send(*alice, candidate("1", 0, "k"));
+      case Event::caller_state:
+        return exchange.send(*alice, call::state("1", "true"));
+      case Event::caller_take:
+        return exchange.send(*alice, take("1"));
+      case Event::leg_state:
+      case Event::winner_state:
+        return exchange.send(*bob, call::state("1", "true"));
+      case Event::leg_take:
+      case Event::winner_take:
+        return exchange.send(*bob, take("1"));
+      case Event::device_take:
+        return exchange.send(exchange.add("alice"), take("1"));
       case Event::leg_dial:
       case Event::winner_dial:
         return exchange.send(*bob, dial("1", "alice"));
@@ -269,9 +298,9 @@ TEST(Transitions, FramesDriveEveryPair) {
       driven.drive();
       driven.exchange.check();
       const std::string errors = driven.errors();
-      EXPECT_EQ(errors, letter == 'w' ? "wrong_state" : letter == 'b' ? "bad_call_id" : "");
+      EXPECT_EQ(errors, error_of(letter));
       EXPECT_EQ(driven.exchange.records.size(), letter == 'E' ? 1U : 0U);
-      const bool stays = letter == 'i' || letter == 'w' || letter == 'b';
+      const bool stays = letter == 'i' || !error_of(letter).empty();
       EXPECT_EQ(driven.state(), stays ? "DRACE"[i] : letter);
     }
   }

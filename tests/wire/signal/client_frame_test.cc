@@ -143,6 +143,20 @@ TEST(ClientFrame, EveryMessage) {
   EXPECT_EQ(std::get<Answer>(numbered(with_call("answer", R"(,"generation":0,"sdp":"a")"))).sdp, "a");
 }
 
+TEST(ClientFrame, MessagesOfACallThatIsUnderWay) {
+  const auto state = std::get<State>(
+      numbered(with_call("state", R"(,"media":{"audio":true,"video":false,"screen":true},"hold":true)")));
+  EXPECT_EQ(state.call.text(), kCall);
+  EXPECT_EQ(state.state, (MediaState{{true, false}, true, true}));
+  const auto bare = std::get<State>(numbered(with_call("state", R"(,"media":{"audio":false,"video":true})")));
+  EXPECT_EQ(bare.state, (MediaState{{false, true}, false, false}));
+  EXPECT_EQ(std::get<Take>(numbered(with_call("take", R"(,"media":{"audio":true,"video":false})"))).media,
+            (Media{true, false}));
+  EXPECT_TRUE(std::holds_alternative<Elsewhere>(numbered(R"({"seq":1,"type":"elsewhere"})")));
+  EXPECT_FALSE(std::get<Reject>(numbered(with_call("reject"))).here);
+  EXPECT_TRUE(std::get<Reject>(numbered(with_call("reject", R"(,"here":true)"))).here);
+}
+
 TEST(ClientFrame, CandidatesAsBrowsersSendThem) {
   const auto full = std::get<IceCandidate>(numbered(with_call(
       "ice-candidate",
@@ -215,6 +229,13 @@ TEST(ClientFrame, AMessageThatBreaksARuleIsRefusedAndNamesTheField) {
        "bad_message: candidate.candidate is missing"},
       {with_call("ice-candidate", R"(,"generation":0,"candidate":{"candidate":"k","sdpMLineIndex":70000})"),
        "bad_message: candidate.sdpMLineIndex must be an integer from 0 to 65535"},
+      {with_call("state", R"(,"media":{"audio":true})"), "bad_message: media.video is missing"},
+      {with_call("state", R"(,"media":{"audio":true,"video":true,"screen":1})"),
+       "bad_message: media.screen must be true or false"},
+      {with_call("state", R"(,"media":{"audio":true,"video":true},"hold":"yes")"),
+       "bad_message: hold must be true or false"},
+      {with_call("take"), "bad_message: media is missing"},
+      {with_call("reject", R"(,"here":1)"), "bad_message: here must be true or false"},
       {with_call("connected", R"(,"pair":{"local":"host"})"), "bad_message: pair.remote is missing"},
       {with_call("snapshot"), "bad_message: peer is missing"},
       {with_call("snapshot", R"(,"peer":"b\u0000b")"), "bad_message: peer must have no control characters"},

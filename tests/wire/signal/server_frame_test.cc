@@ -54,6 +54,17 @@ TEST(ServerFrame, EveryMessage) {
           R"(,"from":"bob","generation":1,"candidate":{"candidate":"","sdpMid":null,"sdpMLineIndex":null,)"
           R"("usernameFragment":null}})");
   EXPECT_EQ(restored(kCall, 4).object, R"({"type":"restored",)" + call + R"(,"generation":4})");
+  const MediaState shown{{true, false}, true, false};
+  const std::string switches = R"("media":{"audio":true,"video":false,"screen":true},"hold":false)";
+  EXPECT_EQ(state(kCall, "bob", shown).object,
+            R"({"type":"state",)" + call + R"(,"from":"bob",)" + switches + "}");
+  const std::string takeable = call + R"(,"peer":"bob","role":"caller",)" + switches;
+  EXPECT_EQ(taken({kCall, "bob", true, shown}, 4).object,
+            R"({"type":"taken",)" + takeable + R"(,"generation":4})");
+  EXPECT_EQ(taken({kCall, "bob", true, shown}, std::nullopt).object, R"({"type":"taken",)" + takeable + "}");
+  EXPECT_EQ(elsewhere({{kCall, "bob", true, shown}}).object,
+            R"({"type":"elsewhere","calls":[{)" + takeable + "}]}");
+  EXPECT_EQ(elsewhere({}).object, R"({"type":"elsewhere","calls":[]})");
   EXPECT_EQ(ended(kCall, EndReason::no_answer, "Nobody.", true).object,
             R"({"type":"ended",)" + call + R"(,"reason":"no_answer","verdict":"Nobody.","retryable":true})");
   EXPECT_EQ(
