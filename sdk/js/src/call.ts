@@ -46,6 +46,7 @@ export class Call extends Emitter<CallEvents> {
   #warm = false;
   #accept_via: CallReport['accept_via'] = null;
   #end: CallError | null = null;
+  #declined_here = false;
   #resolve: () => void = () => undefined;
   #reject: (error: CallError) => void = () => undefined;
   #dial_timer: ReturnType<typeof setInterval> | undefined;
@@ -126,6 +127,7 @@ export class Call extends Emitter<CallEvents> {
   reject(reason: RejectReason = 'declined', { here = false } = {}): void {
     if (this.direction !== 'incoming' || this.#state !== 'ringing') return;
     this.#deps.send({ type: 'reject', call: this.id, reason, ...(here ? { here } : {}) });
+    this.#declined_here = here;
     this.#finish(new CallError(reason, own_rejections[reason], false));
   }
 
@@ -307,7 +309,8 @@ export class Call extends Emitter<CallEvents> {
       peer: this.peer,
       role: this.#calling ? 'caller' : 'callee',
       ...(this.#end
-        ? { state: 'ended', reason: this.#end.code, accepted: been('accepted') }
+        ? // Declined for this device alone: what takes it out, and ends nothing for the others.
+          { state: 'ended', reason: this.#declined_here ? 'busy' : this.#end.code, accepted: been('accepted') }
         : {
             state: !this.#answered ? 'ringing' : been('connected') ? 'connected' : 'accepted',
             media: this.#media.local,

@@ -115,6 +115,13 @@ describe('a new session', () => {
     expect(sent('ringing')).toEqual([]);
   });
 
+  it('hears of a call that this device alone has declined only that the device is out of it', async () => {
+    const call = await incoming();
+    call.reject('declined', { here: true });
+    await restart();
+    expect(sent('snapshot')).toMatchObject([{ call: call.id, state: 'ended', reason: 'busy', accepted: false }]);
+  });
+
   it('is told of calls that are over, and rings for none of them', async () => {
     const call = await incoming();
     let rung = 0;
