@@ -36,29 +36,28 @@ Handled Calls::handle(Session& from, const signal::Offer& message, const Step& s
                                      : role == Role::winner ? Event::winner_offer
                                      : is_warm_leg          ? Event::warm_leg_offer
                                                             : Event::leg_offer);
-  if (!next) return fail(next.error());
+  const auto refuse = [&](const Refusal& refusal) -> Handled {
+    outflow_of(*located->call, role, from.key).forget_refused(message.generation);
+    return fail(refusal);
+  };
+  if (!next) return refuse(next.error());
   if (!*next) return {};
   Call& call = *located->call;
   Outflow& outflow = outflow_of(call, role, from.key);
   const bool by_caller = role == Role::caller;
   const std::uint32_t due = call.negotiation ? call.negotiation->generation + 1 : 0;
-  if (message.generation != due) {
-    outflow.forget_held(message.generation);
-    return fail(kStale);
-  }
-  if (due == 0 && !by_caller) return fail(wrong_state("the first offer is the caller's"));
-  if (message.fresh && is_warm_leg) return fail(wrong_state("a device that rings starts nothing afresh"));
+  if (message.generation != due) return refuse(kStale);
+  if (due == 0 && !by_caller) return refuse(wrong_state("the first offer is the caller's"));
+  if (message.fresh && is_warm_leg) return refuse(wrong_state("a device that rings starts nothing afresh"));
   if (call.warm.awaits_fresh_offer && !by_caller)
-    return fail(wrong_state("the caller's fresh offer comes first"));
+    return refuse(wrong_state("the caller's fresh offer comes first"));
   const bool is_accepted = call.winner() != nullptr;
-  if (!is_accepted && call.offers_before_accept >= settings_.max_offers_before_accept) {
-    outflow.forget_held(message.generation);
-    return fail(wrong_state("the call has had as many offers as it may before it is accepted"));
-  }
+  if (!is_accepted && call.offers_before_accept >= settings_.max_offers_before_accept)
+    return refuse(wrong_state("the call has had as many offers as it may before it is accepted"));
   GuardedDescription guarded;
   if (is_guarded(call, role, from.key)) guarded = guarded_description(message.sdp, settings_.is_own_relay);
   if (!outflow.has_room(message.generation, guarded.withheld, settings_.max_candidates))
-    return fail(kTooMany);
+    return refuse(kTooMany);
 
   if (!is_accepted) call.offers_before_accept += 1;
   call.negotiation = Negotiation{message.generation, by_caller, false};

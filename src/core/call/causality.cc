@@ -17,12 +17,22 @@ bool holds(const std::vector<Kept>& candidates, const signal::Candidate& candida
                      [&candidate](const Kept& kept) { return is_same(kept.candidate, candidate); });
 }
 
+bool names_ufrag(const signal::Candidate& candidate) {
+  return candidate.username_fragment && !candidate.username_fragment->empty();
+}
+
+// Which description it ends, nothing in it tells.
+bool is_nameless_end(const signal::Candidate& candidate) {
+  return candidate.candidate.empty() && !names_ufrag(candidate);
+}
+
 }  // namespace
 
 Outflow::Ruling Outflow::take(std::uint32_t generation, const Kept& kept, std::size_t limit) {
   if (newest_ && generation < *newest_) return Ruling::drop;
   const bool out = newest_ && generation == *newest_;
   if (out && !belongs_to_newest(kept.candidate)) return Ruling::drop;
+  if (!out && was_refused(generation) && is_nameless_end(kept.candidate)) return Ruling::drop;
   std::vector<Kept>& candidates = candidates_by_generation_[generation];
   if (holds(candidates, kept.candidate)) return Ruling::drop;
   if (candidates.size() >= limit) return Ruling::full;
@@ -40,6 +50,7 @@ bool Outflow::has_room(std::uint32_t generation, const std::vector<signal::Candi
 const std::vector<Kept>& Outflow::release(std::uint32_t generation, std::string_view sdp,
                                           std::vector<signal::Candidate> withheld) {
   newest_ = generation;
+  if (refused_ && refused_->highest <= generation) refused_.reset();
   ufrags_ = ice_ufrags(sdp);
   candidates_by_generation_.erase(candidates_by_generation_.begin(),
                                   candidates_by_generation_.lower_bound(generation));
@@ -63,7 +74,10 @@ const std::vector<Kept>& Outflow::released() const {
   return found == candidates_by_generation_.end() ? kNone : found->second;
 }
 
-void Outflow::forget_held(std::uint32_t generation) {
+void Outflow::forget_refused(std::uint32_t generation) {
+  if (!refused_) refused_ = Generations{generation, generation};
+  refused_->lowest = std::min(refused_->lowest, generation);
+  refused_->highest = std::max(refused_->highest, generation);
   if (!newest_ || generation > *newest_) candidates_by_generation_.erase(generation);
 }
 
@@ -78,8 +92,12 @@ std::size_t Outflow::stored() const {
   return count;
 }
 
+bool Outflow::was_refused(std::uint32_t generation) const {
+  return refused_ && generation >= refused_->lowest && generation <= refused_->highest;
+}
+
 bool Outflow::belongs_to_newest(const signal::Candidate& candidate) const {
-  if (!candidate.username_fragment || candidate.username_fragment->empty() || ufrags_.empty()) return true;
+  if (!names_ufrag(candidate) || ufrags_.empty()) return true;
   return std::find(ufrags_.begin(), ufrags_.end(), *candidate.username_fragment) != ufrags_.end();
 }
 

@@ -48,8 +48,9 @@ class Outflow {
   // The generation of the newest description that went out.
   std::optional<std::uint32_t> newest() const { return newest_; }
 
-  // An offer of this generation was refused: what was held for it belongs to nothing.
-  void forget_held(std::uint32_t generation);
+  // An offer of this generation was refused: what was held for it belongs to nothing, nor does an end of
+  // candidates that names no ufrag and comes before the next description of this generation.
+  void forget_refused(std::uint32_t generation);
   // An offer of this generation has come: nothing that is held for one before it goes out any more.
   void forget_held_before(std::uint32_t generation);
   std::size_t stored() const;
@@ -57,8 +58,15 @@ class Outflow {
  private:
   // False for a candidate of an offer that lost against the other party's: same generation, other ufrag.
   bool belongs_to_newest(const signal::Candidate& candidate) const;
+  bool was_refused(std::uint32_t generation) const;
 
   std::optional<std::uint32_t> newest_;
+  // Of offers that were refused, from the lowest to the highest, until a description reaches beyond them.
+  struct Generations {
+    std::uint32_t lowest = 0;
+    std::uint32_t highest = 0;
+  };
+  std::optional<Generations> refused_;
   std::vector<std::string> ufrags_;  // of the newest description
   std::map<std::uint32_t, std::vector<Kept>> candidates_by_generation_;
 };

@@ -130,6 +130,55 @@ TEST(Causality, ACandidateOfALostOfferIsKnownByItsUfrag) {
   EXPECT_EQ(call.bob.inbox, (Inbox{"candidate 1 good", "candidate 1 nameless", "candidate 1 "}));
 }
 
+TEST(Causality, TheEndOfALostOfferIsNotThatOfTheAnswer) {
+  Accepted call;
+  call.negotiate();
+  call.exchange.send(call.bob, offer("1", 1, "bob's"));
+  call.exchange.send(call.alice, offer("1", 1, "alice's"));
+  call.exchange.send(call.alice, candidate("1", 1, ""));
+  call.exchange.send(call.alice, answer("1", 1, "a1"));
+  EXPECT_EQ(call.bob.take(), Inbox{"answer 1 a1"});
+  call.exchange.send(call.alice, candidate("1", 1, "k"));
+  call.exchange.send(call.alice, candidate("1", 1, ""));
+  EXPECT_EQ(call.bob.take(), (Inbox{"candidate 1 k", "candidate 1 "}));
+}
+
+TEST(Causality, TheEndOfARefusedOfferIsNotThatOfALaterAnswer) {
+  Exchange exchange;
+  Device& alice = exchange.add("alice");
+  Device& phone = exchange.add("bob");
+  Device& laptop = exchange.add("bob");
+  exchange.send(alice, dial("1", "bob"));
+  exchange.send(alice, offer("1", 0, "o0"));
+  exchange.send(phone, answer("1", 0, "phone"));
+  exchange.send(laptop, accept("1"));
+  (void)laptop.take();
+  exchange.send(laptop, offer("1", 1, "too soon"));
+  exchange.send(laptop, candidate("1", 1, ""));
+  exchange.send(alice, fresh_offer("1", 1, "o1"));
+  EXPECT_EQ(laptop.take(), (Inbox{"error wrong_state", "fresh offer 1 o1"}));
+  (void)alice.take();
+  exchange.send(laptop, answer("1", 1, "a1"));
+  exchange.send(laptop, candidate("1", 1, "k"));
+  exchange.send(laptop, candidate("1", 1, ""));
+  EXPECT_EQ(alice.take(), (Inbox{"answer 1 a1", "candidate 1 k", "candidate 1 "}));
+}
+
+TEST(Causality, NoEndOfSeveralRefusedOffersIsThatOfTheAnswer) {
+  Accepted call;
+  call.negotiate();
+  call.exchange.send(call.bob, offer("1", 1, "bob's"));
+  call.exchange.send(call.alice, offer("1", 1, "alice's"));
+  call.exchange.send(call.alice, offer("1", 3, "alice's next"));
+  call.exchange.send(call.alice, candidate("1", 1, ""));
+  call.exchange.send(call.alice, answer("1", 1, "a1"));
+  EXPECT_EQ(call.bob.take(), Inbox{"answer 1 a1"});
+  call.exchange.send(call.alice, candidate("1", 1, ""));
+  EXPECT_EQ(call.bob.take(), Inbox{"candidate 1 "});
+  call.exchange.send(call.alice, offer("1", 2, "o2"));
+  EXPECT_EQ(call.bob.take(), Inbox{"offer 2 o2"});
+}
+
 TEST(Causality, GenerationsThatDoNotFitAreRefused) {
   Accepted call;
   call.exchange.send(call.bob, offer("1", 0, "the first is the caller's"));
