@@ -1,0 +1,285 @@
+#include "page_call.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace offhook::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// The SDK's policy.
+constexpr Duration kDialTimeout = seconds(20);
+constexpr Duration kRingGrace = seconds(5);
+constexpr Duration kGiveUp = seconds(30);
+constexpr Duration kPoll = milliseconds(250);
+// A path that stands is looked at less often: nothing but a fault changes it.
+constexpr Duration kWatch = seconds(20);
+constexpr Duration kRestartWait = seconds(3);
+constexpr Duration kCalleePatience = milliseconds(400);
+
+}  // namespace
+
+PageCall::PageCall(Stage& stage, Judge& judge, CallPlace& place, std::string id, std::string peer,
+                   bool is_outgoing, WarmPath warm_path, const Entry* script)
+    : stage_(stage),
+      judge_(judge),
+      place_(place),
+      dice_(place.dice()),
+      id_(std::move(id)),
+      peer_(std::move(peer)),
+      is_outgoing_(is_outgoing),
+      is_calling_(is_outgoing),
+      warm_path_(warm_path),
+      script_(script),
+      state_(is_outgoing ? State::dialing : State::ringing),
+      dial_timer_(stage.timetable),
+      ring_timer_(stage.timetable),
+      poll_timer_(stage.timetable),
+      script_timer_(stage.timetable) {}
+
+void PageCall::start() {
+  place_.send(dial_message(id_, peer_));
+  open_link(true, false);
+  dial_timer_.set(kDialTimeout, [this] { give_up_ringing(true); });
+  if (script_ == nullptr) return;
+  if (script_->reaction == Reaction::give_up) react(script_->wait, &PageCall::give_up);
+  // Just as the other side accepts.
+  if (script_->reaction == Reaction::hang_up) {
+    react(script_->wait + dice_.between(milliseconds(0), milliseconds(900)), &PageCall::give_up);
+  }
+}
+
+void PageCall::ring(std::uint64_t age_ms, Duration ring_timeout) {
+  place_.send(plain_message(Kind::ringing, id_));
+  limit_ringing(std::max(Duration::zero(), ring_timeout - milliseconds(age_ms)));
+}
+
+void PageCall::show(std::size_t number, std::size_t count) {
+  warm_up();
+  if (script_ == nullptr) return;
+  const bool is_chosen = script_->answerer % count == number;
+  const Duration wait = script_->wait;
+  switch (script_->reaction) {
+    case Reaction::accept:
+    case Reaction::hang_up:
+      if (is_chosen) react(wait, &PageCall::accept);
+      return;
+    case Reaction::accept_on_all:
+      return react(wait + dice_.between(milliseconds(0), milliseconds(300)), &PageCall::accept);
+    case Reaction::decline:
+      if (is_chosen) react(wait, &PageCall::decline);
+      return;
+    case Reaction::busy:
+      return is_chosen ? react(wait, &PageCall::be_busy) : react(2 * wait, &PageCall::accept);
+    case Reaction::media_denied:
+      return is_chosen ? react(wait, &PageCall::lack_media) : react(2 * wait, &PageCall::accept);
+    case Reaction::ignore:
+    case Reaction::give_up:
+      return;
+  }
+}
+
+void PageCall::react(Duration wait, void (PageCall::*reaction)()) {
+  script_timer_.set(wait, [this, reaction] { (this->*reaction)(); });
+}
+
+void PageCall::decline() { reject("declined"); }
+void PageCall::be_busy() { reject("busy"); }
+void PageCall::lack_media() { reject("media_denied"); }
+void PageCall::give_up() {
+  if (!is_answered() || (script_ != nullptr && script_->reaction == Reaction::hang_up)) end();
+}
+
+void PageCall::end_talk() {
+  place_.look_at(*this);
+  hang_up("hangup");
+}
+
+void PageCall::warm_up() {
+  if (state_ != State::ringing || link_ || warm_path_ == WarmPath::off || !place_.may_warm()) return;
+  open_link(false, false);
+}
+
+void PageCall::accept() {
+  if (is_outgoing_ || state_ != State::ringing) return;
+  place_.send(plain_message(Kind::accept, id_));
+  place_.say_over_path(*this);
+  handle_answered();
+  if (!link_ && !is_over()) open_link(false, false);
+}
+
+void PageCall::reject(const char* reason) {
+  if (is_outgoing_ || state_ != State::ringing) return;
+  place_.send(reason_message(Kind::reject, id_, reason));
+  finish();
+}
+
+void PageCall::end() {
+  if (!is_outgoing_ && state_ == State::ringing) return decline();
+  hang_up("hangup");
+}
+
+void PageCall::hang_up(const char* reason) {
+  if (is_over()) return;
+  place_.send(reason_message(Kind::hangup, id_, reason));
+  finish();
+}
+
+void PageCall::become(const ServerMessage& incoming) {
+  stage_.tally.add(Count::glares);
+  place_.send(reason_message(Kind::hangup, id_, "hangup"));
+  if (link_) place_.drop_ufrag(link_->ufrag);
+  link_.reset();
+  trickles_.clear();
+  early_.clear();
+  heard_.clear();
+  told_.clear();
+  other_candidates_.clear();
+  newest_ = -1;
+  id_ = incoming.call;
+  script_ = judge_.script_of(id_);
+  is_calling_ = false;
+  place_.send(plain_message(Kind::accept, id_));
+  handle_answered();
+  if (!is_over()) open_link(false, false);
+}
+
+void PageCall::handle_message(const ServerMessage& message, const ClientMessage* refused) {
+  if (is_over()) return;
+  changed_at_ = stage_.now();
+  switch (message.said) {
+    case Said::incoming:
+      return;
+    case Said::ringing:
+      if (state_ != State::dialing) return;
+      limit_ringing(call_settings(stage_.plan).ring_timeout);
+      return set_state(State::ringing);
+    case Said::accepted:
+      return handle_accepted(message.fresh);
+    case Said::offer:
+      return handle_offer(message);
+    case Said::answer:
+      return handle_answer(message);
+    case Said::candidate:
+      return handle_candidate(message);
+    case Said::ended:
+      return finish();
+    case Said::error:
+      return handle_error(message, refused);
+  }
+}
+
+void PageCall::handle_word() {
+  if (is_calling_ && !is_over()) handle_accepted(false);
+}
+
+void PageCall::handle_accepted(bool fresh) {
+  if (!is_calling_) return;
+  if (fresh) {
+    other_candidates_.clear();
+    open_link(true, true);
+  }
+  if (!is_answered()) handle_answered();
+}
+
+void PageCall::handle_answered() {
+  set_state(State::connecting);
+  ring_timer_.cancel();
+  dial_timer_.cancel();
+  script_timer_.cancel();
+  down_since_ = stage_.now();
+  if (script_ != nullptr && script_->caller_hangs_up == is_calling_)
+    react(script_->talk, &PageCall::end_talk);
+  place_.handle_answered(*this);
+  poll();
+}
+
+// The server ends a call that nobody answers; without it, nobody else would.
+void PageCall::limit_ringing(Duration left) {
+  ring_timer_.set(left + kRingGrace, [this] {
+    if (state_ != State::ringing) return;
+    judge_.gives_up_waiting(id_, place_.is_well(), place_.label());
+    give_up_ringing(false);
+  });
+}
+
+// `is_dialling`: only if the server has not answered the dial with anything, and cannot be reached.
+void PageCall::give_up_ringing(bool is_dialling) {
+  if (is_dialling && (state_ != State::dialing || place_.is_online())) {
+    if (state_ == State::dialing) dial_timer_.set(kDialTimeout, [this] { give_up_ringing(true); });
+    return;
+  }
+  if (is_calling_) return hang_up("hangup");
+  place_.send(reason_message(Kind::reject, id_, "busy"));
+  finish();
+}
+
+void PageCall::lose_session() { finish(); }
+
+void PageCall::handle_long_offline() {
+  if (state_ == State::ringing) give_up_ringing(false);
+}
+
+void PageCall::handle_error(const ServerMessage& message, const ClientMessage* refused) {
+  const bool is_dial = refused != nullptr && refused->kind == Kind::dial;
+  if (is_dial || message.reason == "unknown_call") return finish();
+  if (refused == nullptr || refused->kind != Kind::offer) return;
+  if (refused->generation == 0) return hang_up("error");
+  handle_refused_offer(*refused, message.reason == "stale_generation");
+}
+
+void PageCall::poll() {
+  if (is_over() || !link_) return;
+  const bool is_up = link_->described >= 0 && place_.has_path(*this);
+  if (is_up && !link_->was_up) handle_up();
+  if (!is_up && link_->was_up) handle_down();
+  if (is_over() || !link_) return;
+  const bool is_lost = is_answered() && !link_->was_up && stage_.now() - down_since_ >= kGiveUp;
+  if (is_lost) {
+    require(!is_calm(stage_.plan), "calls connect where nothing goes wrong", place_.label() + " " + id_);
+    return hang_up(has_reported_ ? "ice_lost" : "ice_failed");
+  }
+  // An offer without an answer is made again: it may tell of a network that is gone.
+  const Duration wait =
+      (is_calling_ ? kRestartWait : kRestartWait + kCalleePatience) * (link_->awaits_answer ? 2 : 1);
+  const Instant since = std::max(down_since_, changed_at_);
+  if (is_answered() && !link_->was_up && stage_.now() - since >= wait) restart_ice();
+  if (is_over()) return;
+  poll_timer_.set(link_->was_up && has_reported_ ? kWatch : kPoll, [this] { poll(); });
+}
+
+void PageCall::handle_up() {
+  link_->was_up = true;
+  if (!is_calling_ && is_answered()) place_.say_over_path(*this);
+  if (!is_answered() || has_reported_) return;
+  has_reported_ = true;
+  place_.send(plain_message(Kind::connected, id_));
+  set_state(State::connected);
+}
+
+void PageCall::handle_down() {
+  link_->was_up = false;
+  down_since_ = stage_.now();
+}
+
+void PageCall::finish() {
+  if (is_over()) return;
+  dial_timer_.cancel();
+  ring_timer_.cancel();
+  poll_timer_.cancel();
+  script_timer_.cancel();
+  trickles_.clear();
+  if (link_) place_.drop_ufrag(link_->ufrag);
+  link_.reset();
+  set_state(State::ended);
+  place_.handle_ended(*this);
+}
+
+void PageCall::set_state(State state) {
+  state_ = state;
+  place_.handle_state();
+}
+
+}  // namespace offhook::sim

@@ -1,0 +1,311 @@
+#include "signal_host.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "wire/signal/server_frame.h"
+
+namespace offhook::sim {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr Duration kHelloTimeout = seconds(10);
+// What is late because the server was disturbed is late no longer than this afterwards.
+constexpr Duration kSettling = seconds(90);
+
+call::ConnectionId connection_of(SocketId socket) {
+  return call::ConnectionId{static_cast<std::uint64_t>(socket)};
+}
+SocketId socket_of(call::ConnectionId connection) { return SocketId{static_cast<std::uint64_t>(connection)}; }
+
+call::Settings with_relays(call::Settings settings, const RelayHost& relay) {
+  settings.is_own_relay = [&relay](const Address& address) { return relay.is_live(address); };
+  return settings;
+}
+
+}  // namespace
+
+SignalHost::SignalHost(Stage& stage, Network& network, RelayHost& relay, Judge& judge)
+    : stage_(stage),
+      network_(network),
+      relay_(relay),
+      judge_(judge),
+      settings_(with_relays(call_settings(stage.plan), relay)),
+      dice_(stage.plan.seed, 2),
+      timer_(stage.timetable),
+      restart_timer_(stage.timetable),
+      pause_timer_(stage.timetable) {
+  network_.serve(*this);
+  start();
+}
+
+void SignalHost::start() {
+  core_ = std::make_unique<call::Server>(settings_, dice_);
+  ledger_ = std::make_unique<SessionLedger>(stage_, settings_);
+  connections_.clear();
+  arm();
+}
+
+void SignalHost::go_down(Duration down) {
+  stage_.disturbed_until = std::max(stage_.disturbed_until, stage_.now() + down + kSettling);
+  core_.reset();
+  ledger_.reset();
+  connections_.clear();
+  timer_.cancel();
+  relay_.crash();
+  restart_timer_.set(down, [this] { start(); });
+}
+
+void SignalHost::crash(Duration down) {
+  if (!core_) return;
+  stage_.note("the server crashes");
+  judge_.crash();
+  network_.cut_all();
+  go_down(down);
+}
+
+void SignalHost::shut_down(Duration down) {
+  if (!core_) return;
+  stage_.note("the server shuts down");
+  step({StepInput::Kind::shutdown, nullptr, "", 0}, [&](call::Outbox& outbox) {
+    core_->shutdown(stage_.now(), outbox);
+    ledger_->forget_detached();
+  });
+  // Those that have not said hello: the core does not know them.
+  for (const auto& [socket, connection] : connections_) {
+    network_.close_down(socket, call::kCloseGoingAway, "server_shutdown");
+  }
+  connections_.clear();
+  check_nothing_left();
+  go_down(down);
+}
+
+void SignalHost::pause(Duration span) {
+  stage_.note("the server stands still");
+  is_paused_ = true;
+  paused_until_ = std::max(paused_until_, stage_.now() + span);
+  pause_timer_.set(paused_until_ - stage_.now(), [this] { go_on(); });
+  stage_.disturbed_until = std::max(stage_.disturbed_until, paused_until_ + kSettling);
+}
+
+void SignalHost::go_on() {
+  is_paused_ = false;
+  for (const Timetable::Task& task : std::exchange(held_, {})) task();
+}
+
+void SignalHost::step(StepInput input, const Work& work) {
+  input.sessions_before = core_->counts().sessions;
+  input_ = &input;
+  rung_.clear();
+  offered_.clear();
+  call::Outbox outbox;
+  work(outbox);
+  carry_out(outbox);
+  check();
+  input_ = nullptr;
+  arm();
+}
+
+void SignalHost::accept_socket(SocketId socket) {
+  connections_[socket] = {false, stage_.now() + kHelloTimeout, ""};
+  arm();
+}
+
+void SignalHost::receive_text(SocketId socket, const std::string& text) {
+  if (is_paused_) {
+    held_.emplace_back([this, socket, text] { receive_text(socket, text); });
+    return;
+  }
+  const auto found = connections_.find(socket);
+  if (found == connections_.end()) return;
+  if (found->second.has_greeted) return frame(socket, text);
+  hello(socket, text);
+}
+
+void SignalHost::hello(SocketId socket, const std::string& text) {
+  const auto parsed = signal::parse_client_frame(text);
+  require(parsed.has_value(), "the server understands its clients", text);
+  const auto* said = std::get_if<signal::Hello>(&parsed->content);
+  // What its client has given up says `bye` first.
+  if (said == nullptr) return;
+  stage_.tally.add(Count::connections);
+  Connection& connection = connections_.at(socket);
+  connection.has_greeted = true;
+  connection.user = said->token.reveal();
+  const std::string user = connection.user;
+  const WarmPath warm_path = std::max(stage_.plan.warm_path, said->warm_path.value_or(stage_.plan.warm_path));
+  if (stage_.traces()) stage_.note("server hears " + text);
+  ledger_->expect_hello(connection_of(socket), user, said->resume);
+  step({StepInput::Kind::hello, nullptr, "", 0}, [&](call::Outbox& outbox) {
+    core_->handle_hello(connection_of(socket), user, warm_path, said->resume, stage_.now(), outbox);
+  });
+  ledger_->close_hello();
+  check_rung(socket, user);
+}
+
+void SignalHost::frame(SocketId socket, const std::string& text) {
+  auto parsed = signal::parse_client_frame(text);
+  require(parsed.has_value(), "the server understands its clients", text);
+  const call::ConnectionId connection = connection_of(socket);
+  StepInput input{StepInput::Kind::frame, nullptr, ledger_->session_of(connection).value_or(""), 0};
+  const std::string user = connections_.at(socket).user;
+  const bool is_next = ledger_->hear(connection, *parsed);
+  std::optional<signal::NumberedMessage> message;
+  if (is_next) {
+    const auto& numbered = std::get<signal::Numbered>(parsed->content);
+    message = numbered.message;
+    input.message = &*message;
+    input_seq_ = numbered.seq;
+    judge_.process(input.session, user, *message);
+  }
+  step(input, [&](call::Outbox& outbox) {
+    core_->handle_frame(connection, std::move(parsed), stage_.now(), outbox);
+  });
+  if (!message) return;
+  require(!std::holds_alternative<signal::Bye>(*message) || !ledger_->session_of(connection),
+          "a bye ends its session", input.session);
+  if (const auto* dial = std::get_if<signal::Dial>(&*message)) check_dialled(*dial, user);
+}
+
+// A new session rings for all that waits for its user.
+void SignalHost::check_rung(SocketId socket, const std::string& user) const {
+  const auto session = ledger_->session_of(connection_of(socket));
+  if (!session || ledger_->was_resumed() || stage_.plan.is_tight) return;
+  require(rung_.count(socket) == judge_.waiting(user, "", false), "a device that comes late rings, too",
+          user);
+  require(offered_.count(socket) >= judge_.waiting(user, "", true), "a device that comes late gets the offer",
+          user);
+}
+
+void SignalHost::check_dialled(const signal::Dial& dial, const std::string& caller) const {
+  require(judge_.waiting(dial.to, caller, false) <= settings_.max_waiting_calls_per_pair,
+          "a user takes no more places than it may", caller);
+  if (stage_.plan.is_tight || !judge_.lives(dial.call.text())) return;
+  const auto devices = std::count_if(connections_.begin(), connections_.end(), [&](const auto& entry) {
+    return entry.second.user == dial.to && ledger_->session_of(connection_of(entry.first));
+  });
+  require(rung_.size() == static_cast<std::size_t>(devices), "all devices ring", dial.to);
+}
+
+void SignalHost::lose_socket(SocketId socket) {
+  if (is_paused_) {
+    held_.emplace_back([this, socket] { lose_socket(socket); });
+    return;
+  }
+  if (connections_.erase(socket) == 0) return;
+  ledger_->lose(connection_of(socket));
+  step({StepInput::Kind::closed, nullptr, "", 0}, [&](call::Outbox& outbox) {
+    core_->handle_connection_closed(connection_of(socket), stage_.now(), outbox);
+  });
+}
+
+void SignalHost::run_deadlines() {
+  if (is_paused_) {
+    timer_.set(paused_until_ - stage_.now(), [this] { run_deadlines(); });
+    return;
+  }
+  std::vector<SocketId> silent;
+  for (const auto& [socket, connection] : connections_) {
+    if (!connection.has_greeted && connection.hello_due <= stage_.now()) silent.push_back(socket);
+  }
+  for (const SocketId socket : silent) {
+    network_.close_down(socket, call::kCloseTimeout, "timeout");
+    connections_.erase(socket);
+  }
+  step({StepInput::Kind::deadlines, nullptr, "", 0}, [&](call::Outbox& outbox) {
+    core_->handle_deadlines(stage_.now(), outbox);
+    ledger_->run_deadlines();
+    require(core_->next_deadline() > stage_.now(), "deadlines go forward", "the same is due again");
+  });
+}
+
+// There is no journal in this world, and nobody to wake devices: those effects come to nothing.
+void SignalHost::carry_out(call::Outbox& outbox) {
+  // By index: carrying out an effect can add others to the end.
+  for (std::size_t i = 0; i < outbox.size(); ++i) {
+    const call::Effect effect = std::move(outbox[i]);
+    if (const auto* frame = std::get_if<call::SendFrame>(&effect)) {
+      send(*frame, outbox);
+    } else if (const auto* closed = std::get_if<call::CloseConnection>(&effect)) {
+      close(*closed);
+    } else if (const auto* record = std::get_if<call::CallEnded>(&effect)) {
+      if (stage_.traces()) stage_.note(fmt::format("over: {} {}", record->call.text(), name(record->reason)));
+      judge_.end(*record, *input_, core_->counts().sessions);
+      relay_.part(record->call.text());
+    } else if (const auto* introduced = std::get_if<call::PeerIntroduced>(&effect)) {
+      judge_.introduce(*introduced, relay_.is_live(introduced->peer_address));
+      relay_.introduce(introduced->user, introduced->call.text(), introduced->peer_address);
+    } else if (const auto* due = std::get_if<call::CredentialsDue>(&effect)) {
+      const RelayCredentials minted = relay_.mint(due->user);
+      send({due->connection, signal::credentials_frame(fmt::format(R"({{"username":"{}","credential":"{}"}})",
+                                                                   minted.username, minted.credential))},
+           outbox);
+    }
+  }
+}
+
+void SignalHost::send(const call::SendFrame& effect, call::Outbox& outbox) {
+  const SocketId socket = socket_of(effect.connection);
+  if (!connections_.contains(socket)) return;
+  if (ledger_->emit(effect.connection, effect.text)) note(socket, effect.text);
+  if (network_.write_down(socket, effect.text)) return;
+  connections_.erase(socket);
+  ledger_->lose(effect.connection);
+  core_->handle_connection_closed(effect.connection, stage_.now(), outbox);
+}
+
+// A message that goes out for the first time.
+void SignalHost::note(SocketId socket, const std::string& text) {
+  const std::string_view body = head_of(text).body;
+  if (body.starts_with(R"("type":"incoming")")) rung_.insert(socket);
+  if (body.starts_with(R"("type":"offer")")) offered_.insert(socket);
+  if (!body.starts_with(R"("type":"error")")) return;
+  const std::string ref = fmt::format(R"("ref":{})", input_seq_);
+  require(input_->message != nullptr && (body.find(ref + ",") != std::string_view::npos ||
+                                         body.find(ref + "}") != std::string_view::npos),
+          "a message is answered once", text);
+  judge_.refuse(*input_->message);
+}
+
+void SignalHost::close(const call::CloseConnection& effect) {
+  const SocketId socket = socket_of(effect.connection);
+  if (connections_.erase(socket) == 0) return;
+  ledger_->close(effect.connection, effect.code, effect.reason);
+  network_.close_down(socket, effect.code, effect.reason);
+}
+
+void SignalHost::check() {
+  const auto broken = core_->broken_invariant();
+  require(!broken, "the server's tables agree", broken.value_or(""));
+  const call::Server::Counts counts = core_->counts();
+  ledger_->compare(counts.sessions);
+  // The error of a dial has gone with its connection.
+  const bool lacks_call = stage_.plan.is_tight && counts.calls < judge_.live();
+  if (lacks_call && input_->message != nullptr) judge_.refuse(*input_->message);
+  require(counts.calls == judge_.live(), "the server has the calls that live",
+          fmt::format("{} instead of {}", counts.calls, judge_.live()));
+}
+
+void SignalHost::arm() {
+  Instant next = core_->next_deadline();
+  for (const auto& [socket, connection] : connections_) {
+    if (!connection.has_greeted) next = std::min(next, connection.hello_due);
+  }
+  timer_.cancel();
+  if (next == kNever) return;
+  timer_.set(std::max(next - stage_.now(), Duration::zero()), [this] { run_deadlines(); });
+}
+
+void SignalHost::check_nothing_left() const {
+  if (!core_) return;
+  const call::Server::Counts counts = core_->counts();
+  require(connections_.empty(), "no socket is left", std::to_string(connections_.size()));
+  require(counts.sessions == 0 && counts.connections == 0, "no session is left",
+          std::to_string(counts.sessions));
+  require(counts.calls == 0, "no call is left", std::to_string(counts.calls));
+  require(core_->next_deadline() == kNever, "no deadline is left", "one is set");
+}
+
+}  // namespace offhook::sim
