@@ -10,7 +10,7 @@ const agent = fileURLToPath(new URL('./agent.mjs', import.meta.url));
 const here = path.dirname(agent);
 const answer_limit_ms = 90_000;
 const quit_limit_ms = 10_000;
-const witness = path.join(here, 'witness.js');
+const witness = [path.join(here, '../../tests/e2e/page_frames.js'), path.join(here, 'witness.js')];
 
 export class Browser {
   #process;
@@ -84,7 +84,7 @@ export class Browser {
 
   /** A fresh page of `product` at `url`, with the witness in it. */
   open(product, url, { scripts = [], lab_options } = {}) {
-    return this.ask('open', { url, scripts: [witness, ...scripts, path.join(here, 'pages', `${product}.js`)], lab_options });
+    return this.ask('open', { url, scripts: [...witness, ...scripts, path.join(here, 'pages', `${product}.js`)], lab_options });
   }
 
   /** A verb of the page's driver. */

@@ -217,22 +217,7 @@ if (window === top) {
       super.close();
     }
   };
-  window.RTCPeerConnection = watched(window.RTCPeerConnection);
-
-  /** Connections of frames that the page makes are the page's. */
-  const { get: windowOf, ...rest } = Object.getOwnPropertyDescriptor(HTMLIFrameElement.prototype, 'contentWindow');
-  const watched_windows = new WeakSet();
-  Object.defineProperty(HTMLIFrameElement.prototype, 'contentWindow', {
-    ...rest,
-    get() {
-      const inner = windowOf.call(this);
-      if (inner && !watched_windows.has(inner)) {
-        watched_windows.add(inner);
-        inner.RTCPeerConnection = watched(inner.RTCPeerConnection);
-      }
-      return inner;
-    },
-  });
+  window.__watchConnections(watched);
 
   addEventListener('error', ({ message }) => witness.problems.push(`error: ${message}`));
   addEventListener('unhandledrejection', ({ reason }) => witness.problems.push(`rejection: ${reason?.message ?? reason}`));

@@ -10,16 +10,11 @@
 
 #include <cstdlib>
 
+#include "crypto/openssl_free.h"
+
 namespace offhook::crypto {
 namespace {
 
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Number = std::unique_ptr<BIGNUM, Freer<BN_clear_free>>;
 using Group = std::unique_ptr<EC_GROUP, Freer<EC_GROUP_free>>;
 using Point = std::unique_ptr<EC_POINT, Freer<EC_POINT_free>>;

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "crypto/digest.h"
+#include "crypto/openssl_free.h"
 
 namespace offhook::crypto {
 namespace {
@@ -19,13 +20,6 @@ constexpr int kRsaBitsLeast = 2048;
 constexpr std::size_t kHmacKeyBytesLeast = 32;
 constexpr std::size_t kP256ScalarBytes = 32;
 
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Bio = std::unique_ptr<BIO, Freer<BIO_free>>;
 using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;

@@ -16,6 +16,7 @@ import formats from 'ajv-formats';
 import WebSocket from 'ws';
 
 import { freePort } from '../e2e/processes.mjs';
+import { runTests } from '../run_tests.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const guide = path.join(root, 'docs/api.md');
@@ -242,23 +243,12 @@ function pretty(value, indent = '') {
   return `${open}\n${members.join(',\n')}\n${indent}${close}`;
 }
 
-let passed = 0;
-let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    passed += 1;
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-  }
-}
+const count = await runTests(tests);
 server.kill('SIGTERM');
 if (await exited !== 0) {
-  failed += 1;
+  count.failed += 1;
   console.log(`FAILED  the server did not stop cleanly:\n${log}`);
 }
 fs.rmSync(folder, { recursive: true, force: true });
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+console.log(`${count.passed} passed, ${count.failed} failed`);
+process.exit(count.failed === 0 ? 0 : 1);

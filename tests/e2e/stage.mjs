@@ -12,7 +12,7 @@ import { Person } from './person.mjs';
 import { SignalProxy } from './signal_proxy.mjs';
 
 const chromium_path = process.env.OFFHOOK_CHROMIUM ?? '/usr/bin/chromium';
-const witness_path = fileURLToPath(new URL('./witness.js', import.meta.url));
+const page_scripts = ['./page_frames.js', './witness.js'].map((name) => fileURLToPath(new URL(name, import.meta.url)));
 const launch_limit_ms = 30_000;
 
 const desk = { width: 1100, height: 760 };
@@ -80,7 +80,7 @@ export class Stage {
   /** A person on a page, in a browser of their own unless `browser` or `context` (a tab beside another) is given. */
   async person(name, { query, by_hand, through, browser, context, viewport = desk, denied = false } = {}) {
     const own = context ?? (await (browser ?? (await this.browser({ asks_for_media: denied }))).newContext({ viewport }));
-    if (!context) await own.addInitScript({ path: witness_path });
+    if (!context) for (const path of page_scripts) await own.addInitScript({ path });
     // An explicit empty list refuses every permission without asking, as a person does who pressed "block".
     if (denied) await own.grantPermissions([]);
     const person = new Person(name, await own.newPage());

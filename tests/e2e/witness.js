@@ -152,22 +152,7 @@ if (window === top) {
       super.close();
     }
   };
-  window.RTCPeerConnection = watched(window.RTCPeerConnection);
-
-  /** Connections of frames that the page makes are the page's. */
-  const { get: windowOf, ...rest } = Object.getOwnPropertyDescriptor(HTMLIFrameElement.prototype, 'contentWindow');
-  const watched_windows = new WeakSet();
-  Object.defineProperty(HTMLIFrameElement.prototype, 'contentWindow', {
-    ...rest,
-    get() {
-      const inner = windowOf.call(this);
-      if (inner && !watched_windows.has(inner)) {
-        watched_windows.add(inner);
-        inner.RTCPeerConnection = watched(inner.RTCPeerConnection);
-      }
-      return inner;
-    },
-  });
+  window.__watchConnections(watched);
 
   const { getUserMedia } = MediaDevices.prototype;
   MediaDevices.prototype.getUserMedia = async function getAndKeep(constraints) {
