@@ -2,8 +2,11 @@
 // process left behind can be told from what is in use.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const PREFIX = 'offhook-lab';
+const LINK_UP_MS = 5000; // it takes a millisecond, and up to a second if many links came up just before
+const LINK_LOOK_MS = 5;
 const NAMESPACES = '/run/netns';
 const ETC = '/etc/netns';
 
@@ -44,7 +47,9 @@ export function writeEtc(name, file, text) {
 }
 
 /**
- * What a namespace is set up with: ip, then sysctl, then nft; lines for ip that begin with -6 come after the others.
+ * What a namespace is set up with: sysctl, then ip, then nft; lines for ip that begin with -6 come after the others.
+ * Devices are made with what sysctl says at that moment: one that was made before it would look for duplicates of its
+ * link-local address for two seconds, in which its machine cannot ask for a neighbour.
  * @param {{sysctl?: Record<string, string|number>, ip?: string[], nft?: string}} setup
  */
 function script({ sysctl = {}, ip = [], nft = '' }) {
@@ -52,9 +57,9 @@ function script({ sysctl = {}, ip = [], nft = '' }) {
   // `rule` does not see by an address that it is one of IPv6; a batch has one family.
   const of6 = ip.filter((line) => line.startsWith('-6 ')).map((line) => line.slice(3));
   const others = ip.filter((line) => !line.startsWith('-6 '));
+  for (const [key, value] of Object.entries(sysctl)) lines.push(`echo ${value} > /proc/sys/${key}`);
   if (others.length > 0) lines.push("ip -batch - <<'END_OF_IP'", ...others, 'END_OF_IP');
   if (of6.length > 0) lines.push("ip -6 -batch - <<'END_OF_IP'", ...of6, 'END_OF_IP');
-  for (const [key, value] of Object.entries(sysctl)) lines.push(`echo ${value} > /proc/sys/${key}`);
   if (nft !== '') lines.push("nft -f - <<'END_OF_NFT'", nft, 'END_OF_NFT');
   return lines.join('\n') + '\n';
 }
@@ -77,6 +82,15 @@ export function setUp(name, setup) {
 /** As setUp(), but returns when it is done: for changes whose moment counts. */
 export function setUpNow(name, setup) {
   must(spawnSync('nsenter', [`--net=${NAMESPACES}/${name}`, 'sh', '-s'], { input: script(setup) }), `changing ${name}`);
+}
+
+/** Resolves when the kernel carries packets over a device whose link was set up; rejects if that takes too long. */
+export async function linkIsUp(name, device) {
+  for (const begin = Date.now(); Date.now() - begin < LINK_UP_MS; await delay(LINK_LOOK_MS)) {
+    const said = must(spawnSync('ip', ['-n', name, '-json', 'link', 'show', 'dev', device]), `looking at ${device} of ${name}`);
+    if (JSON.parse(said)[0].operstate === 'UP') return;
+  }
+  throw new Error(`lab: ${device} of ${name} did not come up within ${LINK_UP_MS} ms`);
 }
 
 /** Runs the tasks, a few at a time. */

@@ -13,6 +13,7 @@ import {
   addNamespaces,
   allOf,
   endProcessesIn,
+  linkIsUp,
   namespacePrefix,
   removeLeftovers,
   removeNamespaces,
@@ -140,6 +141,7 @@ export class World {
       this.forwarder = new Forwarder();
       await setUp(this.internet, this.#internetSetup());
       await allOf(MACHINES.map(([name, , v4, v6]) => () => setUp(this[name].ns, machineSetup(this[name], v4, v6))));
+      await allOf(this.sides.map((side) => () => setUp(side.ns, { sysctl: clientSysctl(side.site.v6 !== null) })));
       await this.#build(this.sites);
       for (const side of this.sides) this.setDns(side, this.dns);
       await allOf(this.sides.map((side) => () => this.#connect(side)));
@@ -185,9 +187,8 @@ export class World {
   }
 
   async #connect(side) {
-    const anyV6 = [...side.sites.values()].some((site) => site.v6);
-    await setUp(side.ns, { sysctl: clientSysctl(anyV6), ip: ['link set lo up', ...side.sites.get(1).attachOrders(side.ns)] });
     side.attached = [1];
+    await setUp(side.ns, { ip: ['link set lo up', ...side.site.attachOrders(side.ns)] });
   }
 
   async #startResponder() {
@@ -244,9 +245,13 @@ export class World {
     const present = side.sites.get(network);
     if (present) return present;
     const site = this.#addSite([side], kindNamed(kind), network);
+    if (site.v6) await setUp(side.ns, { sysctl: { ...clientSysctl(true), ...enabledV6 } });
     await this.#build([site]);
     for (const rule of this.filters.get(side) ?? []) await setUp(site.home, blocking(rule));
-    if (site.v6) await setUp(side.ns, { sysctl: { ...clientSysctl(true), ...enabledV6 } });
+    // Its device is up already and has no address yet: until the kernel has noticed that a link came up, it drops what is
+    // sent there, the first question for a neighbour's address among it, and that is asked again only a second later.
+    await setUp(side.ns, { ip: [`link set ${site.device} up`] });
+    await allOf([[side.ns, site.device], [site.home, 'lan']].map((end) => () => linkIsUp(...end)));
     return site;
   }
 
@@ -285,13 +290,9 @@ export class World {
     return moved;
   }
 
-  /**
-   * Builds a side's second network ahead of time, so that handover() only switches. Its device is up already and has no
-   * address yet: a link that has just come up may drop the first ARP reply, and the next one is asked for a second later.
-   */
+  /** Builds a side's second network ahead of time, so that handover() only switches. */
   async prepareHandover(side, { to_kind } = {}) {
-    const { device } = await this.#siteOf(side, 2, to_kind);
-    await setUp(side.ns, { ip: [`link set ${device} up`] });
+    await this.#siteOf(side, 2, to_kind);
   }
 
   /** Back to the first network alone. */
