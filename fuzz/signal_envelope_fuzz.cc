@@ -89,7 +89,7 @@ class Session {
 
   void connect(User& user, call::Outbox& outbox) {
     user.connection = ConnectionId{++last_connection_};
-    server_.handle_hello(*user.connection, user.name, WarmPath::relay, user.resume, now_, outbox);
+    server_.handle_hello(*user.connection, {.user = user.name}, user.resume, now_, outbox);
   }
 
   void carry_out(const call::Outbox& outbox) {

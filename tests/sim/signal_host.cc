@@ -139,7 +139,8 @@ void SignalHost::hello(SocketId socket, const std::string& text) {
   if (stage_.traces()) stage_.note("server hears " + text);
   ledger_->expect_hello(connection_of(socket), user, said->resume);
   step({StepInput::Kind::hello, nullptr, "", 0}, [&](call::Outbox& outbox) {
-    core_->handle_hello(connection_of(socket), user, warm_path, said->resume, stage_.now(), outbox);
+    core_->handle_hello(connection_of(socket), {user, warm_path, std::nullopt}, said->resume, stage_.now(),
+                        outbox);
   });
   ledger_->close_hello();
   check_rung(socket, user);

@@ -226,6 +226,7 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
   sessions_.push_credentials(call.caller_session, step);
   sessions_.push_credentials(from.key, step);
   sessions_.send(call.caller_session, signal::accepted(call.id, message.media, fresh), std::nullopt, step);
+  introduce_seen(call, step);
   if (!fresh) release_withheld(call, step);
   step.outbox.push_back(CallAnswered{call.id});
   call.callee_state = {message.media};

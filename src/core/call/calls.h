@@ -57,6 +57,8 @@ class Calls {
 
   // A new session: it rings for the calls of its user that nobody has accepted.
   void handle_attached(Session& session, const Step& step);
+  // The session goes on over another connection, perhaps from another network.
+  void handle_resumed(const Session& session, const Step& step);
   // The session is over; it gets no more messages, and its calls end or lose a leg.
   void handle_gone(Session& session, const Step& step);
   // A call that is not there, or that somebody has accepted, is none of its business.
@@ -230,6 +232,8 @@ class Calls {
   void release_withheld(Call& call, const Step& step);
   // An address of the other party has been passed to the caller, or to the callee.
   static void introduce(Call& call, bool to_caller, const std::vector<Address>& addresses, const Step& step);
+  // Each side of an accepted call to where the other side's connection comes from.
+  void introduce_seen(Call& call, const Step& step);
 
   std::optional<std::string> broken_call(Call& call);
 

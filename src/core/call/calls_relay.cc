@@ -127,4 +127,23 @@ void Calls::introduce(Call& call, bool to_caller, const std::vector<Address>& ad
   }
 }
 
+// The first checks of ICE are on their way before the candidates that would tell where they come from.
+void Calls::introduce_seen(Call& call, const Step& step) {
+  const auto seen = [&](SessionKey key) {
+    const std::optional<Ip>& ip = sessions_.find(key)->seen_at;
+    return ip ? std::vector<Address>{{*ip, 0}} : std::vector<Address>{};
+  };
+  introduce(call, true, seen(call.winner()->session), step);
+  introduce(call, false, seen(call.caller_session), step);
+}
+
+void Calls::handle_resumed(const Session& session, const Step& step) {
+  for (const auto* keys : {&session.dialled, &session.incoming}) {
+    for (const CallKey key : *keys) {
+      Call& call = *calls_.find(key.slot);
+      if (call.winner() != nullptr) introduce_seen(call, step);
+    }
+  }
+}
+
 }  // namespace offhook::call

@@ -61,6 +61,7 @@ Handled Calls::handle(Session& from, const signal::Take& message, const Step& st
   if (is_full) return fail(Refusal{ErrorCode::too_many_calls, "end another call first"});
 
   hand_over(call, from, as_caller, step);
+  introduce_seen(call, step);
   (as_caller ? call.caller_state : call.callee_state) = {message.media};
   std::optional<std::uint32_t> generation;
   if (call.negotiation) generation = call.negotiation->generation;

@@ -60,8 +60,9 @@ struct CallEnded {
   std::vector<TimelineEntry> timeline;
 };
 
-// `user` has been told that the other party of the call is at this address; once for each address, for the
-// first kMaxIntroduced of a call and user. The call is over with its CallEnded.
+// The other party of the call, which has a call with `user`, is at this address, or most likely is: it has
+// said so in a candidate, or its connection comes from there (port 0). Once for each address, for the first
+// kMaxIntroduced of a call and user. The call is over with its CallEnded.
 struct PeerIntroduced {
   signal::CallId call;
   std::string user;

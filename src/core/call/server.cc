@@ -48,23 +48,23 @@ class Server::Impl {
     settle(step);
   }
 
-  void hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
+  void hello(ConnectionId connection, const VerifiedDevice& device,
              const std::optional<signal::Resume>& resume, const Step& step) {
-    Session* session = resume ? sessions_.find(*resume, user) : nullptr;
+    Session* session = resume ? sessions_.find(*resume, device.user) : nullptr;
     if (session != nullptr && Sessions::is_late(*session, *resume)) {
       step.outbox.push_back(CloseConnection{connection, kCloseReplaced, "replaced"});
       return;
     }
     if (session != nullptr && Sessions::can_replay(*session, resume->ack)) {
       session->attempt = std::max(session->attempt, resume->attempt);
-      resume_session(*session, connection, warm_path, resume->ack, step);
+      resume_session(*session, connection, device, resume->ack, step);
       return;
     }
     // Its numbers do not fit, so both sides start again; the client tells what it knows of its calls.
     if (session != nullptr) end_session(session->key, kCloseReplaced, "replaced", step);
-    if (make_room(user, step)) {
-      Session& opened = sessions_.open(user);
-      sessions_.attach(opened, connection, warm_path, false, step);
+    if (make_room(device.user, step)) {
+      Session& opened = sessions_.open(device.user);
+      sessions_.attach(opened, connection, device, false, step);
       calls_.handle_attached(opened, step);
     } else {
       step.outbox.push_back(CloseConnection{connection, kCloseOverload, "too_many_sessions"});
@@ -163,12 +163,13 @@ class Server::Impl {
   }
 
  private:
-  void resume_session(Session& session, ConnectionId connection, WarmPath warm_path, std::uint64_t ack,
-                      const Step& step) {
+  void resume_session(Session& session, ConnectionId connection, const VerifiedDevice& device,
+                      std::uint64_t ack, const Step& step) {
     const bool acknowledged = sessions_.acknowledge(session, ack);
     assert(acknowledged);
     (void)acknowledged;
-    sessions_.attach(session, connection, warm_path, true, step);
+    sessions_.attach(session, connection, device, true, step);
+    calls_.handle_resumed(session, step);
     sessions_.replay(session, step);
   }
 
@@ -313,10 +314,10 @@ void Server::restore(const std::vector<WaitingCall>& waiting, Instant now, Outbo
   impl_->restore(waiting, Step{now, outbox});
 }
 
-void Server::handle_hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
+void Server::handle_hello(ConnectionId connection, const VerifiedDevice& device,
                           const std::optional<signal::Resume>& resume, Instant now, Outbox& outbox) {
-  assert(signal::is_user(user));
-  impl_->hello(connection, user, warm_path, resume, Step{now, outbox});
+  assert(signal::is_user(device.user));
+  impl_->hello(connection, device, resume, Step{now, outbox});
 }
 
 void Server::handle_frame(ConnectionId connection, Result<signal::ClientFrame, signal::ParseError> frame,

@@ -23,6 +23,7 @@
 #include "core/call/effects.h"
 #include "core/call/record.h"
 #include "core/call/settings.h"
+#include "core/call/verified_device.h"
 #include "wire/signal/client_frame.h"
 
 namespace offhook::call {
@@ -48,10 +49,9 @@ class Server {
   // have session_grace to come back. A call whose time to ring is over is forgotten.
   void restore(const std::vector<WaitingCall>& waiting, Instant now, Outbox& outbox);
 
-  // A connection whose token was verified. Preconditions: `connection` is new, signal::is_user(user). Answers
-  // with welcome (and what a resumed session has missed), or closes the connection with 4429.
-  // `warm_path` is this session's, until its next hello.
-  void handle_hello(ConnectionId connection, std::string_view user, WarmPath warm_path,
+  // A connection whose token was verified. Precondition: `connection` is new. Answers with welcome (and what
+  // a resumed session has missed), or closes the connection with 4429.
+  void handle_hello(ConnectionId connection, const VerifiedDevice& device,
                     const std::optional<signal::Resume>& resume, Instant now, Outbox& outbox);
 
   // Any frame after hello. A connection that the server does not know (any more) is ignored.

@@ -84,14 +84,15 @@ Session& Sessions::open_detached(std::string_view user, Instant now) {
   return session;
 }
 
-void Sessions::attach(Session& session, ConnectionId connection, WarmPath warm_path, bool resumed,
+void Sessions::attach(Session& session, ConnectionId connection, const VerifiedDevice& device, bool resumed,
                       const Step& step) {
   if (session.connection) {
     step.outbox.push_back(CloseConnection{*session.connection, kCloseReplaced, "replaced"});
     key_by_connection_.erase(*session.connection);
   }
   session.connection = connection;
-  session.warm_path = warm_path;
+  session.warm_path = device.warm_path;
+  session.seen_at = device.seen_at;
   const bool added = key_by_connection_.emplace(connection, session.key).second;
   assert(added);
   (void)added;

@@ -18,6 +18,7 @@
 #include "core/call/effects.h"
 #include "core/call/keys.h"
 #include "core/call/settings.h"
+#include "core/call/verified_device.h"
 #include "wire/signal/client_frame.h"
 #include "wire/signal/server_frame.h"
 
@@ -36,6 +37,7 @@ struct Session {
   Secret resume_token;
   std::string user;
   WarmPath warm_path = WarmPath::relay;  // as of the last hello
+  std::optional<Ip> seen_at;             // likewise
   std::optional<ConnectionId> connection;
   std::uint64_t attempt = 0;  // the highest of its resumes
   bool holds_place = false;   // nobody's device: it stands for one that is on its way
@@ -90,7 +92,8 @@ class Sessions {
   Session& open_detached(std::string_view user, Instant now);
   // Gives the session this connection and sends welcome, then credentials. A connection that it has is closed
   // with 4409.
-  void attach(Session& session, ConnectionId connection, WarmPath warm_path, bool resumed, const Step& step);
+  void attach(Session& session, ConnectionId connection, const VerifiedDevice& device, bool resumed,
+              const Step& step);
   // Sends again what the client has not acknowledged.
   void replay(Session& session, const Step& step);
   // The connection is gone; the session waits for the next one.

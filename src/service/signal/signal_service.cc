@@ -35,9 +35,10 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
       return {};
     }
     const call::ConnectionId id{++last_connection_};
-    connections_.emplace(id,
-                         Connection{&socket, FrameRate(settings_.frames_per_second, settings_.frames_burst),
-                                    request.local_address, std::string(request.header("Host"))});
+    connections_.emplace(
+        id,
+        Connection{&socket, FrameRate(settings_.frames_per_second, settings_.frames_burst),
+                   request.client_address.ip, request.local_address, std::string(request.header("Host"))});
     hello_deadlines_.set(id, io::ControlLoop::now().monotonic + settings_.hello_timeout);
     arm_timer();
     // Weak: the server may outlive this service.
@@ -112,6 +113,7 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
   struct Connection {
     io::WebSocket* socket = nullptr;
     FrameRate rate;
+    Ip client;              // the client, or the proxy in front of us
     Address local_address;  // how the client reached us
     std::string host;
     bool greeted = false;  // its hello was good: the core knows it
@@ -152,7 +154,7 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     hello_deadlines_.cancel(id);
     const WarmPath ruled = token->warm_path.value_or(settings_.warm_path);
     const WarmPath warm_path = std::max(ruled, hello->warm_path.value_or(ruled));
-    core_.handle_hello(id, token->user, warm_path, hello->resume, now.monotonic, outbox);
+    core_.handle_hello(id, {token->user, warm_path, connection.client}, hello->resume, now.monotonic, outbox);
   }
 
   void handle_closed(call::ConnectionId id) {

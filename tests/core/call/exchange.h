@@ -47,6 +47,7 @@ struct Seen {
 struct Device {
   std::string user;
   WarmPath warm_path = WarmPath::direct;
+  std::optional<Ip> seen_at;
   std::optional<ConnectionId> connection;
   std::string session;
   std::string resume_token;
@@ -91,7 +92,8 @@ class Exchange {
       resume = signal::Resume{device.session, Secret(device.resume_token), device.received, device.attempt};
     }
     Outbox outbox;
-    server.handle_hello(*device.connection, device.user, device.warm_path, resume, now, outbox);
+    server.handle_hello(*device.connection, {device.user, device.warm_path, device.seen_at}, resume, now,
+                        outbox);
     carry_out(std::move(outbox));
   }
 

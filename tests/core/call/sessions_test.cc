@@ -206,7 +206,7 @@ TEST(Sessions, AResumeThatAcknowledgesWhatWasNeverSentStartsAnew) {
 std::string hello_beside(Exchange& exchange, const Device& alice, std::uint64_t ack, std::uint64_t attempt) {
   constexpr ConnectionId kBeside{1000};
   Outbox outbox;
-  exchange.server.handle_hello(kBeside, alice.user, alice.warm_path,
+  exchange.server.handle_hello(kBeside, {.user = alice.user, .warm_path = alice.warm_path},
                                signal::Resume{alice.session, Secret(alice.resume_token), ack, attempt},
                                exchange.now, outbox);
   for (const Effect& effect : outbox) {

@@ -28,8 +28,8 @@ TEST(Waking, DevicesThatAreOnlineRingBeforeAnybodyIsWoken) {
   Server server(settings, random);
   Outbox outbox;
   const Instant now{std::chrono::hours(1)};
-  server.handle_hello(ConnectionId{1}, "alice", WarmPath::relay, std::nullopt, now, outbox);
-  server.handle_hello(ConnectionId{2}, "bob", WarmPath::relay, std::nullopt, now, outbox);
+  server.handle_hello(ConnectionId{1}, {.user = "alice"}, std::nullopt, now, outbox);
+  server.handle_hello(ConnectionId{2}, {.user = "bob"}, std::nullopt, now, outbox);
   outbox.clear();
   server.handle_frame(ConnectionId{1}, signal::parse_client_frame("{\"seq\":1," + dial("1", "bob") + "}"),
                       now, outbox);

@@ -49,6 +49,27 @@ TEST(WarmPath, AcceptReleasesInOrderBothWays) {
   call.exchange.check();
 }
 
+// The first checks of ICE come before the candidates that say where from.
+TEST(WarmPath, FromTheAcceptOnEachSideIsExpectedWhereItsConnectionComesFrom) {
+  RingingCall call(WarmPath::off);
+  const auto move = [&](Device& device, std::string_view ip) {
+    device.seen_at = Ip::parse(ip);
+    call.exchange.cut(device);
+    call.exchange.connect(device);
+  };
+  move(call.alice, "192.0.2.1");
+  move(call.phone, "192.0.2.2");
+  move(call.laptop, "192.0.2.3");
+  EXPECT_EQ(call.exchange.introductions, Inbox{}) << "nobody has accepted";
+  call.exchange.send(call.phone, accept("1"));
+  EXPECT_EQ(call.exchange.introductions, (Inbox{"alice 192.0.2.2:0", "bob 192.0.2.1:0"}));
+  move(call.phone, "2001:db8::2");
+  move(call.laptop, "192.0.2.4");
+  move(call.alice, "192.0.2.1");
+  EXPECT_EQ(call.exchange.introductions.size(), 3U);
+  EXPECT_EQ(call.exchange.introductions.back(), "alice [2001:db8::2]:0");
+}
+
 TEST(WarmPath, DirectWithholdsNothing) {
   RingingCall call(WarmPath::direct, WarmPath::direct, WarmPath::relay);
   call.exchange.send(call.alice, candidate("1", 0, kHost));

@@ -162,7 +162,10 @@ TEST_F(WarmSignalling, APathIsWarmedAndReleased) {
   EXPECT_NE(bob.next().text.find("192.0.2.66"), std::string::npos);
   bob.say(of("hangup"));
   EXPECT_EQ(alice.next().type(), "ended");
-  EXPECT_EQ(told().size(), 6U);
+  ASSERT_EQ(told().size(), 8U);
+  const std::string here = running_.address().ip.text();
+  EXPECT_EQ(told()[2], "alice " + kCall + " " + here + ":0") << "where bob's connection comes from";
+  EXPECT_EQ(told()[3], "bob " + kCall + " " + here + ":0");
   EXPECT_EQ(told().back(), "over " + kCall);
 }
 
