@@ -4,7 +4,7 @@ import type { Policy } from './policy.js';
 interface PathEvents {
   interrupted: [];
   restored: [];
-  /** No packet for a while: too little for a repair, enough to ask whether the server is still reached. */
+  /** No packet for a while, or no path just now: too little for a repair, enough to ask whether the server is still reached. */
   quiet: [];
   /** The path is to be repaired by an offer of ours; `moved` if it seems to be our own network that has changed. */
   restart: [cause: string, moved: boolean];
@@ -205,6 +205,8 @@ export class Path extends Emitter<PathEvents> {
     if (!this.#up) return;
     this.#up = false;
     this.emit('interrupted');
+    // A socket that is gone, too, tells sooner than the grace is over that it is our network that has changed.
+    if (!this.#retired) this.emit('quiet');
     this.#limit();
   }
 

@@ -275,8 +275,8 @@ describe('the socket', () => {
     expect(sent('ping')).toHaveLength(then);
     used().setIce('disconnected');
     await pass(2000);
-    // Every second again, and once more for the restart.
-    expect(sent('ping').length - then).toBe(3);
+    // Every second again, and once more each for the interruption and for the restart.
+    expect(sent('ping').length - then).toBe(4);
     vi.clearAllTimers();
     call.end();
   });

@@ -114,6 +114,17 @@ describe('a path that is interrupted', () => {
     expect(events.slice(6)).toEqual(['restored']);
   });
 
+  it('is a reason to ask for the server at once, and not for one that is to be replaced anyway', () => {
+    for (const retired of [false, true]) {
+      const path = upPath();
+      path.on('quiet', () => events.push('quiet'));
+      if (retired) path.retire();
+      path.handleIceState('disconnected');
+      path.stop();
+    }
+    expect(events).toEqual(['interrupted', 'quiet', 'interrupted']);
+  });
+
   it('is not restarted if it comes back by itself', () => {
     const path = upPath();
     path.handleIceState('disconnected');
