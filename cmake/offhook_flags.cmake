@@ -1,6 +1,6 @@
 # One interface target that every room links: language level, warnings, hardening (docs/architecture.md,
 # "Hardening"), sanitizers of the preset.
-option(OFFHOOK_BUILD_TESTS "Build the tests" ON)
+set(OFFHOOK_BUILD_TESTS ON CACHE STRING "Build the tests: ON, OFF, or NAMED for those alone that are asked for")
 option(OFFHOOK_BUILD_BENCH "Build the benchmarks" OFF)
 option(OFFHOOK_ONLY_FUZZ "Build the fuzz targets and what they need (clang)" OFF)
 set(OFFHOOK_SANITIZE "" CACHE STRING "Value of -fsanitize=, empty for none")

@@ -15,7 +15,7 @@ const queries = {
 const modesInTheClear = Object.entries(queries).map(([name, query]) => ({
   name,
   title: `calls in a row, ${name}: media counted on both sides, everything given back`,
-  repeat: 50,
+  repeat: 20,
   run: (stage, tools) => manyCalls(stage, tools, name, query, () => stage.serve()),
 }));
 

@@ -12,7 +12,7 @@ const orders = {
 export const worstOrders = Object.entries(orders).map(([name, { order, title }]) => ({
   name,
   title,
-  repeat: 20,
+  repeat: 10,
   async run(stage, tools) {
     await stage.serve();
     const proxies = [await stage.proxy(), await stage.proxy()];
