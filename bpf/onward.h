@@ -11,11 +11,26 @@
 // Datagrams up to here may be fragmented on their way from IPv6 to IPv4 (RFC 7915 section 5.1).
 #define IPV6_TO_IPV4_UNFRAGMENTED 1260
 
+// A looked-up next hop serves its route for so long, in ticks of 2^20 ns. Looking it up costs more than all
+// the rest, and a media flow has a packet every 20 ms; a change of the network is seen a quarter of a second
+// late.
+#define HOP_TICK_SHIFT 20
+#define HOP_TICKS 240
+// A larger interface index does not fit into the route.
+#define HOP_INTERFACE_MASK 0xFFFF
+
+struct hop {
+  __u64 destination_mac;  // the first six bytes in memory
+  __u64 source_mac;
+  __u32 interface;
+  __u8 ways;  // route_send_…
+};
+
 struct onward {
-  const struct route* route;  // the last one: it says where to
+  struct route* route;  // the last one: it says where to
   struct route_traffic* traffic[2];
   __u64 now_ns;
-  struct bpf_fib_lookup hop;  // filled: MAC addresses and interface
+  struct hop hop;
   __u16 udp_bytes;
   __sum16 checksum;
 };
@@ -34,7 +49,7 @@ static __always_inline struct route_traffic* traffic_of(const struct route* rout
 // A peer that is a relayed address here has the packet at once: the route of its channel back takes over.
 static __always_inline enum route_reason find_routes(struct frame* frame, struct onward* onward) {
   const int from_client = frame->key.channel_number != 0;
-  const struct route* route = bpf_map_lookup_elem(&routes, &frame->key);
+  struct route* route = bpf_map_lookup_elem(&routes, &frame->key);
   if (!route) return route_unknown;
   if (route->expires_at_ns <= onward->now_ns) return route_expired;
   if (route->flags & route_from_own_relay) return route_own_source;
@@ -92,28 +107,75 @@ static __always_inline enum route_reason reason_of_lookup(long result) {
   return route_no_network_route;
 }
 
+static __always_inline __u64 mac_word(const __u8* mac) {
+  __u64 word = 0;
+  __builtin_memcpy(&word, mac, ETH_ALEN);
+  return word;
+}
+
+static __always_inline void remember_hop(struct onward* onward, __u8 traffic_class, __u16 ip_bytes) {
+  const struct hop* hop = &onward->hop;
+  struct route* route = onward->route;
+  if (hop->interface > HOP_INTERFACE_MASK) return;
+  const __u32 until = (__u32)(onward->now_ns >> HOP_TICK_SHIFT) + HOP_TICKS;
+  *(volatile __u64*)&route->hop_source = hop->source_mac;
+  *(volatile __u64*)&route->hop_destination = hop->destination_mac << 16 | hop->interface;
+  *(volatile __u64*)&route->hop_validity =
+      (__u64)until << 32 | (__u64)ip_bytes << 16 | (__u64)traffic_class << 8 | hop->ways;
+}
+
+static __always_inline int recall_hop(struct onward* onward, __u8 traffic_class, __u16 ip_bytes) {
+  const struct route* route = onward->route;
+  const __u64 validity = *(const volatile __u64*)&route->hop_validity;
+  const __u32 left = (__u32)(validity >> 32) - (__u32)(onward->now_ns >> HOP_TICK_SHIFT);
+  if (left > HOP_TICKS || ip_bytes > (__u16)(validity >> 16) || traffic_class != (__u8)(validity >> 8))
+    return 0;
+  const __u64 destination = *(const volatile __u64*)&route->hop_destination;
+  onward->hop.destination_mac = destination >> 16;
+  onward->hop.source_mac = *(const volatile __u64*)&route->hop_source;
+  onward->hop.interface = destination & HOP_INTERFACE_MASK;
+  onward->hop.ways = (__u8)validity;
+  return 1;
+}
+
+static __always_inline enum route_reason look_up_hop(void* context, const struct frame* frame,
+                                                     struct onward* onward, __u16 ip_bytes) {
+  const struct route* route = onward->route;
+  struct bpf_fib_lookup lookup = {};
+  lookup.ifindex = LOOPBACK_INTERFACE;
+  lookup.l4_protocol = IPPROTO_UDP;
+  lookup.sport = route->from_port;
+  lookup.dport = route->to_port;
+  lookup.tot_len = ip_bytes;
+  if (route->ip_version == route_ipv4) {
+    lookup.family = FAMILY_IPV4;
+    lookup.tos = frame->traffic_class;
+    __builtin_memcpy(&lookup.ipv4_src, route->from_ip, 4);
+    __builtin_memcpy(&lookup.ipv4_dst, route->to_ip, 4);
+  } else {
+    lookup.family = FAMILY_IPV6;
+    lookup.flowinfo = bpf_htonl((__u32)frame->traffic_class << 20);
+    __builtin_memcpy(lookup.ipv6_src, route->from_ip, 16);
+    __builtin_memcpy(lookup.ipv6_dst, route->to_ip, 16);
+  }
+  const enum route_reason reason = reason_of_lookup(bpf_fib_lookup(context, &lookup, sizeof lookup, 0));
+  if (reason != route_sent_back) return reason;
+  onward->hop.destination_mac = mac_word(lookup.dmac);
+  onward->hop.source_mac = mac_word(lookup.smac);
+  onward->hop.interface = lookup.ifindex;
+  const __u32 index = lookup.ifindex;
+  const struct route_interface* interface = bpf_map_lookup_elem(&interfaces, &index);
+  onward->hop.ways = interface ? (__u8)interface->flags : 0;
+  remember_hop(onward, frame->traffic_class, ip_bytes);
+  return route_sent_back;
+}
+
 static __always_inline enum route_reason find_next_hop(void* context, const struct frame* frame,
                                                        struct onward* onward) {
-  const struct route* route = onward->route;
-  struct bpf_fib_lookup* hop = &onward->hop;
-  hop->ifindex = LOOPBACK_INTERFACE;
-  hop->l4_protocol = IPPROTO_UDP;
-  hop->sport = route->from_port;
-  hop->dport = route->to_port;
-  if (route->ip_version == route_ipv4) {
-    hop->family = FAMILY_IPV4;
-    hop->tos = frame->traffic_class;
-    hop->tot_len = sizeof(struct iphdr) + onward->udp_bytes;
-    __builtin_memcpy(&hop->ipv4_src, route->from_ip, 4);
-    __builtin_memcpy(&hop->ipv4_dst, route->to_ip, 4);
-  } else {
-    hop->family = FAMILY_IPV6;
-    hop->flowinfo = bpf_htonl((__u32)frame->traffic_class << 20);
-    hop->tot_len = sizeof(struct ipv6hdr) + onward->udp_bytes;
-    __builtin_memcpy(hop->ipv6_src, route->from_ip, 16);
-    __builtin_memcpy(hop->ipv6_dst, route->to_ip, 16);
-  }
-  return reason_of_lookup(bpf_fib_lookup(context, hop, sizeof *hop, 0));
+  const int is_ipv4 = onward->route->ip_version == route_ipv4;
+  const __u16 ip_bytes = (is_ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) + onward->udp_bytes;
+  if (recall_hop(onward, frame->traffic_class, ip_bytes)) return route_sent_back;
+  return look_up_hop(context, frame, onward, ip_bytes);
 }
 
 // Without a lock: two cores at once may let one packet more pass.
@@ -149,7 +211,8 @@ static __always_inline enum route_reason decide(void* context, void* data, void*
                                                 struct frame* frame, struct onward* onward) {
   enum route_reason reason = parse_frame(data, end, frame_bytes, frame);
   if (reason != route_sent_back) return reason;
-  onward->now_ns = bpf_ktime_get_ns();
+  // A few milliseconds behind, and a fifth of the cost: nothing here is that exact.
+  onward->now_ns = bpf_ktime_get_coarse_ns();
   reason = find_routes(frame, onward);
   if (reason != route_sent_back) return reason;
   if (frame->ttl <= 1) return route_ttl_exceeded;

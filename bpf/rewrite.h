@@ -74,8 +74,8 @@ static __always_inline int write_frame(void* data, void* end, const struct frame
                                        const struct onward* onward) {
   struct ethhdr* ethernet = data;
   if ((void*)(ethernet + 1) > end) return 0;
-  __builtin_memcpy(ethernet->h_dest, onward->hop.dmac, ETH_ALEN);
-  __builtin_memcpy(ethernet->h_source, onward->hop.smac, ETH_ALEN);
+  __builtin_memcpy(ethernet->h_dest, &onward->hop.destination_mac, ETH_ALEN);
+  __builtin_memcpy(ethernet->h_source, &onward->hop.source_mac, ETH_ALEN);
   if (onward->route->ip_version == route_ipv4) {
     ethernet->h_proto = bpf_htons(ETH_P_IP);
     return write_ipv4((struct iphdr*)(ethernet + 1), end, frame, onward);

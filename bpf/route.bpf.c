@@ -27,11 +27,9 @@ static __always_inline void count_reason(enum route_reason reason) {
 // ---- XDP ----
 
 static __always_inline enum route_reason way_out(const struct xdp_md* packet, const struct onward* onward) {
-  const __u32 index = onward->hop.ifindex;
-  const struct route_interface* interface = bpf_map_lookup_elem(&interfaces, &index);
-  if (!interface) return route_cannot_send;
-  if (index == packet->ingress_ifindex && (interface->flags & route_send_back)) return route_sent_back;
-  return interface->flags & route_send_across ? route_sent_across : route_cannot_send;
+  const struct hop* hop = &onward->hop;
+  if (hop->interface == packet->ingress_ifindex && (hop->ways & route_send_back)) return route_sent_back;
+  return hop->ways & route_send_across ? route_sent_across : route_cannot_send;
 }
 
 static __always_inline enum route_reason route_in_xdp(struct xdp_md* packet, struct onward* onward) {
@@ -69,7 +67,7 @@ int offhook_xdp(struct xdp_md* packet) {
     case verdict_back:
       return XDP_TX;
     case verdict_across:
-      return (int)bpf_redirect(onward.hop.ifindex, 0);
+      return (int)bpf_redirect(onward.hop.interface, 0);
   }
   return XDP_PASS;
 }
@@ -120,7 +118,7 @@ static __always_inline enum route_reason route_in_tc(struct __sk_buff* packet, s
   if (!write_frame((void*)(long)packet->data, (void*)(long)packet->data_end, &frame, onward))
     return route_resize_failed;
   count_traffic(&frame, onward);
-  return onward->hop.ifindex == packet->ifindex ? route_sent_back : route_sent_across;
+  return onward->hop.interface == packet->ifindex ? route_sent_back : route_sent_across;
 }
 
 SEC("tc")
@@ -135,7 +133,7 @@ int offhook_tc(struct __sk_buff* packet) {
       return tc_drop;
     case verdict_back:
     case verdict_across:
-      return (int)bpf_redirect(onward.hop.ifindex, 0);
+      return (int)bpf_redirect(onward.hop.interface, 0);
   }
   return tc_next;
 }

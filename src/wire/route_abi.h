@@ -47,8 +47,15 @@ struct route {
   __u16 checksum_change;  // onward minus incoming: addresses, ports, channel number
   __u16 pseudo_sum;       // incoming: addresses and protocol of the pseudo-header
   __u32 account;          // index into the accounts
+  // The next hop as it was looked up last; the program alone writes it, the relay leaves it zero. Each word
+  // is read and written at once. Two cores may mix two lookups of the same route: either is right for a
+  // quarter of a second.
+  __u64
+      hop_validity;  // ticks until when << 32 | most bytes of an IP packet << 16 | traffic class << 8 | ways
+  __u64 hop_destination;  // MAC address << 16 | interface
+  __u64 hop_source;       // MAC address
 };
-OFFHOOK_ASSERT_BYTES(route, 56);
+OFFHOOK_ASSERT_BYTES(route, 80);
 
 // What passed of one allocation in one direction, and how much may. The program alone writes the first four,
 // the relay the others.
