@@ -110,6 +110,7 @@ struct Call {
   std::string caller_user;
   std::string callee_user;
   signal::Media media;
+  std::optional<signal::RoomName> room;  // of a call between two of its members
   // What each end sends, as it said last. The callee's: from its accept on.
   signal::MediaState caller_state{media};
   signal::MediaState callee_state;

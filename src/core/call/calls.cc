@@ -51,7 +51,8 @@ Calls::Calls(const Settings& settings, Sessions& sessions, Deadlines& deadlines)
       deadlines_(deadlines),
       claims_(settings, deadlines),
       records_(settings.max_records),
-      dial_rate_(settings) {}
+      dial_rate_(settings),
+      rooms_(settings) {}
 
 Call* Calls::find(const signal::CallId& id) {
   const auto found = key_by_id_.find(id);
@@ -120,28 +121,31 @@ Handled Calls::handle(Session& from, const signal::Dial& message, const Step& st
   if (located.error().code == ErrorCode::not_in_call || is_remembered(message.call, message.to)) {
     return fail(Refusal{ErrorCode::bad_call_id, explanation(ErrorCode::bad_call_id)});
   }
-  const Handled allowed = may_dial(from, message.call, message.to, step);
+  const Handled allowed = may_dial(from, message, step);
   if (!allowed) return allowed;
   Call& call = begin(from, message, from.warm_path, step.now, step);
   settle_placement(message.call, from, step);
   sessions_.push_credentials(from.key, step);
-  if (ring_devices(call, step)) {
+  if (ring_devices(call, step) && !call.room) {
     step.outbox.push_back(CallDialled{call.id, call.caller_user, call.callee_user, call.media});
   }
   reconsider(message.call, step);
   return {};
 }
 
-Handled Calls::may_dial(const Session& from, const signal::CallId& id, const std::string& to,
-                        const Step& step) {
-  if (const auto asked = placements_.user_of(id); asked && *asked != from.user) {
+Handled Calls::may_dial(const Session& from, const signal::Dial& dial, const Step& step) {
+  if (const auto asked = placements_.user_of(dial.call); asked && *asked != from.user) {
     return fail(Refusal{ErrorCode::bad_call_id, explanation(ErrorCode::bad_call_id)});
   }
-  if (to == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
+  if (dial.to == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
+  if (dial.room) {
+    const Handled allowed = may_dial_in(*dial.room, from, dial.to);
+    if (!allowed) return allowed;
+  }
   if (from.dialled.size() >= settings_.max_dialled_calls_per_session) {
     return fail(Refusal{ErrorCode::too_many_calls, "end another call first"});
   }
-  if (waiting_calls(from.user, to) >= settings_.max_waiting_calls_per_pair) {
+  if (waiting_calls(from.user, dial.to) >= settings_.max_waiting_calls_per_pair) {
     return fail(Refusal{ErrorCode::too_many_calls, "calls of yours to this user wait already"});
   }
   if (const auto wait = dial_rate_.take(from.user, step.now)) {
@@ -156,6 +160,7 @@ Call& Calls::begin(Session& from, const signal::Dial& dial, WarmPath warm_path, 
   const CallKey key{calls_.emplace(dial.call, from.user, dial.to, dial.media, from.key, warm_path, began)};
   Call& call = *calls_.find(key.slot);
   call.key = key;
+  call.room = dial.room;
   call.serial = ++last_serial_;
   key_by_serial_.emplace(call.serial, key);
   call.timeline.add(step.now, "dialled, " + media_text(dial.media));
@@ -163,6 +168,8 @@ Call& Calls::begin(Session& from, const signal::Dial& dial, WarmPath warm_path, 
   waiting_by_callee_[call.callee_user].push_back(key);
   from.dialled.push_back(key);
   deadlines_.set({Timer::ring, key.slot}, began + settings_.ring_timeout);
+  // A room is gone with the process, and its members dial anew.
+  if (call.room) return call;
   step.outbox.push_back(
       JournalCall{{call.id, call.caller_user, call.callee_user, call.media, warm_path, step.now - began}});
   return call;
@@ -228,7 +235,7 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
   sessions_.send(call.caller_session, signal::accepted(call.id, message.media, fresh), std::nullopt, step);
   introduce_seen(call, step);
   if (!fresh) release_withheld(call, step);
-  step.outbox.push_back(CallAnswered{call.id});
+  if (!call.room) step.outbox.push_back(CallAnswered{call.id});
   call.callee_state = {message.media};
   if (call.caller_state != signal::MediaState{call.media}) {
     sessions_.send(from.key, signal::state(call.id, call.caller_user, call.caller_state), std::nullopt, step);
@@ -241,7 +248,7 @@ void Calls::stop_waiting(Call& call, const Step& step) {
   deadlines_.cancel({Timer::unreachable, call.key.slot});
   const auto waiting = waiting_by_callee_.find(call.callee_user);
   if (waiting == waiting_by_callee_.end()) return;
-  if (std::erase(waiting->second, call.key) > 0) step.outbox.push_back(ForgetCall{call.id});
+  if (std::erase(waiting->second, call.key) > 0 && !call.room) step.outbox.push_back(ForgetCall{call.id});
   if (waiting->second.empty()) waiting_by_callee_.erase(waiting);
 }
 

@@ -18,6 +18,7 @@
 #include "core/call/placements.h"
 #include "core/call/record.h"
 #include "core/call/records.h"
+#include "core/call/rooms.h"
 #include "core/call/sessions.h"
 #include "core/call/settings.h"
 #include "core/call/transitions.h"
@@ -52,6 +53,8 @@ class Calls {
   Handled handle(Session& from, const signal::Snapshot& told, const Step& step);
   Handled handle(Session& from, const signal::State& message, const Step& step);
   Handled handle(Session& from, const signal::Take& message, const Step& step);
+  Handled handle(Session& from, const signal::Join& message, const Step& step);
+  Handled handle(Session& from, const signal::Leave& message, const Step& step);
   // Tells a device which calls others of its user have that it may take.
   void tell_elsewhere(const Session& to, const Step& step);
 
@@ -83,6 +86,8 @@ class Calls {
                     signal::Media media, const Step& step);
   // Preconditions: the call lives.
   bool is_accepted(CallKey key);
+  // Of some room.
+  bool is_member(const Session& session) const;
   const signal::CallId& id_of(CallKey key);
 
   std::size_t size() const { return calls_.size(); }
@@ -151,8 +156,18 @@ class Calls {
   static EndTold told_to_callee(const Ending& ending, const std::vector<SessionKey>& callees);
   void keep_record(const Call& call, const Ending& ending, const std::vector<SessionKey>& callees,
                    const CallEnded& ended);
-  Handled may_dial(const Session& from, const signal::CallId& id, const std::string& to, const Step& step);
+  Handled may_dial(const Session& from, const signal::Dial& dial, const Step& step);
   Call& begin(Session& from, const signal::Dial& dial, WarmPath warm_path, Instant began, const Step& step);
+
+  // Rooms (calls_rooms.cc).
+  Handled may_dial_in(const signal::RoomName& room, const Session& from, const std::string& to);
+  void replace(const signal::RoomName& room, SessionKey device, const Step& step);
+  // Precondition: the session is a member of the room, or of these. Its calls there end, and the others hear
+  // of it.
+  void leave_room(Session& member, const signal::RoomName& room, signal::EndReason reason, const Step& step);
+  void leave_rooms(Session& member, signal::EndReason reason, const Step& step);
+  void end_in_room(Call& call, Session& by, signal::EndReason reason, const Step& step);
+  bool are_members(const signal::RoomName& room, SessionKey one, SessionKey other) const;
 
   // Snapshots, by what they tell (calls_restore.cc).
   Handled ring_again(Session& from, const signal::Snapshot& told, const Step& step);
@@ -180,6 +195,8 @@ class Calls {
 
   // How many calls of `caller` to `callee` nobody has accepted.
   std::size_t waiting_calls(std::string_view caller, std::string_view callee);
+  // Those that this call is meant for.
+  std::vector<SessionKey> devices_for(const Call& call) const;
   // False if the call ended with it: `call` is gone then.
   bool ring_devices(Call& call, const Step& step);
   // No device is left to ring: how long the caller waits for one.
@@ -252,6 +269,7 @@ class Calls {
   Records records_;
   Placements placements_;
   DialRate dial_rate_;
+  Rooms rooms_;
 };
 
 }  // namespace offhook::call

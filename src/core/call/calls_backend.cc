@@ -18,6 +18,7 @@ CallRecord Calls::record_of(const Call& call, Instant now) {
   record.dialled_at = call.timeline.began();
   record.lasted = now - call.timeline.began();
   record.timeline = call.timeline.entries();
+  record.room = call.room;
   return record;
 }
 
@@ -79,6 +80,8 @@ std::size_t Calls::end_of_revoked(std::string_view user, const Step& step) {
     end_call(call, ending, step);
     ended += 1;
   });
+  for (const SessionKey device : sessions_.of_user(user))
+    leave_rooms(*sessions_.find(device), EndReason::credentials, step);
   return ended;
 }
 

@@ -68,6 +68,7 @@ void Calls::keep_record(const Call& call, const Ending& ending, const std::vecto
   record.to_caller = EndTold{ending.caller, verdict(ending.caller, Side::caller, cause)};
   record.to_callee = told_to_callee(ending, callees);
   record.timeline = ended.timeline;
+  record.room = call.room;
   records_.add(std::move(record));
 }
 
@@ -93,6 +94,7 @@ void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
   record.lasted = step.now - call.timeline.began();
   const char* by = ending.by_app ? ", by the app" : ending.by_side ? ", sign-in revoked" : "";
   record.timeline = call.timeline.finish(step.now, "ended: " + std::string(signal::name(ending.caller)) + by);
+  record.room = call.room;
   keep_record(call, ending, callees, record);
   step.outbox.push_back(std::move(record));
   key_by_serial_.erase(call.serial);
@@ -103,6 +105,7 @@ void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
 void Calls::handle_gone(Session& session, const Step& step) {
   session.closing = true;
   lose_claims(session, step);
+  leave_rooms(session, EndReason::signaling_lost, step);
   std::erase_if(stand_ins_, [&session](const auto& entry) { return entry.second == session.key; });
   const std::vector<CallKey> dialled = session.dialled;
   for (const CallKey key : dialled) {
@@ -175,6 +178,7 @@ void Calls::shutdown(const Step& step) {
     (void)next;
     end_call(call, {reason, reason, std::nullopt, reason}, step);
   });
+  rooms_.clear();
 }
 
 std::optional<std::string> Calls::broken_call(Call& call) {
@@ -192,8 +196,11 @@ std::optional<std::string> Calls::broken_call(Call& call) {
                      std::count(waiting->second.begin(), waiting->second.end(), call.key) == 1;
   if (call.caller_outflow.stored() > kMaxGenerationsKept * settings_.max_candidates)
     return "holds too many candidates of its caller";
+  if (call.room && !rooms_.has(*call.room, call.caller_session))
+    return "is in a room that its caller has left";
   if (call.timeline.size() > Timeline::kMaxEntries) return "has too long a timeline";
   if (const Leg* winner = call.winner()) {
+    if (call.room && !rooms_.has(*call.room, winner->session)) return "is in a room that its callee has left";
     if (waits) return "waits though it was accepted";
     if (winner->outflow.stored() > kMaxGenerationsKept * settings_.max_candidates)
       return "holds too many candidates of its callee";
@@ -203,6 +210,7 @@ std::optional<std::string> Calls::broken_call(Call& call) {
   if (call.warm.awaits_fresh_offer) return "awaits a fresh offer though nobody accepted";
   if (call.warm.session && find_leg(call, *call.warm.session) == nullptr) return "has a warm leg that left";
   for (const Leg& leg : *call.legs()) {
+    if (call.room && !rooms_.has(*call.room, leg.session)) return "is in a room that its leg has left";
     if (leg.outflow.stored() > kMaxGenerationsKept * settings_.max_candidates)
       return "holds too many candidates of a leg";
     if (!lists(leg.session, false)) return "is not in the list of a leg";
@@ -225,6 +233,7 @@ std::optional<std::string> Calls::broken_invariant() {
     const Session* session = sessions_.find(stand_in);
     if (session == nullptr || session->connection) broken = id.text() + " has a wrong stand-in";
   }
+  if (const auto what = rooms_.broken_invariant()) broken = what;
   std::size_t parties = 0;
   calls_.for_each([&](SlabId, Call& call) {
     if (const auto what = broken_call(call)) broken = call.id.text() + " " + *what;

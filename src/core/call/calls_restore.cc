@@ -41,6 +41,8 @@ EndReason lost(const Snapshot& told) {
 
 Handled Calls::handle(Session& from, const Snapshot& told, const Step& step) {
   if (told.peer == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
+  if (told.room && told.state == Snapshot::State::ringing)
+    return fail(Refusal{ErrorCode::wrong_state, "in a room a call that nobody has answered is dialled anew"});
   if (told.is_caller) take_over(from, told.call, step);
   if (has_ended(from, told.call)) return {};
   switch (told.state) {
@@ -64,10 +66,11 @@ Handled Calls::ring_again(Session& from, const Snapshot& told, const Step& step)
   }
   if (find(told.call) != nullptr) return fail(Refusal{ErrorCode::bad_call_id, "the call is another one's"});
   if (is_over(from, told, step)) return {};
-  const Handled allowed = may_dial(from, told.call, told.peer, step);
+  const signal::Dial dial{told.call, told.peer, told.media};
+  const Handled allowed = may_dial(from, dial, step);
   if (!allowed) return allowed;
   const auto age = std::min<Duration>(std::chrono::milliseconds(told.age_ms), settings_.ring_timeout);
-  Call& call = begin(from, {told.call, told.peer, told.media}, from.warm_path, step.now - age, step);
+  Call& call = begin(from, dial, from.warm_path, step.now - age, step);
   call.is_restored = true;
   note_generation(call, told.generation);
   ring_devices(call, step);
@@ -205,6 +208,9 @@ std::optional<std::pair<ClaimKey, ClaimKey>> Calls::talking_pair(const signal::C
 // Whether the call can be theirs: no other has its id, and both have room for it.
 bool Calls::can_talk(const Claim& caller, const Claim& callee) {
   Call* call = find(caller.snapshot.call);
+  const std::optional<signal::RoomName>& room = caller.snapshot.room;
+  if (callee.snapshot.room != room || (call != nullptr && call->room != room)) return false;
+  if (room && !are_members(*room, caller.session, callee.session)) return false;
   if (call != nullptr) {
     return call->caller_session == caller.session && call->legs() != nullptr &&
            find_leg(*call, callee.session) != nullptr;
@@ -218,8 +224,8 @@ void Calls::talk(const Claim& caller, const Claim& callee, const Step& step) {
   Session& answered_by = *sessions_.find(callee.session);
   const signal::CallId& id = caller.snapshot.call;
   if (find(id) == nullptr) {
-    Call& call =
-        begin(dialled_by, {id, callee.user, caller.snapshot.media}, dialled_by.warm_path, step.now, step);
+    Call& call = begin(dialled_by, {id, callee.user, caller.snapshot.media, caller.snapshot.room},
+                       dialled_by.warm_path, step.now, step);
     call.phase =
         Ringing{{Leg{answered_by.key, std::max(call.caller_warm_path, answered_by.warm_path), true, {}}}};
     answered_by.incoming.push_back(call.key);
@@ -256,7 +262,8 @@ void Calls::take_over(Session& from, const signal::CallId& id, const Step& step)
   const auto found = stand_ins_.find(id);
   if (found == stand_ins_.end()) return;
   Session& stand_in = *sessions_.find(found->second);
-  if (stand_in.user != from.user || has_ended(from, id)) return;
+  // A device that has taken the call meanwhile has missed nothing of it.
+  if (stand_in.user != from.user || has_ended(from, id) || part_of(from, id)) return;
   if (from.dialled.size() >= settings_.max_dialled_calls_per_session) return;
   if (Call* call = find(id); call != nullptr && call->caller_session == stand_in.key) {
     call->caller_session = from.key;

@@ -18,8 +18,13 @@ std::size_t Calls::waiting_calls(std::string_view caller, std::string_view calle
   return static_cast<std::size_t>(count);
 }
 
+std::vector<SessionKey> Calls::devices_for(const Call& call) const {
+  if (!call.room) return sessions_.of_user(call.callee_user);
+  return {rooms_.find(*call.room, call.callee_user)->session};
+}
+
 bool Calls::ring_devices(Call& call, const Step& step) {
-  const std::vector<SessionKey>& devices = sessions_.of_user(call.callee_user);
+  const std::vector<SessionKey> devices = devices_for(call);
   for (const SessionKey device : devices) add_leg_if_room(call, *sessions_.find(device), step);
   if (!call.legs()->empty()) return true;
   const bool nobody = std::all_of(devices.begin(), devices.end(),
@@ -60,6 +65,7 @@ void Calls::handle_attached(Session& session, const Step& step) {
   if (waiting == waiting_by_callee_.end()) return;
   for (const CallKey key : waiting->second) {
     Call& call = *calls_.find(key.slot);
+    if (call.room) continue;  // meant for the device that is a member
     const auto next = decide({&call, Role::leg}, Event::device_attached);
     if (next && *next) add_leg_if_room(call, session, step);
   }
@@ -79,7 +85,7 @@ void Calls::add_leg_if_room(Call& call, Session& session, const Step& step) {
                        call.caller_outflow.released());
   }
   parcel.bodies.insert(parcel.bodies.begin(),
-                       signal::incoming(call.id, call.caller_user, call.media, warm_path));
+                       signal::incoming(call.id, call.caller_user, call.media, warm_path, call.room));
   if (!sessions_.has_room_to_ring(session.key, parcel.bodies)) return;
 
   call.legs()->push_back(Leg{session.key, warm_path, false, {}});

@@ -54,6 +54,8 @@ Handled Calls::handle(Session& from, const signal::Take& message, const Step& st
   if (!next) return fail(next.error());
   if (!*next) return {};
   Call& call = *found;
+  if (call.room)
+    return fail(Refusal{ErrorCode::wrong_state, "join the room on this device; its calls follow"});
   if (call.warm.awaits_fresh_offer)
     return fail(Refusal{ErrorCode::wrong_state, "the call is on its way to a device; try again in a moment"});
   const bool is_full = as_caller ? from.dialled.size() >= settings_.max_dialled_calls_per_session
@@ -112,7 +114,7 @@ void Calls::tell_elsewhere(const Session& to, const Step& step) {
     for (const bool as_caller : {true, false}) {
       for (const CallKey key : as_caller ? other.dialled : other.incoming) {
         Call& call = *calls_.find(key.slot);
-        if (call.winner() != nullptr && calls.size() < kMaxElsewhere)
+        if (call.winner() != nullptr && !call.room && calls.size() < kMaxElsewhere)
           calls.push_back(takeable(call, as_caller));
       }
     }

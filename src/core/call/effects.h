@@ -2,6 +2,7 @@
 // What the call server asks the service to do. Effects are carried out in order.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -58,6 +59,7 @@ struct CallEnded {
   bool connected = false;  // both ends decoded media
   Duration lasted{};       // since the dial
   std::vector<TimelineEntry> timeline;
+  std::optional<signal::RoomName> room = std::nullopt;  // of a call between two of its members
 };
 
 // The other party of the call, which has a call with `user`, is at this address, or most likely is: it has

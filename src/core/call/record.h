@@ -34,6 +34,7 @@ struct CallRecord {
   std::optional<EndTold> to_caller;  // once it has ended
   std::optional<EndTold> to_callee;
   std::vector<TimelineEntry> timeline;
+  std::optional<signal::RoomName> room = std::nullopt;  // of a call between two of its members
 };
 
 // Calls that live and calls that are remembered, the youngest dial first.

@@ -28,10 +28,13 @@ std::uint64_t milliseconds_rounded_up(Duration span) {
   return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(span).count());
 }
 
+std::optional<std::uint64_t> retry_after_ms(const Refusal& refusal) {
+  if (!refusal.retry_after) return std::nullopt;
+  return milliseconds_rounded_up(*refusal.retry_after);
+}
+
 signal::Body error_about(const Refusal& refusal, const signal::CallId& call, std::uint64_t seq) {
-  std::optional<std::uint64_t> retry_after_ms;
-  if (refusal.retry_after) retry_after_ms = milliseconds_rounded_up(*refusal.retry_after);
-  return signal::error(refusal.code, refusal.message, &call, seq, retry_after_ms);
+  return signal::error(refusal.code, refusal.message, &call, seq, retry_after_ms(refusal));
 }
 
 }  // namespace
@@ -181,7 +184,8 @@ class Server::Impl {
       const Session* idle = nullptr;
       for (const SessionKey key : own) {
         const Session* session = sessions_.find(key);
-        const bool unused = !session->connection && session->dialled.empty() && session->incoming.empty();
+        const bool unused = !session->connection && session->dialled.empty() && session->incoming.empty() &&
+                            !calls_.is_member(*session);
         if (unused && (idle == nullptr || session->detached_at < idle->detached_at)) idle = session;
       }
       if (idle == nullptr) return false;
@@ -234,7 +238,7 @@ class Server::Impl {
     }
   }
 
-  // One message in its turn. This is the one place that sends `error`.
+  // One message in its turn. Here and in about_room() alone `error` is sent.
   void process(SessionKey key, const signal::NumberedMessage& message, const Step& step) {
     Session& session = *sessions_.find(key);
     const std::uint64_t seq = session.processed;
@@ -246,6 +250,8 @@ class Server::Impl {
                                     std::nullopt, step);
                    },
                    [&](const signal::Elsewhere&) { calls_.tell_elsewhere(session, step); },
+                   [&](const signal::Join& join) { about_room(session, join, seq, step); },
+                   [&](const signal::Leave& leave) { about_room(session, leave, seq, step); },
                    [&](const auto& about_call) {
                      const Handled handled = calls_.handle(session, about_call, step);
                      if (handled) return;
@@ -254,6 +260,17 @@ class Server::Impl {
                    },
                },
                message);
+  }
+
+  template <typename Message>
+  void about_room(Session& session, const Message& message, std::uint64_t seq, const Step& step) {
+    const Handled handled = calls_.handle(session, message, step);
+    if (handled) return;
+    const Refusal& refusal = handled.error();
+    sessions_.send(
+        session.key,
+        signal::error_about_room(refusal.code, refusal.message, message.room, seq, retry_after_ms(refusal)),
+        std::nullopt, step);
   }
 
   void deadline(const DeadlineKey& due, const Step& step) {

@@ -35,6 +35,10 @@ struct Settings {
   // Of a user, over all devices; 0: no limit. A person dials a few times a minute at most, an app that makes
   // a call for each member of a group some more.
   std::uint32_t dials_per_minute = 60;
+  // Rooms at once, and those that a user is a member of at once: one, and one that is about to be left. Each
+  // has a few hundred bytes.
+  std::size_t max_rooms = 10'000;
+  std::size_t max_rooms_per_user = 2;
   // Calls that are over and of which the backend can still ask, 2 KiB each.
   std::size_t max_records = 10'000;
   std::size_t max_candidates = 100;  // a party and generation

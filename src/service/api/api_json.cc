@@ -55,6 +55,7 @@ void write_call(json::Writer& out, const call::CallRecord& record, UnixTime dial
   out.field("state", name(record.state)).field("accepted", record.accepted);
   out.field("connected", record.connected).field("dialled_at", rfc3339(dialled_at));
   out.field("lasted_ms", milliseconds(record.lasted));
+  if (record.room) out.field("room", record.room->text());
   write_verdict(out, record, view);
 }
 

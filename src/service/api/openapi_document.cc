@@ -216,6 +216,7 @@ constexpr std::string_view kDocument = R"json({
         "connected": {"type": "boolean", "description": "both ends decoded media"},
         "dialled_at": {"type": "string", "format": "date-time"},
         "lasted_ms": {"type": "integer", "minimum": 0, "description": "from the dial to the end, or until now"},
+        "room": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$", "description": "of a call between two of its members; else absent"},
         "verdict": {
           "description": "null while the call lives; a user is told their own end's alone",
           "type": ["object", "null"], "minProperties": 1, "additionalProperties": false,

@@ -18,6 +18,7 @@ std::string call_line(const call::CallEnded& ended) {
   line += " caller=" + quoted(ended.caller) + " callee=" + quoted(ended.callee);
   line += " reason=" + std::string(signal::name(ended.reason));
   line += std::string(" accepted=") + word(ended.accepted) + " connected=" + word(ended.connected);
+  if (ended.room) line += " room=" + ended.room->text();
   return line + " lasted_ms=" + std::to_string(lasted_ms);
 }
 

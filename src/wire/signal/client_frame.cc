@@ -86,8 +86,19 @@ constexpr std::array kRejectReasons = {EndReason::declined, EndReason::busy, End
 constexpr std::array kHangupReasons = {EndReason::hangup, EndReason::ice_failed, EndReason::ice_lost,
                                        EndReason::media_denied, EndReason::error};
 
+constexpr const char* kRoomRule = "must be 1 to 64 letters, digits, '-', '_' or '.'";
+
+std::optional<RoomName> read_optional_room(Fields& fields) {
+  const auto text = fields.optional_string("room", {.min = 0, .max = kMaxFrame});
+  if (!text) return std::nullopt;
+  std::optional<RoomName> room = RoomName::parse(*text);
+  if (!room) fields.refuse("room", kRoomRule);
+  return room;
+}
+
 NumberedMessage read_dial(const CallId& call, Fields& fields) {
-  Dial dial{call, std::string(fields.string("to", {.max = kMaxUser})), read_media(fields)};
+  Dial dial{call, std::string(fields.string("to", {.max = kMaxUser})), read_media(fields),
+            read_optional_room(fields)};
   if (fields.ok() && !is_user(dial.to)) fields.refuse("to", "must have no control characters");
   return dial;
 }
@@ -145,6 +156,7 @@ NumberedMessage read_snapshot(const CallId& call, Fields& fields) {
     snapshot.was_accepted = fields.optional_boolean("accepted").value_or(false);
     return snapshot;
   }
+  snapshot.room = read_optional_room(fields);
   snapshot.media = read_media(fields);
   if (const auto generation = fields.optional_integer("generation", 0, kMaxGeneration)) {
     snapshot.generation = static_cast<std::uint32_t>(*generation);
@@ -207,9 +219,21 @@ constexpr std::array<MessageType, 12> kMessageTypes = {{
      }},
 }};
 
+// Becomes, or is no more, a member: `join` and `leave` have a room where other messages have a call.
+template <typename Message>
+NumberedMessage read_membership(Value root) {
+  Fields fields(root);
+  const auto room = RoomName::parse(fields.string("room", {.min = 0, .max = kMaxFrame}));
+  if (fields.ok() && !room) fields.refuse("room", kRoomRule);
+  if (!fields.ok()) return Refused{ErrorCode::bad_message, fields.problem().text(), std::nullopt};
+  return Message{*room};
+}
+
 NumberedMessage read_numbered(std::string_view type, Value root) {
   if (type == "bye") return Bye{};
   if (type == "elsewhere") return Elsewhere{};
+  if (type == "join") return read_membership<Join>(root);
+  if (type == "leave") return read_membership<Leave>(root);
   for (const MessageType& known : kMessageTypes) {
     if (known.type != type) continue;
     Fields fields(root);

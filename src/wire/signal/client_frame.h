@@ -35,6 +35,7 @@ struct Dial {
   CallId call;
   std::string to;
   Media media;
+  std::optional<RoomName> room = std::nullopt;  // both are members of: that member's device alone is meant
 };
 struct Ringing {
   CallId call;
@@ -92,6 +93,7 @@ struct Snapshot {
   std::uint64_t age_ms = 0;                 // since the dial; of the caller of a call that rings
   EndReason reason = EndReason::hangup;     // of a call that is over
   bool was_accepted = false;                // the same
+  std::optional<RoomName> room = std::nullopt;
 };
 struct State {
   CallId call;
@@ -104,6 +106,13 @@ struct Take {
 };
 // Which calls of its user other devices have.
 struct Elsewhere {};
+// This device becomes a member of a room, or is one no more.
+struct Join {
+  RoomName room;
+};
+struct Leave {
+  RoomName room;
+};
 // A numbered message that breaks a rule. It takes its place in the order, and is answered with an `error`.
 struct Refused {
   ErrorCode code = ErrorCode::bad_message;
@@ -112,7 +121,7 @@ struct Refused {
 };
 
 using NumberedMessage = std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate,
-                                     Connected, Snapshot, State, Take, Elsewhere, Refused>;
+                                     Connected, Snapshot, State, Take, Elsewhere, Join, Leave, Refused>;
 struct Numbered {
   std::uint64_t seq = 0;  // from 1
   NumberedMessage message;

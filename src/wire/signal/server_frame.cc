@@ -51,11 +51,13 @@ void write_optional(json::Writer& out, std::string_view key, const std::optional
 
 }  // namespace
 
-Body incoming(const CallId& call, std::string_view from, Media media, WarmPath warm_path) {
+Body incoming(const CallId& call, std::string_view from, Media media, WarmPath warm_path,
+              const std::optional<RoomName>& room) {
   json::Writer out = begin("incoming");
   out.field("call", call.text()).field("from", from);
   write_media(out, media);
   out.field("warm_path", name(warm_path));
+  if (room) out.field("room", room->text());
   return finish(out);
 }
 
@@ -137,6 +139,37 @@ Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool 
   return finish(out);
 }
 
+Body joined(const RoomName& room, std::string_view own_device, const std::vector<RoomMember>& members) {
+  json::Writer out = begin("joined");
+  out.field("room", room.text()).field("device", own_device);
+  out.key("members").begin_array();
+  for (const RoomMember& member : members) {
+    out.begin_object().field("user", member.user).field("device", member.device).end_object();
+  }
+  out.end_array();
+  return finish(out);
+}
+
+Body member_joined(const RoomName& room, const RoomMember& member) {
+  json::Writer out = begin("member_joined");
+  out.field("room", room.text()).field("user", member.user).field("device", member.device);
+  return finish(out);
+}
+
+Body member_left(const RoomName& room, const RoomMember& member, EndReason reason) {
+  json::Writer out = begin("member_left");
+  out.field("room", room.text()).field("user", member.user).field("device", member.device);
+  out.field("reason", name(reason));
+  return finish(out);
+}
+
+Body left(const RoomName& room, EndReason reason, std::string_view verdict, bool retryable) {
+  json::Writer out = begin("left");
+  out.field("room", room.text()).field("reason", name(reason)).field("verdict", verdict);
+  out.field("retryable", retryable);
+  return finish(out);
+}
+
 Body place(const CallId& call, std::string_view to, Media media) {
   json::Writer out = begin("place");
   out.field("call", call.text()).field("to", to);
@@ -149,6 +182,15 @@ Body error(ErrorCode code, std::string_view message, const CallId* call, std::ui
   json::Writer out = begin("error");
   out.field("code", name(code)).field("message", message);
   if (call != nullptr) out.field("call", call->text());
+  out.field("ref", json_number(ref));
+  if (retry_after_ms) out.field("retry_after_ms", json_number(*retry_after_ms));
+  return finish(out);
+}
+
+Body error_about_room(ErrorCode code, std::string_view message, const RoomName& room, std::uint64_t ref,
+                      std::optional<std::uint64_t> retry_after_ms) {
+  json::Writer out = begin("error");
+  out.field("code", name(code)).field("message", message).field("room", room.text());
   out.field("ref", json_number(ref));
   if (retry_after_ms) out.field("retry_after_ms", json_number(*retry_after_ms));
   return finish(out);

@@ -20,7 +20,9 @@ struct Body {
   std::string object;
 };
 
-Body incoming(const CallId& call, std::string_view from, Media media, WarmPath warm_path);
+// `room`: that both are members of; the device answers by itself.
+Body incoming(const CallId& call, std::string_view from, Media media, WarmPath warm_path,
+              const std::optional<RoomName>& room = std::nullopt);
 Body ringing(const CallId& call);
 // `fresh`: another device than the one whose answer the caller has; a fresh offer is due.
 Body accepted(const CallId& call, Media media, bool fresh);
@@ -46,11 +48,25 @@ Body taken(const TakeableCall& call, std::optional<std::uint32_t> generation);
 Body elsewhere(const std::vector<TakeableCall>& calls);
 
 Body ended(const CallId& call, EndReason reason, std::string_view verdict, bool retryable);
+// A member of a room, as the others get to know it. `device` is new with each join.
+struct RoomMember {
+  std::string_view user;
+  std::string_view device;
+};
+// To whom has joined: it is `own_device`, and these were there before, oldest first. It dials them.
+Body joined(const RoomName& room, std::string_view own_device, const std::vector<RoomMember>& members);
+Body member_joined(const RoomName& room, const RoomMember& member);
+Body member_left(const RoomName& room, const RoomMember& member, EndReason reason);
+// To a member that is one no more, without having asked for it.
+Body left(const RoomName& room, EndReason reason, std::string_view verdict, bool retryable);
+
 // The app's backend asks for a call: whoever makes it dials `to` as this call.
 Body place(const CallId& call, std::string_view to, Media media);
 // `retry_after_ms`: when the same may be said again, where that is known.
 Body error(ErrorCode code, std::string_view message, const CallId* call, std::uint64_t ref,
            std::optional<std::uint64_t> retry_after_ms = std::nullopt);
+Body error_about_room(ErrorCode code, std::string_view message, const RoomName& room, std::uint64_t ref,
+                      std::optional<std::uint64_t> retry_after_ms);
 
 std::string numbered_frame(std::uint64_t seq, std::uint64_t ack, std::optional<std::uint64_t> age_ms,
                            const Body& body);

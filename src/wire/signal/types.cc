@@ -27,6 +27,14 @@ std::optional<CallId> CallId::parse(std::string_view text) {
   return CallId(text);
 }
 
+std::optional<RoomName> RoomName::parse(std::string_view text) {
+  if (text.empty() || text.size() > kMaxRoom) return std::nullopt;
+  for (const char letter : text) {
+    if (!is_base64url(letter) && letter != '.') return std::nullopt;
+  }
+  return RoomName(text);
+}
+
 std::string_view name(EndReason reason) {
   switch (reason) {
     case EndReason::hangup:
@@ -89,6 +97,12 @@ std::string_view name(ErrorCode code) {
       return "bad_call_id";
     case ErrorCode::self_call:
       return "self_call";
+    case ErrorCode::room_full:
+      return "room_full";
+    case ErrorCode::too_many_rooms:
+      return "too_many_rooms";
+    case ErrorCode::not_in_room:
+      return "not_in_room";
   }
   return {};
 }

@@ -24,6 +24,7 @@ inline constexpr std::size_t kMaxToken = 8192;
 inline constexpr std::size_t kMaxSessionId = 64;
 inline constexpr std::size_t kMinCallId = 24;  // "c_" and 128 bits in base64url
 inline constexpr std::size_t kMaxCallId = 64;
+inline constexpr std::size_t kMaxRoom = 64;
 inline constexpr std::uint32_t kMaxGeneration = 1'000'000;
 inline constexpr std::uint64_t kMaxSeq = (1ULL << 53U) - 1;  // what a browser's numbers hold exactly
 
@@ -39,6 +40,19 @@ class CallId {
 
  private:
   explicit CallId(std::string_view text) : text_(text) {}
+  std::string text_;
+};
+
+// 1 to kMaxRoom letters, digits, '-', '_' and '.', so that a name fits into an address as it is. Who knows it
+// may join, so an app that wants a room to itself takes one that nobody guesses.
+class RoomName {
+ public:
+  static std::optional<RoomName> parse(std::string_view text);
+  const std::string& text() const { return text_; }
+  auto operator<=>(const RoomName&) const = default;
+
+ private:
+  explicit RoomName(std::string_view text) : text_(text) {}
   std::string text_;
 };
 
@@ -98,6 +112,9 @@ enum class ErrorCode : std::uint8_t {
   too_many_dials,
   bad_call_id,
   self_call,
+  room_full,
+  too_many_rooms,
+  not_in_room,
 };
 std::string_view name(ErrorCode code);
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "core/call/messages.h"
 #include "core/call/server.h"
 #include "core/call/timeline.h"
 #include "wire/json/json.h"
@@ -32,8 +33,6 @@ class SeededRandom final : public Random {
  private:
   std::mt19937_64 engine_;
 };
-
-inline std::string call_id(const std::string& name) { return "c_" + name + std::string(22, 'x'); }
 
 // What a device has seen of one call, to hold the server to the causality rule in every test.
 struct Seen {
@@ -345,7 +344,9 @@ class Exchange {
     device.received = seq;
     const std::string shown = summary(type, fields);
     device.inbox.push_back(shown);
-    const bool is_of_a_call = type != "error" && type != "place" && type != "elsewhere";
+    static const std::set<std::string> kOthers = {"error",         "place",       "elsewhere", "joined",
+                                                  "member_joined", "member_left", "left"};
+    const bool is_of_a_call = !kOthers.contains(type);
     if (is_of_a_call) observe(device, type, shown, fields, text);
   }
 
@@ -403,6 +404,16 @@ class Exchange {
     return text + (fields.boolean("hold") ? "hold" : "live");
   }
 
+  // The users of an array of members, in their order.
+  static std::string names(const json::Value& members) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      json::Fields member(members.at(i));
+      text += (i > 0 ? " " : "") + std::string(member.string("user", {.max = 200}));
+    }
+    return text + "]";
+  }
+
   static std::string summary(const std::string& type, json::Fields& fields) {
     if (type == "incoming") return type + " " + std::string(fields.string("from", {.max = 200}));
     if (type == "place") return type + " " + std::string(fields.string("to", {.max = 200}));
@@ -421,7 +432,14 @@ class Exchange {
     if (type == "elsewhere") return type + " " + std::to_string(fields.array("calls").size());
     if (type == "accepted" && fields.optional_boolean("fresh").value_or(false)) return "accepted fresh";
     if (type == "restored") return type + " " + std::to_string(fields.integer("generation", 0, INT64_MAX));
-    if (type == "ended") return type + " " + std::string(fields.string("reason", {.max = 64}));
+    if (type == "joined") return type + " " + names(fields.array("members"));
+    if (type == "member_joined") return type + " " + std::string(fields.string("user", {.max = 200}));
+    if (type == "member_left") {
+      return type + " " + std::string(fields.string("user", {.max = 200})) + " " +
+             std::string(fields.string("reason", {.max = 64}));
+    }
+    if (type == "ended" || type == "left")
+      return type + " " + std::string(fields.string("reason", {.max = 64}));
     if (type == "error") return type + " " + std::string(fields.string("code", {.max = 64}));
     return type;
   }
@@ -433,61 +451,6 @@ class Exchange {
  public:
   std::string last_close;
 };
-
-// Members of messages about the call of this name.
-inline std::string about(const std::string& type, const std::string& name, const std::string& more = "") {
-  return R"("type":")" + type + R"(","call":")" + call_id(name) + "\"" + more;
-}
-inline std::string dial(const std::string& name, const std::string& to) {
-  return about("dial", name, R"(,"to":")" + to + R"(","media":{"audio":true,"video":true})");
-}
-inline std::string ringing(const std::string& name) { return about("ringing", name); }
-inline std::string accept(const std::string& name) {
-  return about("accept", name, R"(,"media":{"audio":true,"video":false})");
-}
-inline std::string reject(const std::string& name, const std::string& reason) {
-  return about("reject", name, R"(,"reason":")" + reason + "\"");
-}
-inline std::string hangup(const std::string& name, const std::string& reason = "hangup") {
-  return about("hangup", name, R"(,"reason":")" + reason + "\"");
-}
-inline std::string offer(const std::string& name, int generation, const std::string& sdp) {
-  return about("offer", name, R"(,"generation":)" + std::to_string(generation) + R"(,"sdp":")" + sdp + "\"");
-}
-inline std::string fresh_offer(const std::string& name, int generation, const std::string& sdp) {
-  return offer(name, generation, sdp) + R"(,"fresh":true)";
-}
-inline std::string answer(const std::string& name, int generation, const std::string& sdp) {
-  return about("answer", name, R"(,"generation":)" + std::to_string(generation) + R"(,"sdp":")" + sdp + "\"");
-}
-inline std::string candidate(const std::string& name, int generation, const std::string& line,
-                             const std::string& ufrag = "") {
-  return about("ice-candidate", name,
-               R"(,"generation":)" + std::to_string(generation) + R"(,"candidate":{"candidate":")" + line +
-                   R"(","sdpMid":"0","sdpMLineIndex":0)" +
-                   (ufrag.empty() ? "" : R"(,"usernameFragment":")" + ufrag + "\"") + "}");
-}
-// What a device tells of a call after a restart; `more` is the rest of it.
-inline std::string snapshot(const std::string& name, const std::string& peer, const std::string& role,
-                            const std::string& state, const std::string& more = "") {
-  const std::string media = state == "ended" ? "" : R"(,"media":{"audio":true,"video":false})";
-  return about(
-      "snapshot", name,
-      R"(,"peer":")" + peer + R"(","role":")" + role + R"(","state":")" + state + "\"" + media + more);
-}
-inline std::string over(const std::string& name, const std::string& peer, const std::string& role,
-                        const std::string& reason, bool accepted = false) {
-  return snapshot(name, peer, role, "ended",
-                  R"(,"reason":")" + reason + R"(","accepted":)" + (accepted ? "true" : "false"));
-}
-inline std::string state(const std::string& name, const std::string& hold,
-                         const std::string& media = R"({"audio":true,"video":true,"screen":false})") {
-  return about("state", name, R"(,"media":)" + media + R"(,"hold":)" + hold);
-}
-inline std::string take(const std::string& name) {
-  return about("take", name, R"(,"media":{"audio":true,"video":false})");
-}
-inline std::string connected(const std::string& name) { return about("connected", name); }
 
 using Inbox = std::vector<std::string>;
 

@@ -1,6 +1,6 @@
 // Random operations of a few users with several devices each: dials, answers, candidates, cuts, resumes,
-// losses, time. After each step the server's tables agree with each other, and each device has seen what the
-// protocol allows (exchange.h looks).
+// losses, rooms, time. After each step the server's tables agree with each other, and each device has seen
+// what the protocol allows (exchange.h looks).
 
 #include <algorithm>
 
@@ -55,6 +55,14 @@ class Chaos {
         return everybody_tells();
       case 18:
         return exchange.send(device, told(device));
+      case 19:
+        return exchange.send(device, below(3) != 0 ? join(room()) : leave(room()));
+      case 20:
+        return exchange.send(device, in_room(new_call(device), room()));
+      case 22:
+        return meet(device);
+      case 21:
+        return everybody_says(join(room()));
       default:
         return exchange.send(device, message());
     }
@@ -79,6 +87,8 @@ class Chaos {
     settings.max_dialled_calls_per_session = 3;
     settings.max_incoming_calls_per_session = 4;
     settings.max_sessions_per_user = 3;
+    settings.max_rooms_per_user = 1;
+    settings.dials_per_minute = 600;
     return settings;
   }
 
@@ -86,6 +96,15 @@ class Chaos {
 
   // The connection breaks at one of the next frames.
   void lose_frames(Device& device) { device.cut_after = device.frames_seen + below(6); }
+
+  // Somebody joins the room that the device is in then, and dials it.
+  void meet(Device& device) {
+    Device& newcomer = exchange.devices[below(exchange.devices.size())];
+    calls_ += 1;
+    exchange.send(device, join("standup"));
+    exchange.send(newcomer, join("standup"));
+    exchange.send(newcomer, in_room(dial(newest_call(), device.user), "standup"));
+  }
 
   // From every device, so that those who have a part in the call are among them.
   void everybody_says(const std::string& members) {
@@ -106,8 +125,12 @@ class Chaos {
     const std::string role = device.user == "alice" || below(8) == 0 ? "caller" : "callee";
     const std::string peer = device.user == "alice" ? "bob" : "alice";
     if (below(5) == 0) return over(name, peer, role, kReasons[below(5)], below(2) == 0);
-    return snapshot(name, peer, role, kStates[below(3)], R"(,"generation":)" + std::to_string(below(3)));
+    const std::string talks =
+        snapshot(name, peer, role, kStates[below(3)], R"(,"generation":)" + std::to_string(below(3)));
+    return below(3) == 0 ? in_room(talks, room()) : talks;
   }
+
+  std::string room() { return below(4) == 0 ? "other" : "standup"; }
 
   std::string newest_call() const { return std::to_string(calls_); }
 
@@ -177,6 +200,7 @@ class Chaos {
 TEST(Random, TheTablesAgreeAfterEveryStep) {
   std::size_t accepted = 0;
   std::size_t connected_calls = 0;
+  std::size_t in_rooms = 0;
   std::size_t restored = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
@@ -194,6 +218,7 @@ TEST(Random, TheTablesAgreeAfterEveryStep) {
     chaos.finish();
     for (const CallEnded& record : chaos.exchange.records) {
       accepted += record.accepted ? 1U : 0U;
+      in_rooms += record.room && record.connected ? 1U : 0U;
       connected_calls += record.connected ? 1U : 0U;
     }
   }
@@ -201,6 +226,7 @@ TEST(Random, TheTablesAgreeAfterEveryStep) {
   // The operations reach the states that they are meant to shake.
   EXPECT_GT(accepted, 100U);
   EXPECT_GT(connected_calls, 10U);
+  EXPECT_GT(in_rooms, 10U);
 }
 
 }  // namespace
