@@ -1,9 +1,10 @@
 import { Call } from './call.js';
-import type { CallDeps } from './call_deps.js';
+import type { CallDeps, CallInit } from './call_deps.js';
 import { Connection, type ConnectionState } from './connection.js';
 import { addressesOf, browserEnvironment, type Environment } from './environment.js';
 import { CallError } from './errors.js';
 import { Emitter } from './events.js';
+import { Group } from './group.js';
 import { IceServers, type RelayTransport } from './ice_servers.js';
 import { Log, type LogOrigin } from './log.js';
 import { Permissions, type Devices } from './media.js';
@@ -71,6 +72,9 @@ export class CallClient extends Emitter<ClientEvents> {
   readonly #calls = new Map<string, Call>();
   /** Incoming calls from somebody whom we are dialling ourselves; the app hears of them if our own call comes to nothing. */
   readonly #held = new Set<Call>();
+  readonly #groups = new Map<string, Group>();
+  /** Calls between members of a group: the app hears of them from the group alone. */
+  readonly #grouped = new Set<Call>();
   /** Calls that the backend asks for. */
   readonly #placed = new Set<string>();
   /** The last calls that have ended, as a new session tells of them. */
@@ -124,9 +128,25 @@ export class CallClient extends Emitter<ClientEvents> {
     return this.#user;
   }
 
-  /** The calls that have not ended. */
+  /** The calls that have not ended; those of groups are their members'. */
   get calls(): readonly Call[] {
-    return [...this.#calls.values()].filter((call) => !this.#held.has(call));
+    return [...this.#calls.values()].filter((call) => !this.#held.has(call) && !this.#grouped.has(call));
+  }
+
+  /**
+   * Becomes a member of a room, which has four at most, and connects with all of them. Fulfilled as soon as we are one;
+   * rejected with a CallError, `room_full` if there is no place. A room that we are in already is given back as it is.
+   */
+  async join(room: string, { media = { audio: true, video: true } }: { media?: Partial<MediaKinds> } = {}): Promise<Group> {
+    if (!/^[\w.-]{1,64}$/.test(room)) throw new CallError('error', 'A room has a name of 1 to 64 letters, digits, "-", "_" and ".".', false);
+    const known = this.#groups.get(room);
+    if (known) return known.joined;
+    if (this.#closed) this.#start();
+    const group = new Group(this.#deps, { makeCall: (deps, init) => this.#makeGrouped(deps, init), ended: () => this.#groups.delete(room) }, room);
+    this.#groups.set(room, group);
+    this.#connection.probe();
+    group.start({ audio: media.audio ?? false, video: media.video ?? false });
+    return group.joined;
   }
 
   /**
@@ -175,6 +195,7 @@ export class CallClient extends Emitter<ClientEvents> {
     clearTimeout(this.#offline_timer);
     this.#offline_timer = undefined;
     this.#held.clear();
+    for (const group of this.#groups.values()) group.leave();
     for (const call of this.calls) call.end();
     globalThis.removeEventListener?.('pagehide', this.#handlePageHide);
     this.#stopWatchingNetwork();
@@ -215,9 +236,11 @@ export class CallClient extends Emitter<ClientEvents> {
       if (!cause) {
         // Its relay address may have gone with the server's process.
         this.#warm.renew();
+        for (const group of this.#groups.values()) group.handleSessionLost();
         for (const over of this.#over.values()) this.#connection.send(over);
       }
       for (const call of [...this.#held, ...this.#calls.values()]) call.handleSessionLost(cause);
+      if (cause) for (const group of this.#groups.values()) group.finish(cause);
     });
   }
 
@@ -242,6 +265,7 @@ export class CallClient extends Emitter<ClientEvents> {
   #handleMessage(message: ServerMessage): void {
     const call = message.call === undefined ? undefined : this.#calls.get(message.call);
     if (call) return call.handleMessage(message);
+    if ('room' in message && message.room !== undefined) return this.#groups.get(message.room)?.handleMessage(message);
     if (message.type === 'incoming') this.#handleIncoming(message);
     if (message.type === 'place' && (message.age_ms || 0) < this.#ring_timeout_ms) this.#handlePlace(message);
     if (message.type === 'ended' && this.#placed.delete(message.call)) this.emit('placed_elsewhere', message.call);
@@ -300,7 +324,7 @@ export class CallClient extends Emitter<ClientEvents> {
   }
 
   #busy(): boolean {
-    return this.#policy.busy_in_call && this.calls.some(isAnswered);
+    return this.#policy.busy_in_call && (this.#groups.size > 0 || this.calls.some(isAnswered));
   }
 
   #handleError(error: CallError): void {
@@ -314,6 +338,7 @@ export class CallClient extends Emitter<ClientEvents> {
       if (state === 'ended') {
         this.#calls.delete(call.id);
         this.#held.delete(call);
+        this.#grouped.delete(call);
         this.#remember(call);
         this.#releaseHeld();
       }
@@ -321,6 +346,13 @@ export class CallClient extends Emitter<ClientEvents> {
       this.#heedSetUp();
     });
     this.#heedSetUp();
+  }
+
+  #makeGrouped(deps: CallDeps, init: Omit<CallInit, 'id'> & { id?: string }): Call {
+    const call = new Call(deps, { id: randomCallId(), ...init });
+    this.#grouped.add(call);
+    this.#track(call);
+    return call;
   }
 
   /** Should the server lose the word that this call is over, it is told again. */

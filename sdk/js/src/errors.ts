@@ -7,7 +7,7 @@ export class CallError extends Error {
   override readonly name = 'CallError';
 
   constructor(
-    /** One of the end reasons of docs/protocol.md. */
+    /** One of the end reasons of docs/protocol.md, or `room_full`. */
     readonly code: EndReason,
     /** A sentence for the person. */
     readonly verdict: string = sentences[code].verdict,
@@ -43,6 +43,7 @@ export const sentences: Readonly<Record<EndReason, Sentence>> = {
   credentials: { verdict: 'The server did not accept the sign-in, or gave no relay credentials. Sign in again.', retryable: false },
   blocked: { verdict: 'The server does not allow this.', retryable: false },
   server_shutdown: { verdict: 'The server was shut down.', retryable: true },
+  room_full: { verdict: 'The room is full. Try again when somebody has left.', retryable: true },
   error: { verdict: 'Something went wrong in the call.', retryable: true },
 };
 
@@ -58,6 +59,7 @@ export const fatal_errors = ['self_call', 'too_many_calls', 'too_many_dials', 'b
 
 /** What the person is told when the server has refused a message of ours. */
 export function refusal({ code, message, retry_after_ms }: ServerMessage & { type: 'error' }): CallError {
+  if (code === 'room_full') return new CallError(code);
   if (code !== 'too_many_dials') return new CallError('error', message, false);
   const when = retry_after_ms === undefined ? 'in a while' : `in ${Math.ceil(retry_after_ms / 1000)} s`;
   return new CallError('error', `You have called too often in a short time. Try again ${when}.`, true);

@@ -2,6 +2,7 @@ export { Call } from './call.js';
 export { CallClient, type CallClientOptions, type Placement } from './client.js';
 export type { ConnectionState } from './connection.js';
 export { CallError, type EndReason } from './errors.js';
+export { Group, Member, type MemberState } from './group.js';
 export type { RelayTransport } from './ice_servers.js';
 export type { LogOrigin } from './log.js';
 export type { Devices } from './media.js';

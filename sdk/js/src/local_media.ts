@@ -59,6 +59,12 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     return (kind === 'video' ? this.#screen : null) ?? this.#tracks.get(kind) ?? null;
   }
 
+  /** Of the device of this kind, which may still be opened; null if none is open. To be stopped by whoever has it. */
+  async copy(kind: Kind): Promise<MediaStreamTrack | null> {
+    if (!this.#tracks.has(kind)) await this.#opening.get(kind)?.catch(() => undefined);
+    return this.#tracks.get(kind)?.clone() ?? null;
+  }
+
   /** Rejects with a CallError `media_denied`. */
   open(kinds: MediaKinds): Promise<void> {
     if (this.#disposed) return Promise.resolve();

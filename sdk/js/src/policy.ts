@@ -96,6 +96,8 @@ export interface Policy {
   watch_ms: number;
   /** A camera that is switched off sends black for this long, then it is released. */
   camera_release_ms: number;
+  /** In a group: waits before a member whose call has ended is dialled for the 1st, 2nd … time again; the last one repeats. */
+  redial_delays_ms: readonly number[];
   /** Whether a call that comes in during another one is answered `busy` by itself. */
   busy_in_call: boolean;
 }
@@ -146,5 +148,6 @@ export const default_policy: Policy = {
   poll_ms: 50,
   watch_ms: 150,
   camera_release_ms: 1000,
+  redial_delays_ms: [1000, 2000, 5000, 15_000],
   busy_in_call: true,
 };

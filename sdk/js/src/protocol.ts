@@ -43,7 +43,9 @@ export type EndReason =
   | 'credentials'
   | 'blocked'
   | 'server_shutdown'
-  | 'error';
+  | 'error'
+  /** Of a room that one cannot join; calls do not end so. */
+  | 'room_full';
 
 export type RejectReason = 'declined' | 'busy' | 'media_denied';
 export type HangupReason = 'hangup' | 'ice_failed' | 'ice_lost' | 'media_denied' | 'error';
@@ -55,7 +57,7 @@ export interface PairSummary {
 }
 
 export type ClientMessage =
-  | { type: 'dial'; call: string; to: string; media: MediaKinds }
+  | { type: 'dial'; call: string; to: string; media: MediaKinds; room?: string }
   | { type: 'ringing'; call: string }
   | { type: 'accept'; call: string; media: MediaKinds }
   | { type: 'reject'; call: string; reason: RejectReason; here?: true }
@@ -67,6 +69,7 @@ export type ClientMessage =
   | { type: 'state'; call: string; media: MediaKinds & { screen: boolean }; hold: boolean }
   | { type: 'take'; call: string; media: MediaKinds }
   | { type: 'elsewhere' }
+  | { type: 'join' | 'leave'; room: string }
   | Snapshot
   | { type: 'bye' };
 
@@ -82,6 +85,7 @@ export interface Snapshot {
   age_ms?: number;
   reason?: EndReason;
   accepted?: boolean;
+  room?: string;
 }
 
 /** A call of this user that another device has. */
@@ -102,7 +106,7 @@ export interface Refusable {
 
 /** `refused` of an error does not travel: the connection sets it if `ref` is the number of one of these. */
 export type ServerMessage =
-  | { type: 'incoming'; call: string; from: string; media: MediaKinds; age_ms: number; warm_path?: WarmPath }
+  | { type: 'incoming'; call: string; from: string; media: MediaKinds; age_ms: number; warm_path?: WarmPath; room?: string }
   | { type: 'ringing'; call: string }
   | { type: 'accepted'; call: string; media: MediaKinds; fresh?: boolean }
   | { type: 'offer'; call: string; generation: number; sdp: string; from: string; fresh?: boolean }
@@ -113,8 +117,12 @@ export type ServerMessage =
   | { type: 'state'; call: string; media: MediaKinds & { screen: boolean }; hold: boolean; from: string }
   | ({ type: 'taken'; generation?: number } & TakeableCall)
   | { type: 'elsewhere'; call?: undefined; calls: TakeableCall[] }
+  | { type: 'joined'; call?: undefined; room: string; device: string; members: { user: string; device: string }[] }
+  | { type: 'member_joined'; call?: undefined; room: string; user: string; device: string }
+  | { type: 'member_left'; call?: undefined; room: string; user: string; device: string; reason: EndReason }
+  | { type: 'left'; call?: undefined; room: string; reason: EndReason; verdict?: string; retryable?: boolean }
   | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
-  | { type: 'error'; code: string; message: string; call?: string; ref?: number; retry_after_ms?: number; refused?: Refusable };
+  | { type: 'error'; code: string; message: string; call?: string; room?: string; ref?: number; retry_after_ms?: number; refused?: Refusable };
 
 export interface Welcome {
   type: 'welcome';

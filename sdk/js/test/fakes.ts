@@ -6,8 +6,16 @@ export class FakeTrack {
   stopped = false;
   onended: (() => void) | null = null;
   contentHint = '';
+  readonly copies: FakeTrack[] = [];
 
   constructor(readonly kind: 'audio' | 'video') {}
+
+  clone(): FakeTrack {
+    const copy = new FakeTrack(this.kind);
+    copy.enabled = this.enabled;
+    this.copies.push(copy);
+    return copy;
+  }
 
   stop(): void {
     this.stopped = true;
