@@ -10,6 +10,7 @@ import { byHandAndPictures } from './scenarios/by_hand.mjs';
 import { crashes } from './scenarios/crashes.mjs';
 import { cuts } from './scenarios/cuts.mjs';
 import { endings } from './scenarios/endings.mjs';
+import { groups } from './scenarios/groups.mjs';
 import { modes } from './scenarios/modes.mjs';
 import { talking } from './scenarios/talking.mjs';
 import { waking } from './scenarios/waking.mjs';
@@ -18,7 +19,7 @@ import { worstOrders } from './scenarios/worst_orders.mjs';
 import { Stage } from './stage.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const scenarios = [...modes, ...endings, ...cuts, ...crashes, ...warm, ...waking, ...worstOrders, ...talking, ...byHandAndPictures];
+const scenarios = [...modes, ...endings, ...cuts, ...crashes, ...warm, ...waking, ...worstOrders, ...talking, ...groups, ...byHandAndPictures];
 
 /** A scenario that hangs ends here: a base, and so much for each of its repetitions. */
 const scenario_limit_ms = 120_000;

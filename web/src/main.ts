@@ -1,6 +1,7 @@
-import type { Call, CallClient, CallError, MediaKinds } from 'offhook';
+import { CallError, type Call, type CallClient, type Group, type MediaKinds } from 'offhook';
 import { CallView } from './call_view.js';
 import { element } from './dom.js';
+import { GroupView } from './group_view.js';
 import { HappenedPanel } from './happened.js';
 import { RingTone } from './ring_tone.js';
 import { pageParameters, rememberedName, signIn } from './session.js';
@@ -10,21 +11,23 @@ import { endInWords } from './words.js';
 declare global {
   interface Window {
     /** The live SDK objects, for curious people and for tests. */
-    offhook: { client: CallClient | null; call: Call | null };
+    offhook: { client: CallClient | null; call: Call | null; group: Group | null };
   }
 }
 
-type View = 'signed-out' | 'idle' | 'call' | 'summary';
+type View = 'signed-out' | 'idle' | 'call' | 'room' | 'summary';
 
 const parameters = pageParameters();
 const call_view = new CallView(showNotice);
+const group_view = new GroupView();
 const happened = new HappenedPanel();
 const ring_tone = new RingTone();
 const name_input = element('name', HTMLInputElement);
 const callee_input = element('callee', HTMLInputElement);
+const room_input = element('room', HTMLInputElement);
 const incoming_dialog = element('incoming', HTMLDialogElement);
 const notice = element('notice', HTMLElement);
-const live = (window.offhook = { client: null, call: null } as Window['offhook']);
+const live = (window.offhook = { client: null, call: null, group: null } as Window['offhook']);
 let incoming: Call | null = null;
 let signed_in: string | null = null;
 /** A call that is answered as soon as it rings here: its notification was clicked. */
@@ -74,6 +77,7 @@ async function enter(name: string): Promise<void> {
     showView('idle');
     callee_input.focus();
     void waking.enter(name);
+    if (parameters.room) void joinRoom(parameters.room);
   } catch (error) {
     showNotice(error instanceof Error ? error.message : String(error));
   } finally {
@@ -121,7 +125,7 @@ function leave(): void {
 }
 
 function dial(user: string, media: MediaKinds): void {
-  if (!live.client || live.call) return;
+  if (!live.client || live.call || live.group) return;
   last_dial = { user, media };
   begin(live.client.dial(user, media), media.video);
 }
@@ -135,6 +139,32 @@ async function take(): Promise<void> {
   last_dial = null;
   const media = { audio: true, video: found.media.video };
   begin(client.take(found, media), media.video);
+}
+
+async function joinRoom(room: string): Promise<void> {
+  const client = live.client;
+  if (!client || live.call || live.group) return;
+  showNotice(null);
+  try {
+    const group = await client.join(room);
+    if (live.group !== group) beginGroup(group);
+  } catch (error) {
+    showNotice(error instanceof CallError ? error.verdict : String(error));
+  }
+}
+
+function beginGroup(group: Group): void {
+  live.group = group;
+  showView('room');
+  setTitle(group.room);
+  group_view.show(group);
+  group.on('ended', (error) => {
+    live.group = null;
+    group_view.hide();
+    setTitle(null);
+    showView('idle');
+    if (error.code !== 'hangup') showNotice(error.verdict);
+  });
 }
 
 /** From here on `call` is the call of this page. */
@@ -260,6 +290,10 @@ element('ignore', HTMLButtonElement).addEventListener('click', () => {
   // Who lets it ring knows that the call was missed.
   showNotice(null);
 });
+element('room-form', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  void joinRoom(room_input.value.trim());
+});
 element('take', HTMLButtonElement).addEventListener('click', () => void take());
 incoming_dialog.addEventListener('cancel', (event) => {
   event.preventDefault();
@@ -275,6 +309,7 @@ element('done', HTMLButtonElement).addEventListener('click', () => {
 
 name_input.value = parameters.name || rememberedName.get();
 callee_input.value = parameters.call;
+room_input.value = parameters.room;
 showView('signed-out');
 if (parameters.name && parameters.answer) void enter(parameters.name);
 else if (rememberedName.get() && (!parameters.name || parameters.name === rememberedName.get())) void enter(rememberedName.get());

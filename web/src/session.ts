@@ -8,6 +8,8 @@ export interface PageParameters {
   call: string;
   /** The call to answer at once: somebody has clicked its notification. */
   answer: string;
+  /** The room to join at once. */
+  room: string;
   relay_only: boolean;
   transports: RelayTransport[] | null;
   warm_path: WarmPath | null;
@@ -21,6 +23,7 @@ export function pageParameters(): PageParameters {
     name: query.get('name') ?? '',
     call: query.get('call') ?? '',
     answer: query.get('answer') ?? '',
+    room: query.get('room') ?? '',
     relay_only: query.get('policy') === 'relay',
     transports: transports.length > 0 ? transports : null,
     warm_path,
