@@ -202,6 +202,26 @@ TEST(ClientFrame, SnapshotsOfCallsThatLiveAndOfThoseThatAreOver) {
   EXPECT_TRUE(over.was_accepted);
 }
 
+TEST(ClientFrame, MessagesOfRooms) {
+  EXPECT_EQ(std::get<Join>(numbered(R"({"seq":1,"type":"join","room":"standup"})")).room.text(), "standup");
+  EXPECT_EQ(std::get<Leave>(numbered(R"({"seq":1,"type":"leave","room":"a.b"})")).room.text(), "a.b");
+  const std::string media = R"(,"media":{"audio":true,"video":false})";
+  const std::string dial = R"(,"to":"bob")" + media;
+  EXPECT_EQ(std::get<Dial>(numbered(with_call("dial", dial + R"(,"room":"standup")"))).room->text(),
+            "standup");
+  EXPECT_FALSE(std::get<Dial>(numbered(with_call("dial", dial))).room);
+  const std::string talks = R"(,"peer":"bob","role":"caller","state":"connected")" + media;
+  EXPECT_EQ(std::get<Snapshot>(numbered(with_call("snapshot", talks + R"(,"room":"standup")"))).room->text(),
+            "standup");
+
+  const std::string rule = "bad_message: room must be 1 to 64 letters, digits, '-', '_' or '.'";
+  EXPECT_EQ(refusal(R"({"seq":1,"type":"join","room":"a b"})"), rule);
+  EXPECT_EQ(refusal(R"({"seq":1,"type":"leave","room":""})"), rule);
+  EXPECT_EQ(refusal(with_call("dial", dial + R"(,"room":"a/b")")), rule);
+  EXPECT_EQ(refusal(R"({"seq":1,"type":"join"})"), "bad_message: room is missing");
+  EXPECT_EQ(refusal(R"({"seq":1,"type":"join","room":1})"), "bad_message: room must be a string");
+}
+
 TEST(ClientFrame, AMessageThatBreaksARuleIsRefusedAndNamesTheField) {
   const std::pair<std::string, std::string> cases[] = {
       {R"({"seq":1,"type":"dance"})", "unknown_type: there is no message of this type"},

@@ -78,6 +78,28 @@ TEST(ServerFrame, EveryMessage) {
             R"({"type":"error","code":"unknown_type","message":"no","ref":9})");
 }
 
+TEST(ServerFrame, MessagesOfRooms) {
+  const RoomName room = *RoomName::parse("standup");
+  const std::string bob = R"("user":"bob","device":"d_1")";
+  EXPECT_EQ(joined(room, "d_2", {{"bob", "d_1"}}).object,
+            R"({"type":"joined","room":"standup","device":"d_2","members":[{)" + bob + "}]}");
+  EXPECT_EQ(joined(room, "d_2", {}).object,
+            R"({"type":"joined","room":"standup","device":"d_2","members":[]})");
+  EXPECT_EQ(member_joined(room, {"bob", "d_1"}).object,
+            R"({"type":"member_joined","room":"standup",)" + bob + "}");
+  EXPECT_EQ(member_left(room, {"bob", "d_1"}, EndReason::hangup).object,
+            R"({"type":"member_left","room":"standup",)" + bob + R"(,"reason":"hangup"})");
+  EXPECT_EQ(
+      left(room, EndReason::answered_elsewhere, "There.", false).object,
+      R"({"type":"left","room":"standup","reason":"answered_elsewhere","verdict":"There.","retryable":false})");
+  EXPECT_EQ(error_about_room(ErrorCode::room_full, "no", room, 9, std::nullopt).object,
+            R"({"type":"error","code":"room_full","message":"no","room":"standup","ref":9})");
+  EXPECT_EQ(
+      incoming(kCall, "alice", {true, false}, WarmPath::relay, room).object,
+      R"({"type":"incoming","call":")" + kCall.text() +
+          R"(","from":"alice","media":{"audio":true,"video":false},"warm_path":"relay","room":"standup"})");
+}
+
 TEST(ServerFrame, ANumberedFrameCarriesNumberAcknowledgementAndAge) {
   const Body body = ringing(kCall);
   EXPECT_EQ(numbered_frame(3, 5, std::nullopt, body),
@@ -93,7 +115,7 @@ TEST(Names, AreThoseOfTheProtocol) {
   EXPECT_EQ(name(ErrorCode::self_call), "self_call");
   for (int i = 0; i <= static_cast<int>(EndReason::error); ++i)
     EXPECT_FALSE(name(static_cast<EndReason>(i)).empty());
-  for (int i = 0; i <= static_cast<int>(ErrorCode::self_call); ++i) {
+  for (int i = 0; i <= static_cast<int>(ErrorCode::not_in_room); ++i) {
     EXPECT_FALSE(name(static_cast<ErrorCode>(i)).empty());
   }
 }
