@@ -62,8 +62,10 @@ export class Stage {
     return server;
   }
 
-  async browser({ asks_for_media = false } = {}) {
+  /** `fps`: of its camera, where many pictures at a time are more than a machine encodes. */
+  async browser({ asks_for_media = false, fps } = {}) {
     const own_flags = [...chromium_flags, ...this.#trusted];
+    if (fps) own_flags.push(`--use-fake-device-for-media-stream=fps=${fps}`);
     const args = asks_for_media ? own_flags : [...own_flags, '--use-fake-ui-for-media-stream'];
     // headless: false keeps the driver from adding a --headless of its own beside ours.
     const browser = await chromium.launch({ executablePath: chromium_path, headless: false, args, timeout: launch_limit_ms });
