@@ -75,6 +75,18 @@ export class Person {
     await until(() => `${this.name}: state '${state}', it is '${last}'`, reached, { limit_ms });
   }
 
+  /** The call of this page is answered, whether its media flows or not. */
+  async untilAnswered() {
+    const answered = async () => ['connecting', 'connected'].includes(await this.state());
+    await until(`${this.name}: the call is answered`, answered, { limit_ms: 10_000 });
+  }
+
+  /** A frame with these fields has come from the server. */
+  async untilTold(fields) {
+    const told = () => this.page.evaluate((wanted) => window.__witness.frames.some((frame) => Object.entries(wanted).every(([key, value]) => frame[key] === value)), fields);
+    await until(`${this.name} is told ${JSON.stringify(fields)}`, told, { limit_ms: 10_000 });
+  }
+
   /** The same, as the page shows it while it shows the call. */
   async untilShown(state, limit_ms = 15_000) {
     await this.page.waitForSelector(`[data-testid="call-state"][data-state="${state}"]`, { timeout: limit_ms });

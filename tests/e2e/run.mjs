@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { byHandAndPictures } from './scenarios/by_hand.mjs';
 import { crashes } from './scenarios/crashes.mjs';
 import { cuts } from './scenarios/cuts.mjs';
+import { endReasons } from './scenarios/end_reasons.mjs';
 import { endings } from './scenarios/endings.mjs';
 import { groups } from './scenarios/groups.mjs';
 import { modes } from './scenarios/modes.mjs';
@@ -19,7 +20,7 @@ import { worstOrders } from './scenarios/worst_orders.mjs';
 import { Stage } from './stage.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const scenarios = [...modes, ...endings, ...cuts, ...crashes, ...warm, ...waking, ...worstOrders, ...talking, ...groups, ...byHandAndPictures];
+const scenarios = [...modes, ...endings, ...endReasons, ...cuts, ...crashes, ...warm, ...waking, ...worstOrders, ...talking, ...groups, ...byHandAndPictures];
 
 /** A scenario that hangs ends here: a base, and so much for each of its repetitions. */
 const scenario_limit_ms = 120_000;

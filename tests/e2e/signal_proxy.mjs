@@ -23,8 +23,12 @@ export class SignalProxy extends EventEmitter {
   connections = 0;
   #described = new Set();
 
-  static async start(origin) {
+  #keeps_origin = false;
+
+  /** `keeps_origin`: to the server its pages are those of a stranger. */
+  static async start(origin, { keeps_origin = false } = {}) {
     const proxy = new SignalProxy();
+    proxy.#keeps_origin = keeps_origin;
     proxy.upstream = new URL(origin);
     proxy.server = http.createServer((request, response) => proxy.#passRequest(request, response));
     proxy.acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false });
@@ -62,7 +66,7 @@ export class SignalProxy extends EventEmitter {
   /** Headers as the server would see them without a proxy: its own host, and its own origin where there is one. */
   #headers(request) {
     const headers = { ...request.headers, host: this.upstream.host };
-    if (headers.origin) headers.origin = this.upstream.origin;
+    if (headers.origin && !this.#keeps_origin) headers.origin = this.upstream.origin;
     return headers;
   }
 

@@ -9,6 +9,7 @@ import { chromium } from 'playwright-core';
 import { Offhook } from './offhook.mjs';
 import { makeCertificate } from './certificate.mjs';
 import { Person } from './person.mjs';
+import { RelayGate } from './relay_gate.mjs';
 import { SignalProxy } from './signal_proxy.mjs';
 
 const chromium_path = process.env.OFFHOOK_CHROMIUM ?? '/usr/bin/chromium';
@@ -34,6 +35,7 @@ const chromium_flags = [
 export class Stage {
   #browsers = [];
   #proxies = [];
+  #gates = [];
   #servers = [];
   #trusted = [];
   people = [];
@@ -73,15 +75,25 @@ export class Stage {
     return browser;
   }
 
-  async proxy() {
-    const proxy = await SignalProxy.start(this.server.origin);
+  async proxy(options) {
+    const proxy = await SignalProxy.start(this.server.origin, options);
     this.#proxies.push(proxy);
     return proxy;
   }
 
-  /** A person on a page, in a browser of their own unless `browser` or `context` (a tab beside another) is given. */
-  async person(name, { query, by_hand, through, browser, context, viewport = desk, denied = false } = {}) {
+  async relayGate() {
+    const gate = await RelayGate.start(this.server.port);
+    this.#gates.push(gate);
+    return gate;
+  }
+
+  /**
+   * A person on a page, in a browser of their own unless `browser` or `context` (a tab beside another) is given. With
+   * `relay_port` the relay is looked for at that port.
+   */
+  async person(name, { query, by_hand, through, browser, context, viewport = desk, denied = false, relay_port } = {}) {
     const own = context ?? (await (browser ?? (await this.browser({ asks_for_media: denied }))).newContext({ viewport }));
+    if (relay_port) await own.addInitScript((port) => (window.__relay_port = port), relay_port);
     if (!context) for (const path of page_scripts) await own.addInitScript({ path });
     // An explicit empty list refuses every permission without asking, as a person does who pressed "block".
     if (denied) await own.grantPermissions([]);
@@ -115,7 +127,7 @@ export class Stage {
   /** Ends everything; throws if a server did not end well. */
   async close() {
     const browsers = await Promise.allSettled(this.#browsers.map((browser) => browser.close()));
-    const proxies = await Promise.allSettled(this.#proxies.map((proxy) => proxy.close()));
+    const proxies = await Promise.allSettled([...this.#proxies, ...this.#gates].map((proxy) => proxy.close()));
     const ends = await Promise.all(this.#servers.map((server) => server.stop()));
     const failed = [...browsers, ...proxies].find((one) => one.status === 'rejected');
     if (failed) throw failed.reason;

@@ -134,9 +134,17 @@ if (window === top) {
     }
   }
 
+  /** The same with the relay at the port that the test has named, if it has. */
+  const throughGate = (configuration) => {
+    const port = window.__relay_port;
+    if (!port || !configuration?.iceServers) return configuration;
+    const moved = (uri) => uri.replace(/^(turn:[^?]*):\d+/, `$1:${port}`);
+    return { ...configuration, iceServers: configuration.iceServers.map((server) => ({ ...server, urls: [server.urls].flat().map(moved) })) };
+  };
+
   const watched = (Original) => class RTCPeerConnection extends Original {
-    constructor(...args) {
-      super(...args);
+    constructor(configuration, ...args) {
+      super(throughGate(configuration), ...args);
       this.gone = new Promise((resolve) => (this.leave = () => resolve(new Map())));
       open.add(this);
       this.addEventListener('connectionstatechange', () => {
@@ -144,6 +152,10 @@ if (window === top) {
         witness.path_at ||= Date.now();
         timeFirstMedia(this);
       });
+    }
+
+    setConfiguration(configuration) {
+      super.setConfiguration(throughGate(configuration));
     }
 
     close() {

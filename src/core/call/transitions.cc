@@ -86,9 +86,69 @@ constexpr std::array<Row, kEvents> kTable = {{
 }};
 // clang-format on
 
+struct Named {
+  Event event;
+  std::string_view name;
+};
+
+constexpr std::array<Named, kEvents> kNames = {{
+    {Event::caller_dial, "caller: `dial`, the same id"},
+    {Event::caller_ringing, "caller: `ringing`"},
+    {Event::caller_accept, "caller: `accept`"},
+    {Event::caller_reject, "caller: `reject`"},
+    {Event::caller_hangup, "caller: `hangup`"},
+    {Event::caller_offer, "caller: `offer`"},
+    {Event::caller_answer, "caller: `answer`"},
+    {Event::caller_candidate, "caller: `ice-candidate`"},
+    {Event::caller_connected_warm, "caller: `connected`, from the warm device, once"},
+    {Event::caller_state, "caller: `state`"},
+    {Event::caller_take, "caller: `take`"},
+    {Event::leg_dial, "leg: `dial`, the same id"},
+    {Event::leg_ringing, "leg: `ringing`"},
+    {Event::leg_accept, "leg: `accept`"},
+    {Event::leg_accept_fresh, "leg: `accept`, and the caller has the answer of another"},
+    {Event::leg_decline, "leg: `reject` with `declined`, `hangup`"},
+    {Event::leg_leave, "leg: `reject` for this device, others are left"},
+    {Event::leg_leave_last, "leg: `reject` for this device, the last one"},
+    {Event::leg_offer, "leg: `offer`"},
+    {Event::warm_leg_offer, "warm leg: `offer`"},
+    {Event::leg_answer, "leg: `answer`"},
+    {Event::cold_leg_answer, "leg, its warm path off: `answer`"},
+    {Event::leg_candidate, "leg: `ice-candidate`"},
+    {Event::leg_connected, "leg: `connected`"},
+    {Event::leg_state, "leg: `state`"},
+    {Event::leg_take, "leg: `take`"},
+    {Event::winner_dial, "winner: `dial`, the same id"},
+    {Event::winner_ringing, "winner: `ringing`"},
+    {Event::winner_accept, "winner: `accept`"},
+    {Event::winner_reject, "winner: `reject`"},
+    {Event::winner_hangup, "winner: `hangup`"},
+    {Event::winner_offer, "winner: `offer`"},
+    {Event::winner_answer, "winner: `answer`"},
+    {Event::winner_candidate, "winner: `ice-candidate`"},
+    {Event::winner_state, "winner: `state`"},
+    {Event::winner_take, "winner: `take`"},
+    {Event::device_take, "another device of either user: `take`"},
+    {Event::connected_first, "caller or winner: `connected`, the first"},
+    {Event::connected_both, "caller or winner: `connected`, the other has said it"},
+    {Event::connected_again, "caller or winner: `connected`, once more"},
+    {Event::device_attached, "a device of the callee signs in"},
+    {Event::waking, "the callee is being woken, or cannot be"},
+    {Event::ring_timeout, "`ring_timeout_ms` is over"},
+    {Event::unreachable_timeout, "no device for 5 s"},
+    {Event::caller_gone, "the caller's session is over"},
+    {Event::leg_gone, "a leg's session is over, others are left"},
+    {Event::leg_gone_last, "the last leg's session is over"},
+    {Event::winner_gone, "the winner's session is over"},
+    {Event::app_end, "the app ends the call"},
+    {Event::user_revoked, "the app revokes a party"},
+    {Event::shutdown, "the server stops"},
+}};
+
 constexpr bool rows_stand_at_their_event() {
-  for (std::size_t i = 0; i < kTable.size(); ++i) {
+  for (std::size_t i = 0; i < kEvents; ++i) {
     if (static_cast<std::size_t>(kTable[i].event) != i) return false;
+    if (static_cast<std::size_t>(kNames[i].event) != i) return false;
   }
   return true;
 }
@@ -99,5 +159,23 @@ static_assert(rows_stand_at_their_event());
 Transition transition(State state, Event event) {
   return kTable[static_cast<std::size_t>(event)].by_state[static_cast<std::size_t>(state)];
 }
+
+std::string_view name(State state) {
+  switch (state) {
+    case State::dialing:
+      return "dialing";
+    case State::ringing:
+      return "ringing";
+    case State::accepted:
+      return "accepted";
+    case State::connected:
+      return "connected";
+    case State::ended:
+      return "ended";
+  }
+  return {};
+}
+
+std::string_view name(Event event) { return kNames[static_cast<std::size_t>(event)].name; }
 
 }  // namespace offhook::call

@@ -14,6 +14,7 @@
 // first. Other legs leave the call at that moment, so for them it is ended.
 
 #include <cstdint>
+#include <string_view>
 
 #include "wire/signal/types.h"
 
@@ -98,5 +99,9 @@ struct Transition {
 };
 
 Transition transition(State state, Event event);
+
+// As docs/protocol.md calls them, in Markdown.
+std::string_view name(State state);
+std::string_view name(Event event);
 
 }  // namespace offhook::call

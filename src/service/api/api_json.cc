@@ -10,22 +10,6 @@
 namespace offhook::service {
 namespace {
 
-std::string_view name(call::State state) {
-  switch (state) {
-    case call::State::dialing:
-      return "dialing";
-    case call::State::ringing:
-      return "ringing";
-    case call::State::accepted:
-      return "accepted";
-    case call::State::connected:
-      return "connected";
-    case call::State::ended:
-      return "ended";
-  }
-  return {};
-}
-
 std::int64_t milliseconds(Duration span) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
 }
@@ -52,7 +36,7 @@ void write_call(json::Writer& out, const call::CallRecord& record, UnixTime dial
   out.field("call", record.call.text()).field("caller", record.caller).field("callee", record.callee);
   out.key("media").begin_object();
   out.field("audio", record.media.audio).field("video", record.media.video).end_object();
-  out.field("state", name(record.state)).field("accepted", record.accepted);
+  out.field("state", call::name(record.state)).field("accepted", record.accepted);
   out.field("connected", record.connected).field("dialled_at", rfc3339(dialled_at));
   out.field("lasted_ms", milliseconds(record.lasted));
   if (record.room) out.field("room", record.room->text());
