@@ -1,9 +1,16 @@
 #include "io/net/datagram_queue.h"
 
+#include <netinet/udp.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace offhook::io {
 namespace {
+
+// An IP packet's 65,535 bytes without the headers of IPv6 and UDP.
+constexpr std::size_t kMessageBytesLimit = 65487;
 
 // A socket that collects ICMP errors (IP_RECVERR) reports one on the next call whatever that call is about,
 // once.
@@ -35,18 +42,11 @@ bool send_one(int fd, const msghdr& header) {
 
 }  // namespace
 
-DatagramQueue::DatagramQueue(std::size_t limit) : headers_(limit), parts_(limit), to_(limit), fds_(limit) {
-  for (std::size_t i = 0; i < limit; ++i) {
-    msghdr& header = headers_[i].msg_hdr;
-    header = {};
-    header.msg_name = &to_[i];
-    header.msg_iov = &parts_[i];
-    header.msg_iovlen = 1;
-  }
-}
+DatagramQueue::DatagramQueue(std::size_t limit)
+    : parts_(limit), to_(limit), to_lengths_(limit), fds_(limit), messages_(limit), controls_(limit) {}
 
 void DatagramQueue::add(int fd, const Address& to, Bytes bytes) {
-  headers_[used_].msg_hdr.msg_namelen = to_socket_address(to, to_[used_]);
+  to_lengths_[used_] = to_socket_address(to, to_[used_]);
   // The kernel only reads; iovec serves both directions and so has no const.
   parts_[used_] = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
   fds_[used_] = fd;
@@ -56,36 +56,123 @@ void DatagramQueue::add(int fd, const Address& to, Bytes bytes) {
 std::size_t DatagramQueue::flush() {
   std::size_t lost = 0;
   for (std::size_t first = 0; first < used_;) {
-    std::size_t end = first + 1;
-    while (end < used_ && fds_[end] == fds_[first]) end += 1;
-    lost += send_run(first, end);
+    const std::size_t end = end_of_run(first);
+    message_count_ = 0;
+    for (std::size_t begin = first; begin < end;) {
+      const std::size_t next = end_of_message(begin, end);
+      add_message(begin, next);
+      begin = next;
+    }
+    lost += send_run(fds_[first]);
     first = end;
   }
   used_ = 0;
   return lost;
 }
 
-// A datagram that fails is tried alone, then given up; those behind it go on. Without room all that are left
-// are lost at once: when the machine is overloaded, a loss must not cost more than a send.
-std::size_t DatagramQueue::send_run(std::size_t first, std::size_t end) {
+std::size_t DatagramQueue::end_of_run(std::size_t first) const {
+  std::size_t end = first + 1;
+  while (end < used_ && fds_[end] == fds_[first]) end += 1;
+  return end;
+}
+
+// All of one size, the last one perhaps smaller.
+std::size_t DatagramQueue::end_of_message(std::size_t first, std::size_t end) const {
+  const std::size_t bytes = parts_[first].iov_len;
+  std::size_t last = first + 1;
+  if (!may_segment_ || bytes == 0 || bytes > kSegmentBytesLimit) return last;
+  const std::size_t count_limit = std::min(kSegmentsLimit, kMessageBytesLimit / bytes);
+  for (; last < end && last - first < count_limit; ++last) {
+    const bool same_place = to_lengths_[last] == to_lengths_[first] &&
+                            std::memcmp(&to_[last], &to_[first], to_lengths_[first]) == 0;
+    const std::size_t next_bytes = parts_[last].iov_len;
+    if (!same_place || next_bytes > bytes || next_bytes == 0) return last;
+    if (next_bytes < bytes) return last + 1;
+  }
+  return last;
+}
+
+void DatagramQueue::add_message(std::size_t first, std::size_t end) {
+  msghdr& header = messages_[message_count_].msg_hdr;
+  header = {};
+  header.msg_name = &to_[first];
+  header.msg_namelen = to_lengths_[first];
+  header.msg_iov = &parts_[first];
+  header.msg_iovlen = end - first;
+  if (end - first > 1) {
+    SegmentControl& control = controls_[message_count_];
+    control = {};
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = control.bytes.size();
+    cmsghdr* option = CMSG_FIRSTHDR(&header);
+    option->cmsg_level = SOL_UDP;
+    option->cmsg_type = UDP_SEGMENT;
+    option->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+    const auto bytes = static_cast<std::uint16_t>(parts_[first].iov_len);
+    std::memcpy(CMSG_DATA(option), &bytes, sizeof bytes);
+  }
+  message_count_ += 1;
+}
+
+std::size_t DatagramQueue::datagrams_from(std::size_t message) const {
+  std::size_t count = 0;
+  for (; message < message_count_; ++message) count += messages_[message].msg_hdr.msg_iovlen;
+  return count;
+}
+
+// Returns how many went, or -1 with an errno; 0 for a single datagram, which sendto() takes with less ado.
+int DatagramQueue::send_messages(int fd, std::size_t first) {
+  const std::size_t count = message_count_ - first;
+  if (count == 1 && messages_[first].msg_hdr.msg_iovlen == 1) return 0;
+  int sent = -1;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    sent = sendmmsg(fd, &messages_[first], static_cast<unsigned>(count), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0 || !is_of_an_earlier_datagram(errno)) return sent;
+  }
+  return sent;
+}
+
+// A message that fails is tried datagram by datagram, and what fails then is given up; those behind it go on.
+// Without room all that are left are lost at once: when the machine is overloaded, a loss must not cost more
+// than a send.
+std::size_t DatagramQueue::send_run(int fd) {
   std::size_t lost = 0;
-  while (first < end) {
-    int sent = 0;
-    if (end - first > 1) {
-      sent = sendmmsg(fds_[first], &headers_[first], static_cast<unsigned>(end - first),
-                      MSG_DONTWAIT | MSG_NOSIGNAL);
-    }
+  for (std::size_t first = 0; first < message_count_;) {
+    const int sent = send_messages(fd, first);
     if (sent > 0) {
       first += static_cast<std::size_t>(sent);
       continue;
     }
-    if (sent < 0 && has_no_room(errno)) return lost + (end - first);
-    if (!send_one(fds_[first], headers_[first].msg_hdr)) {
-      if (has_no_room(errno)) return lost + (end - first);
-      lost += 1;
-    }
+    if (sent < 0 && has_no_room(errno)) return lost + datagrams_from(first);
+    // A device that cannot, a transformed path (IPsec), a socket without checksums: it would be so every
+    // time.
+    if (sent < 0 && errno == EIO && messages_[first].msg_hdr.msg_iovlen > 1) may_segment_ = false;
+    lost += send_singly(fd, messages_[first]);
+    if (has_no_room(errno)) return lost + datagrams_from(first + 1);
     first += 1;
   }
+  return lost;
+}
+
+// Returns how many were lost; then errno is that of the last one lost. Without room it is of those behind it,
+// too.
+std::size_t DatagramQueue::send_singly(int fd, const mmsghdr& message) {
+  std::size_t lost = 0;
+  int code = 0;
+  const std::size_t count = message.msg_hdr.msg_iovlen;
+  for (std::size_t i = 0; i < count; ++i) {
+    msghdr single = message.msg_hdr;
+    single.msg_iov += i;
+    single.msg_iovlen = 1;
+    if (send_one(fd, single)) continue;
+    code = errno;
+    if (has_no_room(code)) {
+      lost += count - i;
+      break;
+    }
+    lost += 1;
+  }
+  errno = code;
   return lost;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 // Datagrams on their way out, sent with one system call for each run of datagrams that leave by the same
-// socket.
+// socket. Those of one size to one destination leave as one message that the kernel cuts (UDP_SEGMENT), so
+// that a burst goes through its network stack once.
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -13,11 +15,17 @@
 
 namespace offhook::io {
 
+// What the kernel cuts a message into, at most (UDP_MAX_SEGMENTS of its older versions).
+inline constexpr std::size_t kSegmentsLimit = 64;
+// A larger datagram may need fragments, which a message that is cut cannot have: it goes alone. Of Ethernet's
+// 1,500 bytes without the headers of IPv6 and UDP.
+inline constexpr std::size_t kSegmentBytesLimit = 1452;
+
 class DatagramQueue {
  public:
   explicit DatagramQueue(std::size_t limit);
 
-  bool full() const { return used_ == headers_.size(); }
+  bool full() const { return used_ == parts_.size(); }
   bool empty() const { return used_ == 0; }
   // Requires !full(). Borrows `bytes` and `fd` until flush().
   void add(int fd, const Address& to, Bytes bytes);
@@ -26,13 +34,30 @@ class DatagramQueue {
   std::size_t flush();
 
  private:
-  std::size_t send_run(std::size_t first, std::size_t end);
+  // The option that says how long each segment is.
+  struct SegmentControl {
+    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(std::uint16_t))> bytes;
+  };
 
-  std::vector<mmsghdr> headers_;
+  std::size_t end_of_run(std::size_t first) const;
+  std::size_t end_of_message(std::size_t first, std::size_t end) const;
+  void add_message(std::size_t first, std::size_t end);
+  int send_messages(int fd, std::size_t first);
+  std::size_t send_run(int fd);
+  std::size_t datagrams_from(std::size_t message) const;
+  std::size_t send_singly(int fd, const mmsghdr& message);
+
+  // Of each datagram.
   std::vector<iovec> parts_;
   std::vector<SocketAddress> to_;
+  std::vector<socklen_t> to_lengths_;
   std::vector<int> fds_;
   std::size_t used_ = 0;
+  // Of the run that is being sent; each message has the parts of its datagrams.
+  std::vector<mmsghdr> messages_;
+  std::vector<SegmentControl> controls_;
+  std::size_t message_count_ = 0;
+  bool may_segment_ = true;  // until a device or a kernel refuses to
 };
 
 // Sends one datagram now. False if the kernel did not take it.

@@ -1,0 +1,198 @@
+// What leaves as one message and arrives as datagrams. A receiver with UDP_GRO sees on loopback what was sent
+// as one.
+
+#include "io/net/datagram_queue.h"
+
+#include <gtest/gtest.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+#include <string>
+
+#include "io/net/socket.h"
+
+namespace offhook::io {
+namespace {
+
+constexpr int kPatienceMs = 5000;
+using Sizes = std::vector<std::size_t>;
+
+Address loopback(Family family) { return {*Ip::parse(family == Family::ipv4 ? "127.0.0.1" : "::1"), 0}; }
+
+// Its bytes tell which one it is.
+Buffer numbered(std::size_t size, std::size_t number) {
+  return Buffer(size, static_cast<std::uint8_t>(number + 1));
+}
+
+// One read: several datagrams if they were sent as one and this socket takes them so.
+struct Arrived {
+  Buffer bytes;
+  std::size_t segment_bytes = 0;  // 0: one datagram
+};
+
+class Receiver {
+ public:
+  explicit Receiver(Family family, bool merged = false)
+      : socket_(*open_udp_listener(loopback(family), PortSharing::exclusive)),
+        address_(*bound_address(socket_)) {
+    const int on = merged ? 1 : 0;
+    EXPECT_EQ(setsockopt(socket_.get(), SOL_UDP, UDP_GRO, &on, sizeof on), 0);
+  }
+  const Address& address() const { return address_; }
+
+  Arrived next() {
+    pollfd wanted{socket_.get(), POLLIN, 0};
+    if (poll(&wanted, 1, kPatienceMs) != 1) return {};
+    Arrived arrived{Buffer(65535), 0};
+    iovec part{arrived.bytes.data(), arrived.bytes.size()};
+    alignas(cmsghdr) std::array<std::uint8_t, 64> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t bytes = recvmsg(socket_.get(), &message, MSG_DONTWAIT);
+    if (bytes < 0) return {};
+    arrived.bytes.resize(static_cast<std::size_t>(bytes));
+    for (const cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr;
+         each = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(each))) {
+      if (each->cmsg_level != SOL_UDP || each->cmsg_type != UDP_GRO) continue;
+      int segment = 0;
+      std::memcpy(&segment, CMSG_DATA(each), sizeof segment);
+      arrived.segment_bytes = static_cast<std::size_t>(segment);
+    }
+    return arrived;
+  }
+  bool is_empty() {
+    std::uint8_t byte = 0;
+    return recv(socket_.get(), &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+  }
+
+ private:
+  Socket socket_;
+  Address address_;
+};
+
+class DatagramQueueTest : public testing::TestWithParam<Family> {
+ protected:
+  // Adds a datagram of each size, numbered from 0.
+  void add(const Receiver& to, const Sizes& sizes) {
+    for (const std::size_t size : sizes) {
+      payloads_.push_back(std::make_unique<Buffer>(numbered(size, count_++)));
+      queue_.add(sender_.get(), to.address(), *payloads_.back());
+    }
+  }
+  std::size_t flush() { return queue_.flush(); }
+  const Socket& sender() const { return sender_; }
+
+ private:
+  Socket sender_ = *open_relay_socket(loopback(GetParam()));
+  DatagramQueue queue_{64};
+  std::vector<std::unique_ptr<Buffer>> payloads_;
+  std::size_t count_ = 0;
+};
+
+TEST_P(DatagramQueueTest, ABurstLeavesAsOneAndArrivesAsItWasAdded) {
+  const Sizes sizes = {172, 172, 172, 172, 90};
+  Receiver apart(GetParam());
+  add(apart, sizes);
+  ASSERT_EQ(flush(), 0U);
+  for (std::size_t i = 0; i < sizes.size(); ++i) EXPECT_EQ(apart.next().bytes, numbered(sizes[i], i));
+  EXPECT_TRUE(apart.is_empty());
+
+  Receiver merged(GetParam(), true);
+  add(merged, sizes);
+  ASSERT_EQ(flush(), 0U);
+  const Arrived arrived = merged.next();
+  EXPECT_EQ(arrived.segment_bytes, 172U);
+  EXPECT_EQ(arrived.bytes.size(), 4U * 172 + 90);
+}
+
+// What each message holds, by the bytes that arrive at once.
+TEST_P(DatagramQueueTest, AMessageEndsWhereTheKernelCouldNotCutItRight) {
+  struct Case {
+    const char* description;
+    Sizes added;
+    Sizes arrived;
+  };
+  const std::vector<Case> cases = {
+      {"a larger one begins the next", {100, 100, 101, 101}, {200, 202}},
+      {"a smaller one is the last", {100, 99, 100}, {199, 100}},
+      {"nothing in it cannot be cut", {100, 0, 100, 100}, {100, 0, 200}},
+      {"nothing at all", {0, 0}, {0, 0}},
+      {"one byte", {1, 1, 1}, {3}},
+      {"as large as Ethernet takes", {1452, 1452}, {2904}},
+      {"too large for it", {1453, 1453}, {1453, 1453}},
+      {"what may need fragments does not follow", {1453, 100, 100}, {1453, 200}},
+      {"an IP packet holds no more", Sizes(46, 1452), {45 * 1452, 1452}},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.description);
+    Receiver receiver(GetParam(), true);
+    add(receiver, each.added);
+    ASSERT_EQ(flush(), 0U);
+    Sizes arrived;
+    while (arrived.size() < each.arrived.size()) arrived.push_back(receiver.next().bytes.size());
+    EXPECT_EQ(arrived, each.arrived);
+    EXPECT_TRUE(receiver.is_empty());
+  }
+}
+
+TEST_P(DatagramQueueTest, EachDestinationGetsItsOwn) {
+  Receiver first(GetParam(), true);
+  Receiver second(GetParam(), true);
+  add(first, {50, 50});
+  add(second, {50});
+  add(first, {50});
+  ASSERT_EQ(flush(), 0U);
+  Buffer both = numbered(50, 0);
+  const Buffer next = numbered(50, 1);
+  both.insert(both.end(), next.begin(), next.end());
+  EXPECT_EQ(first.next().bytes, both);
+  EXPECT_EQ(first.next().bytes, numbered(50, 3));
+  EXPECT_EQ(second.next().bytes, numbered(50, 2));
+}
+
+// The socket reports the ICMP error that an earlier datagram drew, once.
+TEST_P(DatagramQueueTest, AnErrorOfAnEarlierDatagramLosesNothing) {
+  std::optional<Receiver> gone(GetParam());
+  add(*gone, {10});
+  gone.reset();
+  ASSERT_EQ(flush(), 0U);
+  pollfd wanted{sender().get(), 0, 0};
+  ASSERT_EQ(poll(&wanted, 1, kPatienceMs), 1);
+  Receiver receiver(GetParam(), true);
+  add(receiver, {20, 20, 20});
+  ASSERT_EQ(flush(), 0U);
+  EXPECT_EQ(receiver.next().bytes.size(), 60U);
+}
+
+// A device with a smaller MTU than Ethernet's: the kernel refuses the message, and each datagram is
+// fragmented.
+TEST_P(DatagramQueueTest, WhatDoesNotFitIntoAFrameIsSentAlone) {
+  if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no network namespace of its own (root is needed)";
+  if (std::system("ip link set lo mtu 1280 up") != 0) GTEST_SKIP() << "ip(8) is missing";
+  const Socket sender = *open_relay_socket(loopback(GetParam()));
+  Receiver receiver(GetParam(), true);
+  DatagramQueue queue(8);
+  const Buffer large = numbered(1400, 0);
+  const Buffer small = numbered(1000, 1);
+  for (const Buffer* each : {&large, &large, &small, &small, &small})
+    queue.add(sender.get(), receiver.address(), *each);
+  ASSERT_EQ(queue.flush(), 0U);
+  Sizes arrived;
+  while (std::accumulate(arrived.begin(), arrived.end(), std::size_t{0}) < 5800 &&
+         !std::ranges::count(arrived, 0U))
+    arrived.push_back(receiver.next().bytes.size());
+  EXPECT_EQ(arrived, (Sizes{1400, 1400, 1000, 2000}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, DatagramQueueTest, testing::Values(Family::ipv4, Family::ipv6),
+                         [](const auto& family) { return family.param == Family::ipv4 ? "Ipv4" : "Ipv6"; });
+
+}  // namespace
+}  // namespace offhook::io
