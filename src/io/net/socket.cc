@@ -8,6 +8,7 @@
 // clang-format on
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 
 #include <array>
 #include <cerrno>
@@ -99,6 +100,8 @@ Result<Socket, int> open_relay_socket(const Address& address) {
   if (code != 0) return fail(code);
   return socket;
 }
+
+void take_merged(const Socket& socket) { (void)set_option(socket.get(), SOL_UDP, UDP_GRO, 1); }
 
 bool set_dont_fragment(const Socket& socket, Family family, bool on) {
   // PROBE sets DF and still sends what is larger than the path MTU known so far: the client probes, not we.

@@ -31,6 +31,9 @@ Result<Socket, SystemError> open_tcp_listener(const Address& address, PortSharin
 // A relay socket: it fragments rather than obeys a path MTU (RFC 8656 section 14.8 without DF), and collects
 // ICMP errors (IP_RECVERR), "fragmentation needed" among them. EADDRINUSE is an everyday answer here.
 Result<Socket, int> open_relay_socket(const Address& address);
+// Datagrams of one sender that came in a burst are handed over as one message (UDP_GRO), for DatagramBatch to
+// take apart. Without it, on an old kernel, they come one by one.
+void take_merged(const Socket& socket);
 // Sets or clears DF for what this socket sends next.
 bool set_dont_fragment(const Socket& socket, Family family, bool on);
 

@@ -33,6 +33,7 @@ Result<ShardListeners, SystemError> open_shard(const std::vector<Ip>& ips, std::
     const Address address{ip, port};
     auto udp = io::open_udp_listener(address, PortSharing::between_shards);
     if (!udp) return fail(udp.error());
+    io::take_merged(*udp);
     listeners.udp.push_back({std::move(*udp), address});
     auto tcp = io::open_tcp_listener(address, PortSharing::between_shards);
     if (!tcp) return fail(tcp.error());

@@ -134,6 +134,7 @@ RelaySockets::Outcome RelaySockets::watch(const turn::RelayId& relay, LeasedSock
     last_error_ = errno;
     return fail(Server::RelayFailure::no_port_free);
   }
+  io::take_merged(leased.socket);
   const std::size_t at = position(relay.allocation.index, relay.family);
   if (at >= relays_.size()) relays_.resize(at + 1);
   const Address relayed_address = leased.lease.address();

@@ -154,10 +154,10 @@ void Shard::serve_udp_listener(std::size_t index) {
   for (int round = 0; round < kRoundsLimit; ++round) {
     if (batch_.free_slots() < kClientBurst) make_room();
     const std::size_t first = batch_.size();
-    const std::size_t count = batch_.receive(listener.socket.get(), kClientBurst);
+    const auto received = batch_.receive(listener.socket.get(), kClientBurst);
     if (mailbox_.waiting()) serve_mailbox();
     std::uint64_t bytes = 0;
-    for (std::size_t i = first; i < first + count; ++i) {
+    for (std::size_t i = first; i < first + received.datagrams; ++i) {
       const auto datagram = batch_.datagram(i);
       bytes += datagram.size;
       if (!datagram.from) continue;
@@ -167,9 +167,9 @@ void Shard::serve_udp_listener(std::size_t index) {
                                            outbox_));
       execute_effects();
     }
-    counters_.add(Counter::packets_from_clients, count);
+    counters_.add(Counter::packets_from_clients, received.datagrams);
     counters_.add(Counter::bytes_from_clients, bytes);
-    if (count < kClientBurst) return;
+    if (!received.more) return;
   }
 }
 
@@ -239,7 +239,7 @@ void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
   if (socket == nullptr || !ready.readable) return;
   if (batch_.free_slots() < kPeerBurst) make_room();
   const std::size_t first = batch_.size();
-  const std::size_t count = batch_.receive(socket->get(), kPeerBurst);
+  const std::size_t count = batch_.receive(socket->get(), kPeerBurst).datagrams;
   for (std::size_t i = first; i < first + count; ++i) {
     const auto datagram = batch_.datagram(i);
     counters_.add(Counter::bytes_from_peers, datagram.size);
