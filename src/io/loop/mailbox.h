@@ -21,8 +21,7 @@ class Mailbox {
     {
       const std::scoped_lock lock(mutex_);
       if (letters_.size() >= limit_) return false;
-      letters_.push_back(std::move(letter));
-      waiting_ = true;
+      if (!put(std::move(letter))) return true;
     }
     wake_up_.ring();
     return true;
@@ -33,8 +32,7 @@ class Mailbox {
   void post_always(T letter) {
     {
       const std::scoped_lock lock(mutex_);
-      letters_.push_back(std::move(letter));
-      waiting_ = true;
+      if (!put(std::move(letter))) return;
     }
     wake_up_.ring();
   }
@@ -52,6 +50,13 @@ class Mailbox {
   }
 
  private:
+  // Under the lock. True if it is the first to wait: for those after it the loop is on its way, and takes all.
+  bool put(T letter) {
+    letters_.push_back(std::move(letter));
+    waiting_ = true;
+    return letters_.size() == 1;
+  }
+
   const std::size_t limit_;
   WakeUp wake_up_;
   std::mutex mutex_;
