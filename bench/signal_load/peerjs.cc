@@ -85,7 +85,7 @@ void PeerExchange::say_all(PeerClient& from, const PeerClient& to, std::string_v
       fmt::format(R"({{"sdp":{{"sdp":"{}"}},"connectionId":"mc_{}"}})", escaped_description(ufrag), ufrag));
   for (std::size_t index = 0; index < kCandidates; ++index) {
     from.say("CANDIDATE", to.id(),
-             fmt::format(R"({{{},"connectionId":"mc_{}"}})", candidate_member(ufrag, index), ufrag));
+             fmt::format(R"({{"connectionId":"mc_{}",{}}})", ufrag, candidate_member(ufrag, index)));
   }
 }
 

@@ -50,7 +50,8 @@ class Mailbox {
   }
 
  private:
-  // Under the lock. True if it is the first to wait: for those after it the loop is on its way, and takes all.
+  // Under the lock. True if it is the first to wait: for those after it the loop is on its way, and takes
+  // all.
   bool put(T letter) {
     letters_.push_back(std::move(letter));
     waiting_ = true;

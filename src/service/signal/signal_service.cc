@@ -258,8 +258,8 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     core_.handle_connection_closed(id, now, outbox);
   }
 
-  // A timer that comes too early finds nothing due and is set again, which is cheaper than to set it anew for each
-  // frame that moves a deadline.
+  // A timer that comes too early finds nothing due and is set again, which is cheaper than to set it anew for
+  // each frame that moves a deadline.
   void arm_timer() {
     const Instant due = std::min(core_.next_deadline(), hello_deadlines_.next());
     if (due >= armed_for_) return;

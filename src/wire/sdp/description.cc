@@ -17,10 +17,11 @@ struct Line {
 
 bool ends_line(char letter) { return letter == '\r' || letter == '\n'; }
 
-// Takes the first line off `rest`. A lone CR ends a line as well: some parsers think so. (find_first_of() would
-// search its set anew for each letter, and descriptions are most of what a server reads.)
+// Takes the first line off `rest`. A lone CR ends a line as well: some parsers think so. (find_first_of()
+// would search its set anew for each letter, and descriptions are most of what a server reads.)
 Line take_line(std::string_view& rest) {
-  const auto size = static_cast<std::size_t>(std::find_if(rest.begin(), rest.end(), ends_line) - rest.begin());
+  const auto size =
+      static_cast<std::size_t>(std::find_if(rest.begin(), rest.end(), ends_line) - rest.begin());
   const std::string_view text = rest.substr(0, size);
   rest.remove_prefix(size);
   const std::size_t end_size = rest.starts_with("\r\n") ? 2 : std::min<std::size_t>(rest.size(), 1);
@@ -178,6 +179,13 @@ std::string plain_media(std::string_view line) {
   return std::string(line.substr(0, port)) + "9" + std::string(line.substr(end));
 }
 
+// Nothing in it has to change: most lines of a description.
+bool is_plain(std::string_view line) {
+  const bool is_changed = line.starts_with("o=") || line.starts_with("c=") || line.starts_with("m=") ||
+                          line.starts_with("a=rtcp:");
+  return !is_changed && !may_be_ipv4(line) && !may_be_ipv6(line);
+}
+
 std::string guarded_line(std::string_view line) {
   if (line.starts_with("o=")) return plain_origin(line);
   if (line.starts_with("c=")) return "c=IN IP4 0.0.0.0";
@@ -195,19 +203,20 @@ Guarded guard(std::string_view sdp, const IsOwnRelay& is_own_relay) {
   std::size_t section = 0;
   for_each_line(sdp, [&](const Line& line) {
     if (line.text.starts_with("m=")) section += 1;
-    std::string text;
+    std::string changed;
+    std::string_view text = line.text;
     if (begins_like(line.text, kCandidateLine)) {
       auto relay = guarded_relay_candidate(without_blanks_in_front(line.text), is_own_relay);
       if (!relay) {
         guarded.cut.push_back(cut_line(line.text, sections, section));
         return;
       }
-      text = std::move(*relay);
+      text = changed = std::move(*relay);
     } else if (begins_like(line.text, kEndOfCandidatesLine)) {
       guarded.cut.push_back(cut_line(line.text, sections, section));
       return;
-    } else {
-      text = guarded_line(line.text);
+    } else if (!is_plain(line.text)) {
+      text = changed = guarded_line(line.text);
     }
     guarded.sdp += text;
     guarded.sdp += line.end;
