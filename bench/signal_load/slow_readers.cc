@@ -15,7 +15,7 @@ namespace {
 // How often each is rung or hung up on, or gets an offer with candidates: a session's queue of 512 messages
 // is full in half a minute.
 constexpr Duration kTurn = std::chrono::milliseconds(550);
-constexpr std::size_t kCandidatesOfRing = 12;
+constexpr std::size_t kCandidatesOfRing = 20;  // a quarter of a minute fills what rings may fill
 constexpr std::size_t kCandidatesOfTurn = 15;
 constexpr Duration kPatience = std::chrono::seconds(30);
 constexpr std::string_view kMedia = R"("media":{"audio":true,"video":true})";
@@ -91,6 +91,8 @@ class SlowReaders::Victim final : public Party {
     if (call != call_) all_.crowd_.fault(fmt::format("{} ended twice, or never was", call));
     call_.clear();
     const std::string reason(text_member(frame, R"("reason":)"));
+    const bool is_due = in_call_ ? reason == "signaling_lost" : reason == "canceled" || reason == "busy";
+    if (!is_due) all_.crowd_.fault(fmt::format("{} ended with {}", call, reason));
     (in_call_ ? all_.ends_in_call_ : all_.ends_when_rung_)[reason] += 1;
     if (in_call_) all_.lost_ += 1;
   }
