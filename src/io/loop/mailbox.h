@@ -27,6 +27,18 @@ class Mailbox {
     return true;
   }
 
+  // As post(), but the loop is woken only once `patience` letters wait: for letters that matter to nothing
+  // that it does before it looks (waiting()).
+  [[nodiscard]] bool post_quietly(T letter, std::size_t patience) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (letters_.size() >= limit_) return false;
+      if (!put(std::move(letter), patience)) return true;
+    }
+    wake_up_.ring();
+    return true;
+  }
+
   // For letters that must not be lost, and of which there are no more than of something else that has a
   // limit.
   void post_always(T letter) {
@@ -46,22 +58,25 @@ class Mailbox {
     wake_up_.clear();
     const std::scoped_lock lock(mutex_);
     waiting_ = false;
+    rung_ = false;
     return std::exchange(letters_, {});
   }
 
  private:
-  // Under the lock. True if it is the first to wait: for those after it the loop is on its way, and takes
-  // all.
-  bool put(T letter) {
+  // Under the lock. Whether to ring: once until the loop takes all that waits.
+  bool put(T letter, std::size_t patience = 1) {
     letters_.push_back(std::move(letter));
     waiting_ = true;
-    return letters_.size() == 1;
+    if (rung_ || letters_.size() < patience) return false;
+    rung_ = true;
+    return true;
   }
 
   const std::size_t limit_;
   WakeUp wake_up_;
   std::mutex mutex_;
   std::atomic<bool> waiting_ = false;
+  bool rung_ = false;  // since the last take()
   std::vector<T> letters_;
 };
 
