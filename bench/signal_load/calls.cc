@@ -32,10 +32,10 @@ std::string CallFigures::json() const {
   return fmt::format(
       R"({{"seconds":{:.4f},"calls":{},"calls_per_s":{:.1f},"frames_to_server":{},"frames_from_server":{},)"
       R"("dial_to_incoming":{},"dial_to_ringing":{},"accept_to_accepted":{},)"
-      R"("core_s":{:.4f},"process_s":{:.3f},"foreign_s":{:.3f},"steal_s":{:.3f},"generator_s":{:.3f}}})",
+      R"("wall_s":{:.4f},"core_s":{:.4f},"process_s":{:.3f},"foreign_s":{:.3f},"steal_s":{:.3f},"generator_s":{:.3f}}})",
       seconds, calls, static_cast<double>(calls) / seconds, frames_to_server, frames_from_server,
-      dial_to_incoming.json(), dial_to_ringing.json(), accept_to_accepted.json(), server.core_s,
-      server.process_s, server.foreign_s, server.steal_s, generator_s);
+      dial_to_incoming.json(), dial_to_ringing.json(), accept_to_accepted.json(), server.wall_s,
+      server.core_s, server.process_s, server.foreign_s, server.steal_s, generator_s);
 }
 
 Calls::Calls(Crowd& crowd) : crowd_(crowd) { crowd_.add(*this); }

@@ -39,7 +39,7 @@ struct CallFigures {
   Latencies dial_to_incoming;
   Latencies dial_to_ringing;
   Latencies accept_to_accepted;
-  ServerCpuUse server;
+  ServerCpuUse server;     // of a little more than that time: reading it takes some
   double generator_s = 0;  // its own CPU time
 
   std::string json() const;

@@ -153,7 +153,7 @@ function checkMachine(plan) {
 
 // Work of others on the server's core, or of the host, that makes a run worthless.
 const disturbedShare = 0.05;
-const disturbed = result => result.foreign_s + result.steal_s > disturbedShare * result.seconds;
+const disturbed = result => result.foreign_s + result.steal_s > disturbedShare * result.wall_s;
 
 class Bench {
   constructor(plan) {
