@@ -278,6 +278,7 @@ class Server::Impl {
     switch (due.timer) {
       case Timer::silence: {
         Session& session = *sessions_.find(key);
+        if (!sessions_.is_silent(session, step.now)) return;
         step.outbox.push_back(CloseConnection{*session.connection, kCloseTimeout, "timeout"});
         sessions_.detach(session, step.now);
         return;

@@ -98,6 +98,7 @@ void Sessions::attach(Session& session, ConnectionId connection, const VerifiedD
   (void)added;
   deadlines_.cancel(deadline(Timer::grace, session));
   heard(session, step.now);
+  deadlines_.set(deadline(Timer::silence, session), step.now + settings_.silence_timeout);
 
   signal::Welcome welcome;
   welcome.session = session.id;
@@ -197,8 +198,11 @@ void Sessions::push_credentials_if_old(SessionKey key, const Step& step) {
 
 std::vector<SessionKey> Sessions::take_overflowed() { return std::exchange(overflowed_, {}); }
 
-void Sessions::heard(const Session& session, Instant now) {
-  deadlines_.set(deadline(Timer::silence, session), now + settings_.silence_timeout);
+bool Sessions::is_silent(Session& session, Instant now) {
+  const Instant due = session.heard_at + settings_.silence_timeout;
+  if (due <= now) return true;
+  deadlines_.set(deadline(Timer::silence, session), due);
+  return false;
 }
 
 bool Sessions::acknowledge(Session& session, std::uint64_t ack) {
@@ -255,6 +259,7 @@ void Sessions::want_ack(Session& session, Instant now) {
 }
 
 void Sessions::acknowledged_now(Session& session) {
+  if (session.unacknowledged == 0) return;
   session.unacknowledged = 0;
   deadlines_.cancel(deadline(Timer::ack, session));
 }

@@ -42,6 +42,7 @@ struct Session {
   std::uint64_t attempt = 0;  // the highest of its resumes
   bool holds_place = false;   // nobody's device: it stands for one that is on its way
   Instant detached_at;        // while there is no connection
+  Instant heard_at;           // while there is one
   Instant credentials_at;     // when credentials were last pushed on this connection
 
   std::uint64_t processed = 0;                      // the last number of the client that was processed
@@ -119,7 +120,10 @@ class Sessions {
   void push_credentials_if_old(SessionKey key, const Step& step);
 
   // Something was heard from the client.
-  void heard(const Session& session, Instant now);
+  static void heard(Session& session, Instant now) { session.heard_at = now; }
+  // When its deadline has come: whether nothing has been heard for too long. If something has, it has a new
+  // one; that is cheaper than to move it with each frame.
+  bool is_silent(Session& session, Instant now);
   // False if the client acknowledges what was never sent.
   bool acknowledge(Session& session, std::uint64_t ack);
 

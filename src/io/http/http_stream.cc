@@ -1,5 +1,9 @@
 #include "io/http/http_stream.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 namespace offhook::io {
 
 HttpStream::HttpStream(tcp::socket socket, std::optional<TlsConnection> tls)
@@ -25,6 +29,12 @@ void HttpStream::close() {
   expires_never();
   error_code ignored;  // the socket is gone either way
   state_->socket.close(ignored);
+}
+
+void HttpStream::hold_back(bool held) {
+  const int option = held ? 1 : 0;
+  // A socket that refuses sends each message for itself.
+  (void)::setsockopt(state_->socket.native_handle(), IPPROTO_TCP, TCP_CORK, &option, sizeof option);
 }
 
 bool HttpStream::end_sending() {

@@ -39,6 +39,9 @@ class HttpStream {
   void expires_never();
   // What is under way ends with an error.
   void close();
+  // While it is held back, what is written waits for more, so that several small messages go out as one
+  // segment: each segment costs more than all else of a message. The kernel waits 200 ms at most.
+  void hold_back(bool held);
   // Tells the peer that nothing more comes; it may still send. False if it is gone.
   bool end_sending();
 

@@ -3,6 +3,7 @@
 // Before any header of Boost: it says how Asio and Beast are compiled.
 #include "io/http/asio.h"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
@@ -77,7 +78,7 @@ class WebSocketSession final : public Connection,
     }
     queued_bytes_ += text.size();
     queue_.push_back(std::move(text));
-    if (!writing_) write();
+    if (!writing_) begin_to_write();
     return true;
   }
 
@@ -128,20 +129,35 @@ class WebSocketSession final : public Connection,
       events_.on_message({static_cast<const char*>(message.data().data()), message.size()});
   }
 
-  void write() {
+  // Once whoever sends has sent all that there is for now.
+  void begin_to_write() {
     writing_ = true;
+    asio::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->finished_) return;
+      const bool are_several = self->queue_.size() > 1;
+      if (are_several) self->hold_back(true);
+      self->write();
+    });
+  }
+
+  void hold_back(bool held) {
+    if (std::exchange(held_back_, held) != held) stream_.next_layer().hold_back(held);
+  }
+
+  void write() {
     stream_.async_write(
         asio::buffer(queue_.front()),
         [self = shared_from_this()](error_code error, std::size_t) { self->handle_written(error); });
   }
 
   void handle_written(error_code error) {
-    writing_ = false;
     if (finished_) return;
     if (error) return finish();
     queued_bytes_ -= queue_.front().size();
     queue_.pop_front();
     if (!queue_.empty()) return write();
+    writing_ = false;
+    hold_back(false);
     if (closing_) send_close();
   }
 
@@ -175,7 +191,8 @@ class WebSocketSession final : public Connection,
   std::size_t pieces_ = 0;     // reads that made it so far
   std::deque<std::string> queue_;
   std::size_t queued_bytes_ = 0;
-  bool writing_ = false;
+  bool writing_ = false;    // or about to
+  bool held_back_ = false;  // until the queue is empty
   bool closing_ = false;
   bool finished_ = false;
   websocket::close_reason reason_;

@@ -21,8 +21,19 @@ class Mailbox {
     {
       const std::scoped_lock lock(mutex_);
       if (letters_.size() >= limit_) return false;
-      letters_.push_back(std::move(letter));
-      waiting_ = true;
+      if (!put(std::move(letter))) return true;
+    }
+    wake_up_.ring();
+    return true;
+  }
+
+  // As post(), but the loop is woken only once `patience` letters wait: for letters that matter to nothing
+  // that it does before it looks (waiting()).
+  [[nodiscard]] bool post_quietly(T letter, std::size_t patience) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (letters_.size() >= limit_) return false;
+      if (!put(std::move(letter), patience)) return true;
     }
     wake_up_.ring();
     return true;
@@ -33,8 +44,7 @@ class Mailbox {
   void post_always(T letter) {
     {
       const std::scoped_lock lock(mutex_);
-      letters_.push_back(std::move(letter));
-      waiting_ = true;
+      if (!put(std::move(letter))) return;
     }
     wake_up_.ring();
   }
@@ -48,14 +58,25 @@ class Mailbox {
     wake_up_.clear();
     const std::scoped_lock lock(mutex_);
     waiting_ = false;
+    rung_ = false;
     return std::exchange(letters_, {});
   }
 
  private:
+  // Under the lock. Whether to ring: once until the loop takes all that waits.
+  bool put(T letter, std::size_t patience = 1) {
+    letters_.push_back(std::move(letter));
+    waiting_ = true;
+    if (rung_ || letters_.size() < patience) return false;
+    rung_ = true;
+    return true;
+  }
+
   const std::size_t limit_;
   WakeUp wake_up_;
   std::mutex mutex_;
   std::atomic<bool> waiting_ = false;
+  bool rung_ = false;  // since the last take()
   std::vector<T> letters_;
 };
 

@@ -240,6 +240,7 @@ void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
   if (batch_.free_slots() < kPeerBurst) make_room();
   const std::size_t first = batch_.size();
   const std::size_t count = batch_.receive(socket->get(), kPeerBurst).datagrams;
+  if (mailbox_.waiting()) serve_mailbox();
   for (std::size_t i = first; i < first + count; ++i) {
     const auto datagram = batch_.datagram(i);
     counters_.add(Counter::bytes_from_peers, datagram.size);

@@ -76,13 +76,18 @@ class Shard {
   // From any thread. False if the mailbox is full. In effect before any packet is handled that was received
   // later.
   [[nodiscard]] bool revoke(std::string username) { return mailbox_.post(Revoke{std::move(username)}); }
-  [[nodiscard]] bool introduce(Introduce introduction) { return mailbox_.post(std::move(introduction)); }
+  [[nodiscard]] bool introduce(Introduce introduction) {
+    return mailbox_.post_quietly(std::move(introduction), kIntroductionsAtOnce);
+  }
   // One a call, and calls have a limit; a lost one would leave permissions behind.
   void part(std::string call) { mailbox_.post_always(Part{std::move(call)}); }
   [[nodiscard]] bool change_hop(HopChange change) { return mailbox_.post(std::move(change)); }
   void add_to(RelayCounters& sum) const;
 
  private:
+  // A call brings a dozen, and each packet looks for them: to be woken for each would cost more than they do.
+  static constexpr std::size_t kIntroductionsAtOnce = 64;
+
   struct Stop {};  // only rings: stopping_ says it
   struct Revoke {
     std::string username;

@@ -166,6 +166,7 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
   }
 
   void handle_due() {
+    armed_for_ = kNever;
     const Instant now = io::ControlLoop::now().monotonic;
     while (const auto id = hello_deadlines_.pop_due(now)) {
       counters_.hello_timeouts += 1;
@@ -257,7 +258,14 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     core_.handle_connection_closed(id, now, outbox);
   }
 
-  void arm_timer() { timer_.set(std::min(core_.next_deadline(), hello_deadlines_.next())); }
+  // A timer that comes too early finds nothing due and is set again, which is cheaper than to set it anew for
+  // each frame that moves a deadline.
+  void arm_timer() {
+    const Instant due = std::min(core_.next_deadline(), hello_deadlines_.next());
+    if (due >= armed_for_) return;
+    armed_for_ = due;
+    timer_.set(due);
+  }
 
   const SignalSettings settings_;
   const SignalHooks hooks_;
@@ -269,6 +277,7 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
   std::uint64_t last_connection_ = 0;
   bool closing_ = false;
   SignalCounters counters_;
+  Instant armed_for_ = kNever;  // what the timer is set to
   io::ControlLoop::Timer timer_;
 };
 

@@ -1,7 +1,12 @@
 #include "service/web/control_plane.h"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <utility>
+
+#include "io/net/fd_limit.h"
 
 namespace offhook::service {
 namespace {
@@ -10,6 +15,24 @@ namespace {
 constexpr std::chrono::milliseconds kFarewell{300};
 // A look costs two calls of stat().
 constexpr std::chrono::seconds kCertificateLookInterval{1};
+
+// Of the files that a process may open, those that are no connections of clients: listeners, the journal,
+// requests to other servers.
+constexpr std::uint64_t kOtherFiles = 256;
+
+// A connection that finds no descriptor left would wait for one; beyond this it is refused.
+std::size_t connections_limit() {
+  const std::size_t wanted = io::HttpServerSettings{}.connections_limit;
+  const std::uint64_t files = io::raise_fd_limit(wanted + kOtherFiles);
+  const std::size_t possible = files - std::min(files, kOtherFiles);
+  if (possible >= wanted) return wanted;
+  spdlog::info(
+      "at most {} connections at a time, {} less than without the limit of {} open files (LimitNOFILE= in a "
+      "systemd "
+      "unit, ulimit -n)",
+      possible, wanted - possible, files);
+  return possible;
+}
 
 // A machine without IPv6 is no error when nobody asked for an address.
 bool is_missing_family(const io::ListenError& error) {
@@ -20,6 +43,7 @@ bool is_missing_family(const io::ListenError& error) {
 
 ControlPlane::ControlPlane(ControlPlaneSettings settings)
     : http_(loop_, io::HttpServerSettings{.allowed_origins = std::move(settings.allowed_origins),
+                                          .connections_limit = connections_limit(),
                                           .requests_per_second = settings.requests_per_second,
                                           .websockets_per_second = settings.websockets_per_second}) {}
 

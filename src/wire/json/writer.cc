@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -6,26 +7,38 @@
 namespace offhook::json {
 namespace {
 
-void append_escaped(std::string& text, std::string_view value) {
+bool needs_escape(char letter) {
+  return letter == '"' || letter == '\\' || static_cast<unsigned char>(letter) < 0x20;
+}
+
+void append_escape(std::string& text, char letter) {
   static constexpr char kHex[] = "0123456789abcdef";
-  for (const char letter : value) {
-    const auto code = static_cast<unsigned char>(letter);
-    if (letter == '"' || letter == '\\') {
-      text += '\\';
-      text += letter;
-    } else if (letter == '\n') {
-      text += "\\n";
-    } else if (letter == '\r') {
-      text += "\\r";
-    } else if (letter == '\t') {
-      text += "\\t";
-    } else if (code < 0x20) {
-      text += "\\u00";
-      text += kHex[code >> 4U];
-      text += kHex[code & 0x0FU];
-    } else {
-      text += letter;
-    }
+  const auto code = static_cast<unsigned char>(letter);
+  if (letter == '"' || letter == '\\') {
+    text += '\\';
+    text += letter;
+  } else if (letter == '\n') {
+    text += "\\n";
+  } else if (letter == '\r') {
+    text += "\\r";
+  } else if (letter == '\t') {
+    text += "\\t";
+  } else {
+    text += "\\u00";
+    text += kHex[code >> 4U];
+    text += kHex[code & 0x0FU];
+  }
+}
+
+// What needs no escape goes in one piece.
+void append_escaped(std::string& text, std::string_view value) {
+  while (!value.empty()) {
+    const auto plain =
+        static_cast<std::size_t>(std::find_if(value.begin(), value.end(), needs_escape) - value.begin());
+    text += value.substr(0, plain);
+    if (plain == value.size()) return;
+    append_escape(text, value[plain]);
+    value.remove_prefix(plain + 1);
   }
 }
 

@@ -15,9 +15,13 @@ struct Line {
   std::string_view end;  // "\r\n", "\n", "\r", or nothing at the end
 };
 
-// Takes the first line off `rest`. A lone CR ends a line as well: some parsers think so.
+bool ends_line(char letter) { return letter == '\r' || letter == '\n'; }
+
+// Takes the first line off `rest`. A lone CR ends a line as well: some parsers think so. (find_first_of()
+// would search its set anew for each letter, and descriptions are most of what a server reads.)
 Line take_line(std::string_view& rest) {
-  const std::size_t size = std::min(rest.find_first_of("\r\n"), rest.size());
+  const auto size =
+      static_cast<std::size_t>(std::find_if(rest.begin(), rest.end(), ends_line) - rest.begin());
   const std::string_view text = rest.substr(0, size);
   rest.remove_prefix(size);
   const std::size_t end_size = rest.starts_with("\r\n") ? 2 : std::min<std::size_t>(rest.size(), 1);
@@ -107,7 +111,12 @@ std::optional<Run> next_run(std::string_view text, std::size_t at, IsLetter is_l
   return Run{at, end};
 }
 
+// Most lines have neither, which is told sooner than an address is parsed.
+bool may_be_ipv4(std::string_view text) { return std::count(text.begin(), text.end(), '.') >= 3; }
+bool may_be_ipv6(std::string_view text) { return std::count(text.begin(), text.end(), ':') >= 2; }
+
 std::string without_ipv4(std::string_view text) {
+  if (!may_be_ipv4(text)) return std::string(text);
   std::string out;
   std::size_t copied = 0;
   for (auto run = next_run(text, 0, is_ipv4_letter); run; run = next_run(text, run->end, is_ipv4_letter)) {
@@ -127,12 +136,13 @@ std::string without_ipv4(std::string_view text) {
 // A run is tried whole, and behind its first colon ("a=x-host:2001:db8::1"); no further, since the end of a
 // fingerprint would look like an address.
 std::string without_ipv6(std::string_view text) {
+  if (!may_be_ipv6(text)) return std::string(text);
   std::string out;
   std::size_t copied = 0;
   for (auto run = next_run(text, 0, is_ipv6_letter); run; run = next_run(text, run->end, is_ipv6_letter)) {
     const std::string_view whole = text.substr(run->begin, run->end - run->begin);
+    if (!may_be_ipv6(whole)) continue;
     const std::size_t colon = whole.find(':');
-    if (colon == std::string_view::npos) continue;
     std::size_t begin = run->begin;
     auto ip = Ip::parse(whole);
     if (!ip) {
@@ -169,6 +179,13 @@ std::string plain_media(std::string_view line) {
   return std::string(line.substr(0, port)) + "9" + std::string(line.substr(end));
 }
 
+// Nothing in it has to change: most lines of a description.
+bool is_plain(std::string_view line) {
+  const bool is_changed = line.starts_with("o=") || line.starts_with("c=") || line.starts_with("m=") ||
+                          line.starts_with("a=rtcp:");
+  return !is_changed && !may_be_ipv4(line) && !may_be_ipv6(line);
+}
+
 std::string guarded_line(std::string_view line) {
   if (line.starts_with("o=")) return plain_origin(line);
   if (line.starts_with("c=")) return "c=IN IP4 0.0.0.0";
@@ -186,19 +203,20 @@ Guarded guard(std::string_view sdp, const IsOwnRelay& is_own_relay) {
   std::size_t section = 0;
   for_each_line(sdp, [&](const Line& line) {
     if (line.text.starts_with("m=")) section += 1;
-    std::string text;
+    std::string changed;
+    std::string_view text = line.text;
     if (begins_like(line.text, kCandidateLine)) {
       auto relay = guarded_relay_candidate(without_blanks_in_front(line.text), is_own_relay);
       if (!relay) {
         guarded.cut.push_back(cut_line(line.text, sections, section));
         return;
       }
-      text = std::move(*relay);
+      text = changed = std::move(*relay);
     } else if (begins_like(line.text, kEndOfCandidatesLine)) {
       guarded.cut.push_back(cut_line(line.text, sections, section));
       return;
-    } else {
-      text = guarded_line(line.text);
+    } else if (!is_plain(line.text)) {
+      text = changed = guarded_line(line.text);
     }
     guarded.sdp += text;
     guarded.sdp += line.end;

@@ -97,6 +97,25 @@ TEST(Mailbox, WakesTheLoopAndKeepsOrder) {
   EXPECT_EQ(taken, (std::vector<int>{0, 1, 2}));
 }
 
+TEST(Mailbox, ALetterThatCanWaitWakesNobodyUntilThereAreMany) {
+  const auto poller = make_epoll_poller();
+  Mailbox<int> mailbox(100);
+  ASSERT_TRUE(poller->add(mailbox.fd(), {}, 1));
+  const Instant now = read_now().monotonic;
+  ASSERT_TRUE(mailbox.post_quietly(1, 3));
+  ASSERT_TRUE(mailbox.post_quietly(2, 3));
+  EXPECT_TRUE(mailbox.waiting());
+  EXPECT_TRUE(poller->wait(now, now).empty());
+  ASSERT_TRUE(mailbox.post_quietly(3, 3));
+  EXPECT_EQ(poller->wait(now, now).size(), 1U);
+  EXPECT_EQ(mailbox.take(), (std::vector<int>{1, 2, 3}));
+  EXPECT_TRUE(poller->wait(now, now).empty());
+  ASSERT_TRUE(mailbox.post_quietly(4, 3));
+  ASSERT_TRUE(mailbox.post(5));
+  EXPECT_EQ(poller->wait(now, now).size(), 1U);
+  EXPECT_EQ(mailbox.take(), (std::vector<int>{4, 5}));
+}
+
 TEST(Mailbox, RefusesBeyondItsLimitUntilTaken) {
   Mailbox<int> mailbox(2);
   EXPECT_TRUE(mailbox.post(1));
