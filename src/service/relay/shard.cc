@@ -18,6 +18,8 @@ constexpr std::size_t kClientBurst = 32;
 constexpr std::size_t kPeerBurst = 8;
 // Calls in a row to one full socket before the others get their turn.
 constexpr int kRoundsLimit = 4;
+// Datagrams likewise: one call may bring many that have come as one message.
+constexpr std::size_t kDatagramsInARow = kRoundsLimit * kClientBurst;
 // Connections accepted in a row.
 constexpr int kAcceptLimit = 64;
 // ICMP errors read from one socket in a row.
@@ -151,7 +153,7 @@ void Shard::obey(const HopChange& command) {
 
 void Shard::serve_udp_listener(std::size_t index) {
   const Listener& listener = listeners_.udp[index];
-  for (int round = 0; round < kRoundsLimit; ++round) {
+  for (std::size_t taken = 0; taken < kDatagramsInARow;) {
     if (batch_.free_slots() < kClientBurst) make_room();
     const std::size_t first = batch_.size();
     const auto received = batch_.receive(listener.socket.get(), kClientBurst);
@@ -170,6 +172,7 @@ void Shard::serve_udp_listener(std::size_t index) {
     counters_.add(Counter::packets_from_clients, received.datagrams);
     counters_.add(Counter::bytes_from_clients, bytes);
     if (!received.more) return;
+    taken += received.datagrams;
   }
 }
 
