@@ -71,7 +71,7 @@ function onlyRelays(types) {
 const warmRelay = {
   name: 'warm-relay',
   title: 'connected over the relay while it rings, in silence; heard at once after the accept; then direct, nothing lost',
-  repeat: 10,
+  repeat: 6,
   async run(stage, tools) {
     const { people: [alice, bob] } = await two(stage);
     const taken = [];
@@ -100,7 +100,7 @@ const warmRelay = {
 const afterRinging = {
   name: 'answered-after-ringing',
   title: 'answered after it has rung for a while, whatever the server allows: how long until each side hears',
-  repeat: 10,
+  repeat: 6,
   async run(stage, tools) {
     await stage.serve();
     const [alice, bob] = await Promise.all(['alice', 'bob'].map((name) => stage.person(name)));
