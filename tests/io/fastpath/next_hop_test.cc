@@ -17,10 +17,7 @@ constexpr std::size_t kLarge = 1000;
 class NextHopTest : public testing::TestWithParam<RouteHook> {
  protected:
   void SetUp() override {
-    if (!enter_own_network())
-      GTEST_SKIP() << "no network namespace of its own (root and iproute2 are needed)";
-    const auto loaded = io::RouteProgram::load(GetParam(), {kListenPort, 49152, 65535, 16, 4});
-    if (!loaded) GTEST_SKIP() << loaded.error();
+    if (const auto why = unable_to_run(GetParam())) GTEST_SKIP() << *why;
     stage_.emplace(GetParam());
     ASSERT_TRUE(stage_->ready());
     stage_->install(channel_);

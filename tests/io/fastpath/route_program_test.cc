@@ -362,10 +362,7 @@ void expect_traffic(const Stage& stage, const Row& row) {
 class RouteProgramTest : public testing::TestWithParam<RouteHook> {
  protected:
   void SetUp() override {
-    if (!enter_own_network())
-      GTEST_SKIP() << "no network namespace of its own (root and iproute2 are needed)";
-    const auto loaded = io::RouteProgram::load(GetParam(), {kListenPort, 49152, 65535, 16, 4});
-    if (!loaded) GTEST_SKIP() << loaded.error();
+    if (const auto why = unable_to_run(GetParam())) GTEST_SKIP() << *why;
     link_ = attach();
   }
   // A receive queue of a veth knows XDP only while a program is attached.

@@ -71,6 +71,14 @@ inline Frame to_client(const io::RelayedChannel& channel, const Buffer& payload)
           63};
 }
 
+// Enters a network of its own. Why the program cannot run on this machine; nothing if it can.
+inline std::optional<std::string> unable_to_run(io::RouteHook hook) {
+  if (!enter_own_network()) return "no network namespace of its own (root and iproute2 are needed)";
+  const auto loaded = io::RouteProgram::load(hook, {kListenPort, 49152, 65535, 16, 4});
+  if (!loaded) return loaded.error();
+  return std::nullopt;
+}
+
 // Whether the loopback interface forwards, which looking up routes needs.
 inline void set_loopback_forwarding(bool on) {
   for (const char* family : {"ipv4", "ipv6"})
