@@ -294,7 +294,7 @@ export class Links extends Emitter<LinksEvents> {
     link.on('interrupted', () => is_current() && this.emit('interrupted'));
     link.on('restored', () => is_current() && this.emit('restored'));
     link.on('reading', (reading) => (is_current() ? this.#handleReading(reading) : takeover()?.handleReading(reading)));
-    link.on('given_up', (reason) => (is_current() ? this.emit('given_up', reason) : this.#handleNextGivenUp(reason)));
+    link.on('given_up', (reason) => (is_current() ? this.emit('given_up', reason) : this.#handleNextGivenUp()));
     link.on('failed', (error) => (is_current() ? this.emit('failed', error) : this.#handleNextFailed(error)));
     link.on('log', (text) => this.emit('log', text));
     return link;
@@ -416,10 +416,11 @@ export class Links extends Emitter<LinksEvents> {
     this.#next = null;
   }
 
-  #handleNextGivenUp(reason: 'ice_failed' | 'ice_lost'): void {
+  #handleNextGivenUp(): void {
     if (!this.#next) return;
     if (this.#link?.well) this.#beginFresh('the last one has found no path');
-    else this.emit('given_up', reason);
+    // The call has had a path, whether or not this connection ever did.
+    else this.emit('given_up', 'ice_lost');
   }
 
   #handleNextFailed(error: CallError): void {
