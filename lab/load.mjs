@@ -10,8 +10,8 @@ export const full = 0.97;
 function readTicks() {
   const [, ...ticks] = fs.readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].split(/\s+/);
   const [user, nice, system, idle, iowait, irq, softirq, steal] = ticks.map(Number);
-  // What runs at a low priority gives way.
-  return { busy: user + system + irq + softirq, steal, idle: idle + iowait + nice };
+  // What runs at a low priority gives way, but not at once, and not the other half of a core.
+  return { busy: user + nice + system + irq + softirq, steal, idle: idle + iowait };
 }
 
 export class Load {
