@@ -207,7 +207,7 @@ void Shard::resume_accepting() {
 void Shard::serve_connection(const EventTag& tag, const io::Ready& ready) {
   const auto client = connections_.find(tag);
   if (!client) return;
-  const bool read_on = ready.writable && connections_.handle_writable(client->handle);
+  const bool read_on = ready.writable && connections_.handle_writable(client->handle, now_.monotonic);
   if (!ready.readable && !ready.error && !read_on) return;
   using Source = ClientConnections::Source;
   for (int round = 0;; ++round) {
@@ -318,7 +318,7 @@ void Shard::forward_to_client(const turn::Forward& forward) {
   counters_.add(Counter::packets_to_clients);
   counters_.add(Counter::bytes_to_clients, forward.bytes.size());
   if (ClientConnections::owns(forward.client.handle))
-    return connections_.send_media(forward.client, forward.bytes);
+    return connections_.send_media(forward.client, forward.bytes, now_.monotonic);
   enqueue(listeners_.udp[forward.client.handle].socket.get(), forward.client.five_tuple.client_address,
           forward.bytes);
 }
