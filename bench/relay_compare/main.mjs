@@ -207,12 +207,13 @@ class Comparison {
     const { plan, network } = this;
     const directory = join(this.directory, `${slot.name.replace(/\W+/g, '-')}-${label}`);
     if (plan.kernelPath) network.queueInServer(slot.kind === 'offhook-tc');
+    if (plan.kernelPath) network.pollBySender();
     this.server = new Server(slot.kind, plan.programs[programOf(slot.kind)], network.server, plan.cores.server, directory,
       plan.load.transport, this.certificate);
     try {
       if (inKernel(slot.kind)) {
         await this.server.fastPathRuns();
-        network.pollInServer(plan.cores.server);
+        network.pollBySides(plan.cores.server, plan.cores.generator);
       }
       return await this.generate();
     } catch (error) {

@@ -69,29 +69,16 @@ Result<std::unique_ptr<StreamSockets>, std::string> StreamSockets::connect(const
 Result<void, std::string> StreamSockets::open(std::size_t index) {
   Connection& connection = connections_[index];
   const double deadline_s = monotonic_seconds() + plan_.patience_s;
-  const sockaddr_in local = to_sockaddr({plan_.first_client_ip + static_cast<std::uint32_t>(index), 0});
-  const sockaddr_in remote = to_sockaddr(plan_.server);
-  for (;;) {
-    auto made = socket_inside(plan_.netns_path, SOCK_STREAM);
-    if (!made) return fail(made.error());
-    const int on = 1;
-    if (::setsockopt(made->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
-      return fail(failure("TCP_NODELAY"));
-    if (::bind(made->get(), reinterpret_cast<const sockaddr*>(&local), sizeof local) != 0)
-      return fail(failure("bind"));
-    const int begun = ::connect(made->get(), reinterpret_cast<const sockaddr*>(&remote), sizeof remote);
-    if (begun != 0 && errno != EINPROGRESS) return fail(failure("connect"));
-    await(made->get(), POLLOUT, static_cast<int>(plan_.patience_s * 1000));
-    int error = ETIMEDOUT;
-    socklen_t size = sizeof error;
-    if (::getsockopt(made->get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return fail(failure("SO_ERROR"));
-    if (error == 0) {
-      connection.fd = std::move(*made);
-      break;
+  while (!connection.fd) {
+    auto connected = try_to_connect(index);
+    if (!connected) return fail(connected.error());
+    if (*connected) {
+      connection.fd = std::move(**connected);
+    } else if (monotonic_seconds() > deadline_s) {
+      return fail(std::string("the server does not listen"));
+    } else {
+      await(epoll_.get(), POLLIN, kRetry_ms);  // it is about to; nothing else can be awaited
     }
-    errno = error;
-    if (error != ECONNREFUSED || monotonic_seconds() > deadline_s) return fail(failure("connect"));
-    await(epoll_.get(), POLLIN, kRetry_ms);  // the server is about to listen; nothing else can be awaited
   }
   if (plan_.by_tls) {
     if (auto shaken = shake_hands(connection, deadline_s); !shaken) return shaken;
@@ -102,6 +89,27 @@ Result<void, std::string> StreamSockets::open(std::size_t index) {
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection.fd.get(), &wanted) != 0)
     return fail(failure("epoll_ctl"));
   return {};
+}
+
+Result<std::optional<io::Fd>, std::string> StreamSockets::try_to_connect(std::size_t index) const {
+  const sockaddr_in local = to_sockaddr({plan_.first_client_ip + static_cast<std::uint32_t>(index), 0});
+  const sockaddr_in remote = to_sockaddr(plan_.server);
+  auto made = socket_inside(plan_.netns_path, SOCK_STREAM);
+  if (!made) return fail(made.error());
+  const int fd = made->get();
+  const int on = 1;
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) return fail(failure("TCP_NODELAY"));
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&local), sizeof local) != 0) return fail(failure("bind"));
+  const int begun = ::connect(fd, reinterpret_cast<const sockaddr*>(&remote), sizeof remote);
+  if (begun != 0 && errno != EINPROGRESS) return fail(failure("connect"));
+  await(fd, POLLOUT, static_cast<int>(plan_.patience_s * 1000));
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return fail(failure("SO_ERROR"));
+  if (error == ECONNREFUSED) return std::optional<io::Fd>();
+  errno = error;
+  if (error != 0) return fail(failure("connect"));
+  return std::optional<io::Fd>(std::move(*made));
 }
 
 Result<void, std::string> StreamSockets::shake_hands(Connection& connection, double deadline_s) const {

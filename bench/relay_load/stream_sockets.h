@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ class StreamSockets final : public MessageSockets {
 
   explicit StreamSockets(const Plan& plan);
   Result<void, std::string> open(std::size_t index);
+  // Nothing if the server does not listen.
+  Result<std::optional<io::Fd>, std::string> try_to_connect(std::size_t index) const;
   Result<void, std::string> shake_hands(Connection& connection, double deadline_s) const;
   static Transfer read(Connection& connection, MutableBytes into);
   static Transfer write(Connection& connection, Bytes bytes);

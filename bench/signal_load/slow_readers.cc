@@ -13,8 +13,8 @@ namespace offhook::bench {
 namespace {
 
 // How often each is rung or hung up on, or gets an offer with candidates: a session's queue of 512 messages
-// is full in a minute. What talks to a thousand of them is some 9,000 frames a second, a quarter of what one core
-// takes: more often, and the load would be measured, which is the same whether they read or not.
+// is full in a minute. What talks to a thousand of them is some 9,000 frames a second, a quarter of what one
+// core takes: more often, and the load would be measured, which is the same whether they read or not.
 constexpr Duration kTurn = std::chrono::milliseconds(2000);
 constexpr std::size_t kCandidatesOfRing = 20;  // half a minute fills what rings may fill
 constexpr std::size_t kCandidatesOfTurn = 15;
