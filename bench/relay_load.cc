@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <ctime>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/address.h"
@@ -16,6 +18,7 @@
 #include "relay_load/namespace_socket.h"
 #include "relay_load/phase.h"
 #include "relay_load/server_cpu.h"
+#include "relay_load/stream_sockets.h"
 
 namespace offhook::bench {
 namespace {
@@ -33,6 +36,8 @@ struct Options {
   std::string first_client = "198.18.0.1";
   std::string first_peer = "198.19.0.1";
   std::string mode = "relay";
+  std::string transport = "udp";
+  std::uint16_t tls_port = 5349;
   int server_pid = 0;
   unsigned server_core = 0;
   std::size_t allocations = 1000;
@@ -59,6 +64,9 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--first-peer", options.first_peer, "address of the first peer; the others follow");
   app.add_option("--mode", options.mode, "relay, or relay-to-relay: clients in pairs, each the other's peer")
       ->check(CLI::IsMember({"relay", "relay-to-relay"}));
+  app.add_option("--transport", options.transport, "how clients reach the server")
+      ->check(CLI::IsMember({"udp", "tcp", "tls"}));
+  app.add_option("--tls-port", options.tls_port, "port of the server for TLS");
   app.add_option("--allocations", options.allocations)->check(CLI::Range(1, 60000));
   app.add_option("--payload", options.payload, "bytes in a ChannelData message")->check(CLI::Range(16, 1400));
   app.add_option("--rate", options.rate, "packets a second of the paced phases")->check(CLI::PositiveNumber);
@@ -133,23 +141,39 @@ Result<std::string, Failure> run_phases(const Bench& bench, const Options& optio
   return phases;
 }
 
+// None where the clients speak UDP.
+Result<std::unique_ptr<StreamSockets>, Failure> connect_streams(const Options& options,
+                                                                const AllocationPlan& plan) {
+  if (options.transport == "udp") return std::unique_ptr<StreamSockets>();
+  const StreamSockets::Plan streams{
+      options.client_netns,       plan.server,   plan.count, plan.first_client_ip,
+      options.transport == "tls", kServerStart_s};
+  auto connected = StreamSockets::connect(streams);
+  if (!connected) return fail(Failure{connected.error()});
+  return std::move(*connected);
+}
+
 Result<std::string, Failure> run(const Options& options) {
-  const auto plan = plan_of(options);
+  auto plan = plan_of(options);
   if (!plan) return fail(plan.error());
-  auto clients = NamespaceSocket::open(options.client_netns, kClientPort);
-  if (!clients) return fail(Failure{clients.error()});
+  auto udp_clients = NamespaceSocket::open(options.client_netns, kClientPort);
+  if (!udp_clients) return fail(Failure{udp_clients.error()});
   auto peers = NamespaceSocket::open(options.peer_netns, kPeerPort);
   if (!peers) return fail(Failure{peers.error()});
-  if (auto up = wait_for_server(*clients, *plan, kServerStart_s); !up) return fail(Failure{up.error()});
+  if (auto up = wait_for_server(**udp_clients, *plan, kServerStart_s); !up) return fail(Failure{up.error()});
 
+  if (options.transport == "tls") plan->server.port = options.tls_port;
   const auto before = sample_server_cpu(options.server_pid, options.server_core);
   if (!before) return fail(Failure{before.error()});
-  const auto allocations = make_allocations(*clients, *plan);
+  auto streams = connect_streams(options, *plan);
+  if (!streams) return fail(streams.error());
+  MessageSockets& clients = *streams ? static_cast<MessageSockets&>(**streams) : **udp_clients;
+  const auto allocations = make_allocations(clients, *plan);
   if (!allocations) return fail(Failure{allocations.error()});
   const auto after = sample_server_cpu(options.server_pid, options.server_core);
   if (!after) return fail(Failure{after.error()});
 
-  const Bench bench{*clients, *peers, plan->server, *allocations, options.server_pid, options.server_core};
+  const Bench bench{clients, **peers, plan->server, *allocations, options.server_pid, options.server_core};
   const auto phases = run_phases(bench, options);
   if (!phases) return fail(phases.error());
   return fmt::format(

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { disturbed, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
 import { Network, addresses } from './network.mjs';
-import { Server, inKernel, kinds, port, programOf, secret } from './servers.mjs';
+import { Server, inKernel, kinds, makeCertificate, port, programOf, secret, tlsPort, transports } from './servers.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -19,6 +19,8 @@ Packets relayed per server CPU-second, kernel work included, for the same load o
                        offhook-xdp, offhook-tc: with the fast path, which needs ethtool
   --mode WHICH         relay, or relay-to-relay: the clients in pairs, each the other's
                        peer, both behind this server                                 (default relay)
+  --transport WHICH    udp, tcp or tls: how the clients reach the server; a TCP or TLS
+                       connection each (tls needs openssl)                           (default udp)
   --rounds N           rounds, of which the first is a warm-up and is dropped        (default 6)
   --seconds S          length of each of the four measurements of a run              (default 4)
   --allocations N      allocations, each with one channel                            (default 1000)
@@ -36,6 +38,7 @@ examples:
   bench/relay                                    offhook against coturn, about four minutes
   bench/relay --server coturn,coturn --rounds 4  coturn against itself: the noise of this machine
   bench/relay --mode relay-to-relay              both clients behind this relay
+  bench/relay --transport tls --rate 20000       clients behind a firewall that lets out TLS alone
   bench/relay --server offhook --rounds 2 --seconds 2 --allocations 100
 
 Exit status: 0 good; 1 a packet came twice, damaged or at the wrong place, or the last server relays fewer packets per
@@ -47,6 +50,7 @@ class Problem extends Error {} // said in one line, exit status 2
 const options = {
   server: { type: 'string', default: 'both' },
   mode: { type: 'string', default: 'relay' },
+  transport: { type: 'string', default: 'udp' },
   rounds: { type: 'string', default: '6' },
   seconds: { type: 'string', default: '4' },
   allocations: { type: 'string', default: '1000' },
@@ -100,12 +104,16 @@ function planOf() {
   if (!['relay', 'relay-to-relay'].includes(values.mode)) {
     throw new Problem(`--mode ${values.mode}: there are relay and relay-to-relay`);
   }
+  if (!transports.includes(values.transport)) {
+    throw new Problem(`--transport ${values.transport}: there are ${transports.join(', ')}`);
+  }
   return {
     slots: slotsOf(values.server),
     kernelPath: slotsOf(values.server).some(slot => inKernel(slot.kind)),
     rounds: numberOf(values, 'rounds', 2, 100),
     load: {
       mode: values.mode,
+      transport: values.transport,
       seconds: numberOf(values, 'seconds', 0.5, 30, false),
       allocations: numberOf(values, 'allocations', 1, 20000),
       payload: numberOf(values, 'payload', 16, 1400),
@@ -137,7 +145,7 @@ function find(program) {
 
 function checkMachine(plan) {
   if (process.getuid() !== 0) throw new Problem('root is needed, to make network namespaces: sudo bench/relay');
-  const tools = { ip: 'iproute2', taskset: 'util-linux', ...(plan.load.burst > 1 || plan.kernelPath ? { ethtool: 'ethtool' } : {}) };
+  const tools = { ip: 'iproute2', taskset: 'util-linux', ...(plan.load.transport === 'tls' ? { openssl: 'openssl' } : {}), ...(plan.load.burst > 1 || plan.kernelPath ? { ethtool: 'ethtool' } : {}) };
   for (const [tool, packageName] of Object.entries(tools)) {
     if (!find(tool)) throw new Problem(`${tool} is missing: apt-get install ${packageName}`);
   }
@@ -162,6 +170,7 @@ class Comparison {
   constructor(plan) {
     this.plan = plan;
     this.directory = mkdtempSync(join(tmpdir(), 'offhook-bench-'));
+    this.certificate = plan.load.transport === 'tls' ? makeCertificate(this.directory) : null;
     this.server = null;
     this.generator = null;
     this.network = null;
@@ -198,11 +207,13 @@ class Comparison {
     const { plan, network } = this;
     const directory = join(this.directory, `${slot.name.replace(/\W+/g, '-')}-${label}`);
     if (plan.kernelPath) network.queueInServer(slot.kind === 'offhook-tc');
-    this.server = new Server(slot.kind, plan.programs[programOf(slot.kind)], network.server, plan.cores.server, directory);
+    if (plan.kernelPath) network.pollBySender();
+    this.server = new Server(slot.kind, plan.programs[programOf(slot.kind)], network.server, plan.cores.server, directory,
+      plan.load.transport, this.certificate);
     try {
       if (inKernel(slot.kind)) {
         await this.server.fastPathRuns();
-        network.pollInServer(plan.cores.server);
+        network.pollBySides(plan.cores.server, plan.cores.generator);
       }
       return await this.generate();
     } catch (error) {
@@ -216,7 +227,7 @@ class Comparison {
   async generate() {
     const { plan, network } = this;
     const flags = Object.entries({
-      server: `${addresses.serverForClients}:${port}`, secret, 'server-pid': this.server.pid,
+      server: `${addresses.serverForClients}:${port}`, secret, 'tls-port': tlsPort, 'server-pid': this.server.pid,
       'server-core': plan.cores.server, 'client-netns': `/run/netns/${network.clients}`,
       'peer-netns': `/run/netns/${network.peers}`, ...plan.load,
     }).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
@@ -278,8 +289,8 @@ function report(plan, runs) {
   writeFileSync(join(plan.output, 'relay.md'), `${text}\n`);
   writeFileSync(join(plan.output, 'relay.svg'), svg(rows, names));
 
-  const { allocations, payload, burst } = plan.load;
-  console.log(`${allocations} allocations, ${payload} bytes, bursts of ${burst}; ${measured.length} runs counted; ` +
+  const { allocations, payload, burst, transport } = plan.load;
+  console.log(`${allocations} allocations by ${transport}, ${payload} bytes, bursts of ${burst}; ${measured.length} runs counted; ` +
     `${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}\n\n${text}\n`);
   if (disturbedRuns > 0) {
     console.log(`${disturbedRuns} of ${all} runs were disturbed by others on the server's core; ${enough ? 'they are left out.'

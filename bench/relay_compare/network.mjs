@@ -5,8 +5,8 @@
 // has done. With `steering` (receive packet steering) each side does its own, at the price of an interrupt from core to
 // core for nearly every packet; in a virtual machine that costs more than all the rest, and hides what is compared.
 //
-// The fast path would run on the sender's core, so the server's core polls its queues: it then pays for its own
-// reception and for the one at the far end.
+// The fast path would run on the sender's core. So for a server with it each side polls the queues of its own devices
+// (`pollBySides`), and its core pays for one reception a packet as well: for its own, in which the fast path runs.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
@@ -60,7 +60,7 @@ function cutInServer(namespace, devices) {
   }
 }
 
-// The threads that poll the queues of a device.
+// The threads that poll the queues of the devices of this name, in all namespaces.
 function pollThreads(device) {
   return readdirSync('/proc').filter(pid => /^\d+$/.test(pid)).filter(pid => {
     try {
@@ -69,6 +69,15 @@ function pollThreads(device) {
       return false; // it has ended meanwhile
     }
   });
+}
+
+// Whether threads of the kernel poll the queues of a device, or whoever sends.
+function pollByThreads(namespace, device, on) {
+  run('ip', 'netns', 'exec', namespace, 'sh', '-c', `echo ${on ? 1 : 0} > /sys/class/net/${device}/threaded`);
+}
+
+function pin(thread, core) {
+  run('taskset', '-p', '-c', String(core), thread);
 }
 
 // Programs in the kernel get whole checksums, as from a network, and a far end that takes their frames.
@@ -82,6 +91,7 @@ export class Network {
     this.server = `offhook-bench-server-${process.pid}`;
     this.peers = `offhook-bench-peers-${process.pid}`;
     this.made = [];
+    this.atEnds = new Set(); // threads that poll the far ends
     for (const namespace of [this.clients, this.server, this.peers]) {
       run('ip', 'netns', 'add', namespace);
       this.made.push(namespace);
@@ -113,18 +123,35 @@ export class Network {
     }
   }
 
-  // Threads of the kernel on the server's core poll the queues of its devices: otherwise the sender's core would run
-  // the fast path.
-  pollInServer(core) {
-    for (const device of ['clients', 'peers']) {
-      run('ip', 'netns', 'exec', this.server, 'sh', '-c', `echo 1 > /sys/class/net/${device}/threaded`);
-      const threads = pollThreads(device);
-      if (threads.length === 0) throw new Error(`no thread polls ${device}`);
-      for (const thread of threads) {
-        run('taskset', '-p', '-c', String(core), thread);
+  // Threads of the kernel poll the server's devices on its core, and those at the far ends on the generator's, where they
+  // go before the generator: a queue holds no more than 256 packets.
+  pollBySides(serverCore, generatorCore) {
+    for (const [device, end] of this.ends()) {
+      const before = pollThreads(device);
+      pollByThreads(end, device, true);
+      // They are made once, and stay as long as the device has a queue.
+      for (const thread of pollThreads(device).filter(one => !before.includes(one))) {
+        pin(thread, generatorCore);
+        run('chrt', '--fifo', '--pid', '1', thread);
+        this.atEnds.add(thread);
+      }
+      pollByThreads(this.server, device, true);
+      const inServer = pollThreads(device).filter(one => !this.atEnds.has(one));
+      if (inServer.length === 0) throw new Error(`no thread polls ${device}`);
+      for (const thread of inServer) {
+        pin(thread, serverCore);
         setPriority(Number(thread), getPriority()); // as the programs that we start
       }
     }
+  }
+
+  // Whoever sends does the reception at the far end.
+  pollBySender() {
+    for (const [device, end] of this.ends()) pollByThreads(end, device, false);
+  }
+
+  ends() {
+    return [['clients', this.clients], ['peers', this.peers]];
   }
 
   remove() {

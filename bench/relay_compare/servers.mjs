@@ -1,10 +1,12 @@
 // The servers under test: how each is started for one round, on one core, with one relay thread.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addresses } from './network.mjs';
 
 export const port = 3478;
+export const tlsPort = 5349;
+export const transports = ['udp', 'tcp', 'tls'];
 export const secret = 'bench-secret-of-32-bytes-or-more';
 const realm = 'bench.invalid';
 const relayPorts = { low: 20000, high: 59999 };
@@ -12,25 +14,35 @@ const startOfServer_ms = 10000;
 const endOfServer_ms = 10000;
 
 const commands = {
-  coturn: (program, directory) => [
+  coturn: (program, directory, transport, certificate) => [
     program, '-n', '--use-auth-secret', `--static-auth-secret=${secret}`, `--realm=${realm}`,
     `--listening-ip=${addresses.serverForClients}`, `--listening-port=${port}`,
     `--relay-ip=${addresses.serverForPeers}`, `--min-port=${relayPorts.low}`, `--max-port=${relayPorts.high}`,
-    '--relay-threads=1', '--no-tls', '--no-dtls', '--no-tcp', '--no-cli', '--no-rfc5780',
+    '--relay-threads=1', '--no-dtls', '--no-cli', '--no-rfc5780', ...(transport === 'udp' ? ['--no-tcp'] : []),
+    ...(transport === 'tls' ? [`--tls-listening-port=${tlsPort}`, `--cert=${certificate.cert}`, `--pkey=${certificate.key}`] : ['--no-tls']),
     '--log-file=stdout',
     `--userdb=${join(directory, 'turndb')}`, `--pidfile=${join(directory, 'turnserver.pid')}`,
   ],
-  offhook: (program, directory) => offhook(program, directory, 'off'),
-  'offhook-xdp': (program, directory) => offhook(program, directory, 'xdp'),
-  'offhook-tc': (program, directory) => offhook(program, directory, 'tc'),
+  offhook: (...how) => offhook('off', ...how),
+  'offhook-xdp': (...how) => offhook('xdp', ...how),
+  'offhook-tc': (...how) => offhook('tc', ...how),
 };
 
-function offhook(program, directory, fastPath) {
+/** For this run alone; nobody checks it. Files of `directory`. */
+export function makeCertificate(directory) {
+  const [cert, key] = ['certificate.pem', 'key.pem'].map(name => join(directory, name));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', `/CN=${realm}`, '-keyout', key, '-out', cert], { stdio: ['ignore', 'ignore', 'pipe'] });
+  return { cert, key };
+}
+
+function offhook(fastPath, program, directory, transport, certificate) {
+  const tls = transport === 'tls' ? ['--tls-port', String(tlsPort), '--cert', certificate.cert, '--key', certificate.key] : [];
   return [
     program, 'serve', '--fast-path', fastPath, '--listen-address', addresses.serverForClients, '--port', String(port),
     '--relay-address', addresses.serverForPeers, '--relay-ports', `${relayPorts.low}-${relayPorts.high}`,
     '--secret', secret, '--realm', realm, '--shards', '1', '--allow-peer', addresses.peers,
-    '--state-dir', join(directory, 'state'), '--http-port', '8080',
+    '--state-dir', join(directory, 'state'), '--http-port', '8080', ...tls,
   ];
 }
 
@@ -41,13 +53,13 @@ export const inKernel = kind => kind !== programOf(kind);
 
 export class Server {
   // Starts it inside the namespace, pinned to the core. `directory` is its own and empty.
-  constructor(kind, program, namespace, core, directory) {
+  constructor(kind, program, namespace, core, directory, transport, certificate) {
     mkdirSync(directory, { recursive: true });
     this.kind = kind;
     this.output = join(directory, 'output.log');
     const output = openSync(this.output, 'w');
     // exec all the way: the pid that we hold is the server's own.
-    const command = commands[kind](program, directory);
+    const command = commands[kind](program, directory, transport, certificate);
     this.child = spawn('ip', ['netns', 'exec', namespace, 'taskset', '-c', String(core),
       'sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh', ...command], { stdio: ['ignore', output, output] });
     closeSync(output);

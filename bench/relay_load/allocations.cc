@@ -57,7 +57,7 @@ struct Client {
 
 class SetUp {
  public:
-  SetUp(NamespaceSocket& socket, const AllocationPlan& plan) : socket_(socket), plan_(plan) {
+  SetUp(MessageSockets& socket, const AllocationPlan& plan) : socket_(socket), plan_(plan) {
     clients_.resize(plan.count);
     for (std::size_t i = 0; i < plan.count; ++i) {
       Client& client = clients_[i];
@@ -76,10 +76,11 @@ class SetUp {
     while (finished_ < clients_.size()) {
       if (auto step = start_more(); !step) return fail(step.error());
       const auto batch = socket_.receive();
-      for (const auto& received : batch) {
+      if (!batch) return fail(batch.error());
+      for (const auto& received : *batch) {
         if (auto step = handle(received); !step) return fail(step.error());
       }
-      if (!batch.empty()) continue;
+      if (!batch->empty()) continue;
       socket_.wait_readable(20);
       if (auto step = retransmit(); !step) return fail(step.error());
     }
@@ -103,7 +104,7 @@ class SetUp {
   }
 
   void send(Client& client) {
-    if (socket_.queued() == NamespaceSocket::kBatch)
+    if (socket_.queued() == MessageSockets::kBatch)
       (void)socket_.flush();  // the flush that follows tells the error
     std::array<std::uint8_t, stun::kMessageBytesLimit> buffer;
     const stun::Method method =
@@ -148,11 +149,11 @@ class SetUp {
     return client.stage == Stage::allocate ? "Allocate" : "ChannelBind";
   }
 
-  Result<void, std::string> handle(const NamespaceSocket::Received& received) {
+  Result<void, std::string> handle(const MessageSockets::Received& received) {
     const std::uint32_t index = received.local_ip - plan_.first_client_ip;
     if (index >= started_ || received.remote != plan_.server) return {};
     Client& client = clients_[index];
-    const auto message = stun::Message::parse(received.datagram);
+    const auto message = stun::Message::parse(received.message);
     const bool asks = client.stage == Stage::allocate || client.stage == Stage::channel_bind;
     if (!message || !asks || message->transaction_id() != client.transaction_id) return {};
     if (message->message_class() == stun::MessageClass::error_response)
@@ -216,7 +217,7 @@ class SetUp {
     return socket_.flush();
   }
 
-  NamespaceSocket& socket_;
+  MessageSockets& socket_;
   const AllocationPlan& plan_;
   crypto::SecureRandom random_;
   std::vector<Client> clients_;
@@ -226,7 +227,7 @@ class SetUp {
 
 }  // namespace
 
-Result<void, std::string> wait_for_server(NamespaceSocket& clients, const AllocationPlan& plan,
+Result<void, std::string> wait_for_server(MessageSockets& clients, const AllocationPlan& plan,
                                           double timeout_s) {
   crypto::SecureRandom random;
   stun::TransactionId transaction_id{};
@@ -240,15 +241,17 @@ Result<void, std::string> wait_for_server(NamespaceSocket& clients, const Alloca
     std::copy(request.begin(), request.end(), out.begin());
     if (auto sent = clients.flush(); !sent) return fail(sent.error());
     clients.wait_readable(50);
-    for (const auto& received : clients.receive()) {
-      const auto message = stun::Message::parse(received.datagram);
+    const auto batch = clients.receive();
+    if (!batch) return fail(batch.error());
+    for (const auto& received : *batch) {
+      const auto message = stun::Message::parse(received.message);
       if (message && message->transaction_id() == transaction_id) return {};
     }
   }
   return fail(fmt::format("no answer to a Binding request within {} s", timeout_s));
 }
 
-Result<std::vector<Allocation>, std::string> make_allocations(NamespaceSocket& clients,
+Result<std::vector<Allocation>, std::string> make_allocations(MessageSockets& clients,
                                                               const AllocationPlan& plan) {
   return SetUp(clients, plan).run();
 }

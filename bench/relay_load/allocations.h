@@ -8,7 +8,7 @@
 
 #include "base/redact.h"
 #include "base/result.h"
-#include "relay_load/namespace_socket.h"
+#include "relay_load/message_sockets.h"
 
 namespace offhook::bench {
 
@@ -34,11 +34,11 @@ struct AllocationPlan {
 };
 
 // Asks with Binding requests until the server answers. The error: it did not within the time.
-Result<void, std::string> wait_for_server(NamespaceSocket& clients, const AllocationPlan& plan,
+Result<void, std::string> wait_for_server(MessageSockets& clients, const AllocationPlan& plan,
                                           double timeout_s);
 
 // The error names the first request that was refused or never answered.
-Result<std::vector<Allocation>, std::string> make_allocations(NamespaceSocket& clients,
+Result<std::vector<Allocation>, std::string> make_allocations(MessageSockets& clients,
                                                               const AllocationPlan& plan);
 
 }  // namespace offhook::bench

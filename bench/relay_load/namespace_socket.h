@@ -17,51 +17,27 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "io/loop/fd.h"
+#include "relay_load/message_sockets.h"
 
 namespace offhook::bench {
 
-// IPv4 address (host order) and port: what the inner loop compares.
-struct Endpoint {
-  std::uint32_t ip = 0;
-  std::uint16_t port = 0;
-  bool operator==(const Endpoint&) const = default;
-};
-
-class NamespaceSocket {
+class NamespaceSocket final : public MessageSockets {
  public:
-  static constexpr std::size_t kBatch = 64;
-  static constexpr std::size_t kDatagramBytesLimit = 2048;
+  // `netns_path`: as in namespace.h. The error says what failed.
+  static Result<std::unique_ptr<NamespaceSocket>, std::string> open(const std::string& netns_path,
+                                                                    std::uint16_t port);
 
-  struct Received {
-    Bytes datagram;  // valid until the next receive()
-    std::uint32_t local_ip = 0;
-    Endpoint remote;
-  };
-
-  // `netns_path`: such as /run/netns/NAME; empty stays in the namespace of the process. The error says what
-  // failed.
-  static Result<NamespaceSocket, std::string> open(const std::string& netns_path, std::uint16_t port);
-  NamespaceSocket(NamespaceSocket&& other) noexcept;
-  NamespaceSocket(const NamespaceSocket&) = delete;
-  NamespaceSocket& operator=(const NamespaceSocket&) = delete;
-  NamespaceSocket& operator=(NamespaceSocket&&) = delete;
-  ~NamespaceSocket();
-
-  // Up to kBatch datagrams that are there now; never waits. Datagrams longer than kDatagramBytesLimit come
-  // truncated.
-  std::span<const Received> receive();
-  // Waits until something can be received, at most this long.
-  void wait_readable(int timeout_ms) const;
-
-  // Room for one outgoing datagram; flush() sends it. At most kBatch between two flushes, `bytes` at most
-  // kDatagramBytesLimit.
-  MutableBytes queue(std::uint32_t local_ip, const Endpoint& remote, std::size_t bytes);
-  std::size_t queued() const { return queued_; }
-  Result<void, std::string> flush();
+  // At most kBatch datagrams; those longer than kMessageBytesLimit come truncated.
+  Result<std::span<const Received>, std::string> receive() override;
+  void wait_readable(int timeout_ms) const override;
+  MutableBytes queue(std::uint32_t local_ip, const Endpoint& remote, std::size_t bytes) override;
+  std::size_t queued() const override { return queued_; }
+  Result<void, std::string> flush() override;
 
  private:
   struct Slot {
-    std::array<std::uint8_t, kDatagramBytesLimit> bytes;
+    std::array<std::uint8_t, kMessageBytesLimit> bytes;
     alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(in_pktinfo))> control;
     sockaddr_in remote;
     iovec vector;
@@ -70,10 +46,10 @@ class NamespaceSocket {
     std::array<Slot, kBatch> slots;
     std::array<mmsghdr, kBatch> headers;
   };
-  explicit NamespaceSocket(int fd);
+  explicit NamespaceSocket(io::Fd fd);
   static void arm(Ring& ring, std::size_t index);
 
-  int fd_;
+  io::Fd fd_;
   std::unique_ptr<Ring> incoming_;
   std::unique_ptr<Ring> outgoing_;
   std::array<Received, kBatch> received_{};

@@ -47,7 +47,7 @@ class Run {
     result.sent = flows_.counts().sent - at_start.sent;
     result.received = flows_.counts().received - at_start.received;
     result.cpu = server_cpu_between(*before, *after);
-    drain();
+    if (auto drained = drain(); !drained) return fail(drained.error());
     result.counts = flows_.counts();
     return result;
   }
@@ -55,15 +55,17 @@ class Run {
  private:
   bool from_clients() const { return plan_.direction != Direction::down; }
   bool to_peers() const { return plan_.direction == Direction::up; }
-  NamespaceSocket& sender() const { return from_clients() ? bench_.clients : bench_.peers; }
-  NamespaceSocket& receiver() const { return to_peers() ? bench_.peers : bench_.clients; }
+  MessageSockets& sender() const { return from_clients() ? bench_.clients : bench_.peers; }
+  MessageSockets& receiver() const { return to_peers() ? bench_.peers : bench_.clients; }
 
   Result<void, std::string> load_until(double end_s) {
     for (double now_s = monotonic_seconds(); now_s < end_s; now_s = monotonic_seconds()) {
       const std::size_t due = due_now(now_s);
       for (std::size_t i = 0; i < due; ++i) send_one();
       if (auto sent = sender().flush(); !sent) return fail(sent.error());
-      if (receive_batch() > 0) last_receipt_s_ = now_s;
+      const auto received = receive_batch();
+      if (!received) return fail(received.error());
+      if (*received > 0) last_receipt_s_ = now_s;
       while (monotonic_seconds() < now_s + kTurn_s) relax();
     }
     return {};
@@ -75,7 +77,7 @@ class Run {
     if (plan_.rate_pps > 0) {
       const double wanted = (now_s - started_s_) * plan_.rate_pps;
       const double missing = wanted - static_cast<double>(counts.sent);
-      return missing < 1 ? 0 : std::min(NamespaceSocket::kBatch, static_cast<std::size_t>(missing));
+      return missing < 1 ? 0 : std::min(MessageSockets::kBatch, static_cast<std::size_t>(missing));
     }
     if (counts.sent > counts.received + written_off_ && now_s - last_receipt_s_ > kWindowStall_s) {
       written_off_ = counts.sent - counts.received;
@@ -86,7 +88,7 @@ class Run {
     const std::uint64_t room = plan_.window > under_way ? plan_.window - under_way : 0;
     return room < std::min(kSaturationBatch, plan_.window)
                ? 0
-               : std::min<std::uint64_t>(NamespaceSocket::kBatch, room);
+               : std::min<std::uint64_t>(MessageSockets::kBatch, room);
   }
 
   void send_one() {
@@ -106,30 +108,31 @@ class Run {
     flow_ = (flow_ + 1) % bench_.allocations.size();
   }
 
-  std::size_t receive_batch() {
+  Result<std::size_t, std::string> receive_batch() {
     const auto batch = receiver().receive();
-    for (const auto& received : batch) {
+    if (!batch) return fail(batch.error());
+    for (const auto& received : *batch) {
       if (to_peers()) {
         arrived_at_peer(received);
       } else {
         arrived_at_client(received);
       }
     }
-    return batch.size();
+    return batch->size();
   }
 
-  void arrived_at_peer(const NamespaceSocket::Received& received) {
+  void arrived_at_peer(const MessageSockets::Received& received) {
     const std::uint32_t flow = received.local_ip - bench_.allocations.front().peer.ip;
     if (flow >= bench_.allocations.size() || received.remote != bench_.allocations[flow].relayed) {
       flows_.arrived_misrouted();
       return;
     }
-    flows_.arrived(flow, received.datagram);
+    flows_.arrived(flow, received.message);
   }
 
-  void arrived_at_client(const NamespaceSocket::Received& received) {
+  void arrived_at_client(const MessageSockets::Received& received) {
     const std::uint32_t flow = received.local_ip - bench_.allocations.front().client_ip;
-    const auto channel_data = turn::parse_channel_data(received.datagram);
+    const auto channel_data = turn::parse_channel_data(received.message);
     const bool ours = flow < bench_.allocations.size() && received.remote == bench_.server && channel_data &&
                       channel_data->channel_number == bench_.allocations[flow].channel_number;
     if (!ours) {
@@ -140,12 +143,16 @@ class Run {
     flows_.arrived(across ? static_cast<std::uint32_t>(partner_of(flow)) : flow, channel_data->payload);
   }
 
-  void drain() {
-    do {
-      while (receive_batch() > 0) {
-      }
+  // Until nothing has come for a while. What a stream could not take at once goes out meanwhile.
+  Result<void, std::string> drain() {
+    for (bool is_quiet = false; !is_quiet;) {
+      if (auto sent = sender().flush(); !sent) return sent;
       receiver().wait_readable(kDrain_ms);
-    } while (receive_batch() > 0);
+      const auto received = receive_batch();
+      if (!received) return fail(received.error());
+      is_quiet = *received == 0;
+    }
+    return {};
   }
 
   const Bench& bench_;

@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "relay_load/allocations.h"
 #include "relay_load/flow_check.h"
-#include "relay_load/namespace_socket.h"
+#include "relay_load/message_sockets.h"
 #include "relay_load/server_cpu.h"
 
 namespace offhook::bench {
@@ -40,15 +40,15 @@ struct PhaseResult {
 };
 
 struct Bench {
-  NamespaceSocket& clients;
-  NamespaceSocket& peers;
+  MessageSockets& clients;
+  MessageSockets& peers;
   Endpoint server;
   const std::vector<Allocation>& allocations;
   int server_pid = 0;
   unsigned server_core = 0;
 };
 
-// The error: the server ended, or the generator could not send.
+// The error: the server or a connection to it ended, or the generator could not send.
 Result<PhaseResult, std::string> run_phase(const Bench& bench, FlowCheck& flows, const PhasePlan& plan);
 
 }  // namespace offhook::bench

@@ -62,6 +62,7 @@ relay::RelaySettings relay_settings(const Settings& settings) {
   relay.fast_path_channels = settings.fast_path_channels;
   relay.user_quota = settings.user_quota;
   relay.total_quota = settings.total_quota;
+  relay.payload_bytes_per_s = std::uint64_t{settings.max_bitrate} * 1000 / 8;
   relay.realm = settings.realm;
   relay.lifetime_default = settings.lifetime_default;
   relay.lifetime_limit = settings.lifetime_limit;

@@ -15,6 +15,7 @@
 
 #include "core/turn/channel.h"
 #include "core/turn/owner.h"
+#include "core/turn/payload_limit.h"
 #include "core/turn/permission.h"
 #include "core/turn/quota_lease.h"
 #include "core/turn/reply.h"
@@ -114,6 +115,8 @@ class Allocation {
   std::vector<Permission> permissions;
   std::vector<Channel> channels;
   std::vector<Hop> hops;
+  PayloadLimit to_peers;
+  PayloadLimit to_client;
   Buffer answer;
   std::unique_ptr<PendingAllocate> pending;
 

@@ -35,6 +35,12 @@ Forward to_peer(const Allocation& allocation, const AllowedPeer& peer, Bytes pay
   return forward;
 }
 
+Forward over_limit() {
+  Forward forward;
+  forward.over_limit = true;
+  return forward;
+}
+
 Forward to_client(const Allocation& allocation, Bytes message) {
   Forward forward;
   forward.via = Forward::Via::client;
@@ -144,24 +150,29 @@ stun::TransactionId IndicationIds::next() {
 Forward forward_channel_data(Shard& shard, const FiveTuple& five_tuple, const Packet& packet, Instant now) {
   const auto channel_data = parse_channel_data(packet.bytes());
   if (!channel_data) return {};
-  const Allocation* allocation = live_allocation(shard, five_tuple, now);
+  Allocation* allocation = live_allocation(shard, five_tuple, now);
   if (allocation == nullptr) return {};
   const Channel* channel = allocation->find_channel(channel_data->channel_number);
   if (channel == nullptr || channel->route_expires_at <= now) return {};
+  const std::size_t payload_bytes = channel_data->payload.size();
   if (channel->leads_to_relay) {
     if (const Hop* hop = usable_hop(shard, *allocation, channel->peer.on_wire(), now)) {
       const Packet payload{packet.storage, packet.offset + kChannelDataHeaderBytes,
                            channel_data->payload.size()};
-      if (fits_hop(*hop, payload)) return over_hop(*hop, payload);
+      if (fits_hop(*hop, payload)) {
+        return allocation->to_peers.take(payload_bytes, shard.payload_rate, now) ? over_hop(*hop, payload)
+                                                                                 : over_limit();
+      }
     }
   }
   if (!shard.policy.still_allowed(channel->peer)) return {};
+  if (!allocation->to_peers.take(payload_bytes, shard.payload_rate, now)) return over_limit();
   return to_peer(*allocation, channel->peer, channel_data->payload);
 }
 
 Forward forward_send_indication(Shard& shard, const FiveTuple& five_tuple, const stun::Message& message,
                                 Instant now) {
-  const Allocation* allocation = live_allocation(shard, five_tuple, now);
+  Allocation* allocation = live_allocation(shard, five_tuple, now);
   if (allocation == nullptr || has_unknown_attributes(message)) return {};
   const stun::Attribute* peer_attribute = message.find(AttributeType::xor_peer_address);
   const stun::Attribute* payload = message.find(AttributeType::data);
@@ -172,6 +183,7 @@ Forward forward_send_indication(Shard& shard, const FiveTuple& five_tuple, const
   if (permitted == nullptr || !allocation->relays_at(permitted->on_wire().family(), now)) return {};
   const auto peer = shard.policy.allow_port(*permitted, peer_address->port);
   if (!peer) return {};
+  if (!allocation->to_peers.take(payload->value.size(), shard.payload_rate, now)) return over_limit();
   Forward forward = to_peer(*allocation, *peer, payload->value);
   forward.dont_fragment = message.has(AttributeType::dont_fragment);
   return forward;
@@ -181,18 +193,20 @@ Forward forward_peer_datagram(Shard& shard, const RelayId& relay, const Address&
                               const Packet& packet, Instant now) {
   assert(packet.offset >= kHeadroomBytes);
   assert(packet.storage.size() >= packet.offset + packet.size + kTailroomBytes);
-  const Allocation* allocation = shard.allocations.find(relay.allocation);
+  Allocation* allocation = shard.allocations.find(relay.allocation);
   if (allocation == nullptr || !allocation->live_at(now) || !allocation->relays_at(relay.family, now))
     return {};
   if (const Channel* channel = allocation->find_channel(peer_address);
       channel != nullptr && now < channel->route_expires_at) {
     if (!shard.policy.still_allowed(channel->peer)) return {};
+    if (!allocation->to_client.take(packet.size, shard.payload_rate, now)) return over_limit();
     return to_client(*allocation,
                      as_channel_data(channel->number, allocation->client.five_tuple.transport, packet));
   }
   const AllowedIp* permitted = allocation->permitted(peer_address.ip, now);
   if (permitted == nullptr || !shard.policy.admits(*permitted, peer_address)) return {};
   if (packet.size > kIndicationPayloadLimit) return {};
+  if (!allocation->to_client.take(packet.size, shard.payload_rate, now)) return over_limit();
   return to_client(*allocation,
                    as_data_indication(named(*permitted, peer_address), shard.indication_ids.next(), packet));
 }

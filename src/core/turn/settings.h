@@ -31,6 +31,9 @@ struct Settings {
   // as many, beside these: whoever calls takes nothing from the client's own.
   std::size_t permissions_limit = 128;
   std::size_t channels_limit = 128;  // an allocation
+  // Of payload, that an allocation may relay each way (payload_limit.h); 0: no limit. Over a hop only the
+  // sender's counts.
+  std::uint64_t payload_bytes_per_s = 0;
   PeerRule peer_rule = PeerRule::open;
   // New allocations are sent on to the first of these that has the family of the client's address (300); with
   // none they are served. Clients on this machine are always served: the server's own test of its relay is

@@ -29,6 +29,7 @@ class IndicationIds {
 struct Shard {
   Shard(const Settings& operator_settings, const Dependencies& borrowed)
       : settings(operator_settings),
+        payload_rate(PayloadRate::of(operator_settings.payload_bytes_per_s)),
         dependencies(borrowed),
         policy(operator_settings, borrowed.live_relays),
         authentication(operator_settings, borrowed.credentials),
@@ -39,6 +40,7 @@ struct Shard {
   Shard& operator=(const Shard&) = delete;
 
   Settings settings;
+  PayloadRate payload_rate;
   Dependencies dependencies;
   PeerPolicy policy;
   Authentication authentication;

@@ -147,6 +147,7 @@ struct Forward {
   // hop: to a client, which may be another shard's, past the relay sockets.
   enum class Via : std::uint8_t { nobody, peer, client, hop };
   Via via = Via::nobody;
+  bool over_limit = false;     // via nobody: it would have been too much (Settings::payload_bytes_per_s)
   bool dont_fragment = false;  // set DF on this packet (DONT-FRAGMENT in a Send indication)
   RelayId relay;               // via peer: the relay socket to send from
   Address peer_address;        // via peer: where to, as packets on the wire carry it

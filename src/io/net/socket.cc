@@ -120,6 +120,10 @@ Result<Accepted, int> accept_connection(const Socket& listener) {
   return Accepted{std::move(socket), *client_address};
 }
 
+bool limit_unsent(const Socket& socket, std::size_t bytes) {
+  return set_option(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(bytes));
+}
+
 std::optional<Address> bound_address(const Socket& socket) {
   SocketAddress address{};
   socklen_t length = sizeof address;

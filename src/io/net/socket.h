@@ -43,6 +43,9 @@ struct Accepted {
   Address client_address;
 };
 Result<Accepted, int> accept_connection(const Socket& listener);
+// A stream socket takes no more while it holds so much that it has not sent once (TCP_NOTSENT_LOWAT). False
+// if it cannot.
+bool limit_unsent(const Socket& socket, std::size_t bytes);
 
 // The address that the socket is bound to; nothing if it is no IP socket.
 std::optional<Address> bound_address(const Socket& socket);

@@ -49,9 +49,7 @@ const BIO_METHOD* socket_method() {
   return kMethod;
 }
 
-int bounded(std::size_t size) {
-  return static_cast<int>(std::min<std::size_t>(size, SSL3_RT_MAX_PLAIN_LENGTH));
-}
+int bounded(std::size_t size) { return static_cast<int>(std::min(size, TlsConnection::kRecordBytesLimit)); }
 
 }  // namespace
 

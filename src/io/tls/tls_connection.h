@@ -28,6 +28,9 @@ class TlsConnection {
     std::size_t bytes = 0;  // at least 1 if done
   };
 
+  // What one record holds, and one write() takes at most (RFC 8446 section 5.1).
+  static constexpr std::size_t kRecordBytesLimit = 16384;
+
   // Nothing if memory has run out. The handshake comes first.
   static std::optional<TlsConnection> begin(const TlsContext& context, int fd);
   // The client's side: the handshake succeeds only with a certificate for `host` (a name or an address) that
@@ -43,8 +46,8 @@ class TlsConnection {
   // At most one record a call; `space` and `bytes` are not empty.
   Transfer read(MutableBytes space);
   Transfer peek(MutableBytes space);
-  // After wants_read or wants_write the next write() begins with the same bytes; they may have moved, and
-  // more may follow them.
+  // After wants_read or wants_write the next write() begins with the same bytes, at most a record of them;
+  // they may have moved, and more may follow them.
   Transfer write(Bytes bytes);
   // Decrypted bytes that the next read() gives without asking the socket, for which no poller will wake.
   std::size_t buffered() const;

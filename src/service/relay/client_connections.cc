@@ -11,10 +11,10 @@ namespace {
 constexpr std::size_t kReadBytes = 16 * 1024;
 // One read takes a request or two, and the framer behind it holds no more than its limit and one read.
 constexpr std::size_t kReadBytesWithoutAllocation = kFrameBytesLimitWithoutAllocation;
-// Framers and buffers kept for the next connection that needs one: about as many as one wake-up touches.
+// Framers and queues kept for the next connection that needs one: about as many as one wake-up touches.
 constexpr std::size_t kSparesLimit = 64;
-// A buffer that grew beyond this is not kept.
-constexpr std::size_t kSpareBufferBytesLimit = 64 * 1024;
+// A queue that grew beyond this is not kept.
+constexpr std::size_t kSpareQueueBytesLimit = 64 * 1024;
 
 std::size_t index_of(std::uint32_t handle) { return handle & ~ClientConnections::kHandleBit; }
 
@@ -105,24 +105,29 @@ void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Ins
   arm(*connection, deadline_of(*connection));
 }
 
-void ClientConnections::send_media(const turn::Client& client, Bytes bytes) {
+void ClientConnections::send_media(const turn::Client& client, Bytes bytes, Instant now) {
   Connection* connection = find(client);
   if (connection == nullptr) return;
+  if (waiting_bytes(*connection) + bytes.size() > kStreamQueueBytesLimit) {
+    counters_.add(Counter::dropped_by_stream_queue,
+                  connection->out->drop_oldest_media(kStreamQueueBytesLimit / 2));
+  }
+  // What cannot be dropped fills it.
   if (waiting_bytes(*connection) + bytes.size() > kStreamQueueBytesLimit) {
     counters_.add(Counter::dropped_by_stream_queue);
     return;
   }
-  queue(*connection, bytes);
+  queue(*connection, bytes, StreamQueue::Kind::media, now);
 }
 
-void ClientConnections::send_control(const turn::Client& client, Bytes bytes) {
+void ClientConnections::send_control(const turn::Client& client, Bytes bytes, Instant now) {
   Connection* connection = find(client);
   if (connection == nullptr) return;
   if (!has_room_for_control(*connection, bytes.size())) {
     doom(*connection);
     return;
   }
-  queue(*connection, bytes);
+  queue(*connection, bytes, StreamQueue::Kind::control, now);
 }
 
 bool ClientConnections::has_room_for_control(Connection& connection, std::size_t bytes) {
@@ -135,12 +140,13 @@ bool ClientConnections::has_room_for_control(Connection& connection, std::size_t
   return waiting_bytes(connection) + bytes <= kStreamQueueBytesLimitWithoutAllocation;
 }
 
-void ClientConnections::queue(Connection& connection, Bytes bytes) {
-  if (connection.out.capacity() == 0 && connection.has_allocation && !spare_buffers_.empty()) {
-    connection.out = std::move(spare_buffers_.back());
-    spare_buffers_.pop_back();
+void ClientConnections::queue(Connection& connection, Bytes bytes, StreamQueue::Kind kind, Instant now) {
+  if (!connection.out && connection.has_allocation && !spare_queues_.empty()) {
+    connection.out = std::move(spare_queues_.back());
+    spare_queues_.pop_back();
   }
-  connection.out.insert(connection.out.end(), bytes.begin(), bytes.end());
+  if (!connection.out) connection.out = std::make_unique<StreamQueue>();
+  connection.out->add(bytes, kind, now);
   if (connection.to_flush || connection.waits_for_room) return;
   connection.to_flush = true;
   to_flush_.push_back(connection.client.handle);
@@ -156,39 +162,38 @@ void ClientConnections::flush() {
   to_flush_.clear();
 }
 
-bool ClientConnections::handle_writable(std::uint32_t handle) {
+bool ClientConnections::handle_writable(std::uint32_t handle, Instant now) {
   Connection* connection = find(handle);
   if (connection == nullptr || !connection->waits_for_room) return false;
   const bool read_on = std::exchange(connection->read_waits_for_room, false);
+  drop_stale(*connection, now);
   send_waiting(*connection);
   return read_on;
 }
 
+void ClientConnections::drop_stale(Connection& connection, Instant now) {
+  if (!connection.out || !connection.out->has_media_before(now - kStaleMedia)) return;
+  counters_.add(Counter::dropped_by_stream_queue, connection.out->drop_media_before(now - kStaleMedia / 2));
+}
+
 void ClientConnections::send_waiting(Connection& connection) {
-  while (connection.out_sent < connection.out.size()) {
-    const Bytes rest = Bytes(connection.out).subspan(connection.out_sent);
+  while (waiting_bytes(connection) > 0) {
+    const Bytes rest = connection.out->unsent();
     const std::size_t count = send_some(connection, rest);
     if (connection.doomed) return;
     if (count > 0) {
-      connection.out_sent += count;
+      connection.out->handle_sent(count);
       continue;
     }
-    // What was sent leaves the front once it is half of the queue: each byte is moved at most once.
-    if (connection.out_sent * 2 >= connection.out.size()) {
-      connection.out.erase(connection.out.begin(),
-                           connection.out.begin() + static_cast<std::ptrdiff_t>(connection.out_sent));
-      connection.out_sent = 0;
-    }
+    if (connection.tls) connection.out->hold(std::min(rest.size(), io::TlsConnection::kRecordBytesLimit));
     watch(connection, true);
     return;
   }
-  connection.out.clear();
-  connection.out_sent = 0;
-  const std::size_t capacity = connection.out.capacity();
-  if (capacity > 0 && capacity <= kSpareBufferBytesLimit && spare_buffers_.size() < kSparesLimit) {
-    spare_buffers_.push_back(std::move(connection.out));
+  if (connection.out && connection.out->capacity() <= kSpareQueueBytesLimit &&
+      spare_queues_.size() < kSparesLimit) {
+    spare_queues_.push_back(std::move(connection.out));
   }
-  connection.out = Buffer();
+  connection.out.reset();
   watch(connection, false);
 }
 
@@ -203,6 +208,8 @@ void ClientConnections::set_has_allocation(const turn::Client& client, bool has_
   Connection* connection = find(client);
   if (connection == nullptr || connection->has_allocation == has_allocation) return;
   connection->has_allocation = has_allocation;
+  // A socket that cannot keeps more of what is stale.
+  if (has_allocation) (void)io::limit_unsent(connection->socket, kUnsentBytesLimit);
   count_without_allocation(client.five_tuple.client_address.ip, has_allocation ? -1 : 1);
   connection->idle_since = now;
   arm(*connection, deadline_of(*connection));

@@ -25,13 +25,20 @@
 #include "service/relay/first_byte.h"
 #include "service/relay/http_handover.h"
 #include "service/relay/relay_counters.h"
+#include "service/relay/stream_queue.h"
 #include "wire/turn/stream_framing.h"
 
 namespace offhook::relay {
 
-// What may wait for a client that reads slowly: 1 s of 2 Mbit/s video. Media beyond it is dropped, packet by
-// packet.
+// What may wait for a client that reads slowly: 1 s of 2 Mbit/s video. Media beyond it takes the place of
+// older media, which is dropped whole, packet by packet, until half of the queue is free.
 inline constexpr std::size_t kStreamQueueBytesLimit = 256 * 1024;
+// Media that has waited for so long is of no use to a call: it is dropped, and with it all that has waited
+// for half of it, so that what comes next is heard at once.
+inline constexpr std::chrono::milliseconds kStaleMedia{500};
+// What the kernel may hold of it that it has not sent: there nothing can be dropped any more. 1/8 s of 2
+// Mbit/s video.
+inline constexpr std::size_t kUnsentBytesLimit = 32 * 1024;
 // Control replies may go this much beyond, so that a queue full of media does not end the allocation. A reply
 // that does not fit even so ends the connection: the stream may not lose it silently.
 inline constexpr std::size_t kStreamControlReserveBytes = 16 * 1024;
@@ -94,11 +101,11 @@ class ClientConnections {
   void finish_read(std::uint32_t handle, bool frames_taken, Instant now);
 
   // Queues whole packets; flush() sends. A client that is gone is none. Media belongs to an allocation.
-  void send_media(const turn::Client& client, Bytes bytes);
-  void send_control(const turn::Client& client, Bytes bytes);
+  void send_media(const turn::Client& client, Bytes bytes, Instant now);
+  void send_control(const turn::Client& client, Bytes bytes, Instant now);
   void flush();
   // True if reading waited for room as well: then read() goes on.
-  [[nodiscard]] bool handle_writable(std::uint32_t handle);
+  [[nodiscard]] bool handle_writable(std::uint32_t handle, Instant now);
 
   // Whether this client has an allocation decides which deadline it is under.
   void set_has_allocation(const turn::Client& client, bool has_allocation, Instant now);
@@ -139,8 +146,7 @@ class ClientConnections {
     Instant frame_since = kNever;
     Instant armed = kNever;                      // its entry in deadlines_
     std::unique_ptr<turn::StreamFramer> framer;  // only while a frame is unfinished
-    Buffer out;                                  // only while bytes wait
-    std::size_t out_sent = 0;                    // of out
+    std::unique_ptr<StreamQueue> out;            // only while bytes wait
   };
 
   Connection* find(std::uint32_t handle);
@@ -148,9 +154,9 @@ class ClientConnections {
   Connection* find_tagged(const EventTag& tag);
   static EventTag tag_of(const Connection& connection);
   void doom(Connection& connection);
-  void queue(Connection& connection, Bytes bytes);
+  void queue(Connection& connection, Bytes bytes, StreamQueue::Kind kind, Instant now);
   static std::size_t waiting_bytes(const Connection& connection) {
-    return connection.out.size() - connection.out_sent;
+    return connection.out ? connection.out->bytes() : 0;
   }
   bool has_room_for_control(Connection& connection, std::size_t bytes);
 
@@ -171,6 +177,7 @@ class ClientConnections {
   // Bytes sent; 0 if the socket takes none now, or the connection is doomed now.
   std::size_t send_some(Connection& connection, Bytes bytes);
 
+  void drop_stale(Connection& connection, Instant now);
   void send_waiting(Connection& connection);
   void watch(Connection& connection, bool for_room);
   void arm(Connection& connection, Instant deadline);
@@ -200,7 +207,7 @@ class ClientConnections {
   // Lent to connections while they need one, so that an idle connection owns neither. Those without an
   // allocation get new ones, which are as small as their limits.
   std::vector<std::unique_ptr<turn::StreamFramer>> spare_framers_;
-  std::vector<Buffer> spare_buffers_;
+  std::vector<std::unique_ptr<StreamQueue>> spare_queues_;
 };
 
 }  // namespace offhook::relay

@@ -48,6 +48,8 @@ std::string_view name(Counter counter) {
       return "refused_introductions";
     case Counter::dropped_from_peer:
       return "dropped_from_peer";
+    case Counter::dropped_over_limit:
+      return "dropped_over_limit";
     case Counter::dropped_by_kernel_send:
       return "dropped_by_kernel_send";
     case Counter::dropped_by_stream_queue:

@@ -38,6 +38,7 @@ enum class Counter : std::uint8_t {
   refused_introductions,  // a limit of calls or addresses of a user was reached
   // Media lost here, by reason.
   dropped_from_peer,         // no permission, or nobody to give it to
+  dropped_over_limit,        // more than an allocation may relay a second
   dropped_by_kernel_send,    // the kernel did not take a datagram
   dropped_by_stream_queue,   // a stream client reads too slowly
   dropped_by_receive_queue,  // a listening socket's buffer was full

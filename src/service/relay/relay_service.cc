@@ -69,6 +69,7 @@ turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip
   core.channel_lifetime = settings.channel_lifetime;
   if (settings.rfc5766_channels) core.channel_number_last = turn::kChannelNumberLastRfc5766;
   core.peer_rule = settings.peers_by_call ? turn::PeerRule::call : turn::PeerRule::open;
+  core.payload_bytes_per_s = settings.payload_bytes_per_s;
   core.alternate_servers = settings.alternate_servers;
   core.allow_peers = settings.allow_peers;
   core.deny_peers = settings.deny_peers;

@@ -39,6 +39,9 @@ struct RelaySettings {
   unsigned shards = 0;          // threads of the data path; 0: one a core
   std::size_t user_quota = 0;   // allocations at once of one user; 0: unlimited
   std::size_t total_quota = 0;  // allocations at once in all; 0: unlimited
+  // Payload that an allocation may relay each way, more is dropped; 0: unlimited. The fast path counts for
+  // itself.
+  std::uint64_t payload_bytes_per_s = 0;
   std::string realm = "offhook";
   std::chrono::seconds nonce_lifetime{3600};
   std::chrono::seconds lifetime_default{600};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/turn/payload_limit.h"
+
 namespace offhook::relay {
 namespace {
 
@@ -20,12 +22,15 @@ std::vector<io::RelayedChannel>::iterator Routes::find(Held& held, Family family
 
 void Routes::install(const turn::InstallRoute& effect, const Address& relayed_address) {
   if (fast_path_ == nullptr || effect.client.five_tuple.transport != turn::Transport::udp) return;
-  const bool to_own_relay = std::ranges::find(relay_ips_, effect.peer_address.ip) != relay_ips_.end();
-  if (to_own_relay && !hops_) return;
+  const auto& relay_ips = rules_.relay_ips;
+  const bool to_own_relay = std::ranges::find(relay_ips, effect.peer_address.ip) != relay_ips.end();
+  if (to_own_relay && !rules_.hops) return;
   auto held = channels_.find(effect.relay.allocation);
   if (held == channels_.end()) {
     const auto account = fast_path_->open_account();
     if (!account) return counters_.add(Counter::routes_refused);
+    fast_path_->limit(*account, rules_.payload_bytes_per_s,
+                      turn::payload_burst_bytes(rules_.payload_bytes_per_s));
     held = channels_.emplace(effect.relay.allocation, Held{*account, {}}).first;
   }
   io::RelayedChannel wanted;

@@ -14,10 +14,14 @@ namespace offhook::relay {
 
 class Routes {
  public:
-  // `fast_path` may be null. `relay_ips`: where this server relays from. Without `hops` what leads there gets
-  // no route.
-  Routes(io::FastPath* fast_path, const std::vector<Ip>& relay_ips, bool hops, ShardCounters& counters)
-      : fast_path_(fast_path), relay_ips_(relay_ips), hops_(hops), counters_(counters) {}
+  struct Rules {
+    const std::vector<Ip>& relay_ips;       // where this server relays from; must outlive this
+    bool hops = true;                       // false: what leads there gets no route
+    std::uint64_t payload_bytes_per_s = 0;  // of an allocation, each way; 0: no limit
+  };
+  // `fast_path` may be null.
+  Routes(io::FastPath* fast_path, const Rules& rules, ShardCounters& counters)
+      : fast_path_(fast_path), rules_(rules), counters_(counters) {}
 
   // Of a channel that is new, refreshed, or in use by a client that has moved.
   void install(const turn::InstallRoute& effect, const Address& relayed_address);
@@ -35,8 +39,7 @@ class Routes {
   void drop(Channels::iterator held, std::vector<io::RelayedChannel>::iterator channel);
 
   io::FastPath* fast_path_;
-  const std::vector<Ip>& relay_ips_;
-  bool hops_;
+  const Rules rules_;
   ShardCounters& counters_;
   Channels channels_;
 };

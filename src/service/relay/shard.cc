@@ -41,7 +41,8 @@ Shard::Shard(unsigned number, Shared& shared, ShardListeners listeners, std::uni
       listeners_(std::move(listeners)),
       log_(counters_),
       relays_({shared.ports, shared.reservations, shared.random, *poller_}, shared.rule, number_),
-      routes_(shared.fast_path.get(), shared.ports.addresses(), shared.hops, counters_),
+      routes_(shared.fast_path.get(),
+              {shared.ports.addresses(), shared.hops, shared.settings.payload_bytes_per_s}, counters_),
       connections_(*poller_, counters_, shared.certificates.get(), &shared.http),
       server_(shared.settings, {shared.random, shared.users, shared.quota, shared.ports}),
       batch_(kBatchSlots, turn::kHeadroomBytes, turn::kTailroomBytes),
@@ -207,7 +208,7 @@ void Shard::resume_accepting() {
 void Shard::serve_connection(const EventTag& tag, const io::Ready& ready) {
   const auto client = connections_.find(tag);
   if (!client) return;
-  const bool read_on = ready.writable && connections_.handle_writable(client->handle);
+  const bool read_on = ready.writable && connections_.handle_writable(client->handle, now_.monotonic);
   if (!ready.readable && !ready.error && !read_on) return;
   using Source = ClientConnections::Source;
   for (int round = 0;; ++round) {
@@ -250,7 +251,8 @@ void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
     if (!datagram.from) continue;
     const auto onward = server_.handle_peer_packet(*relay, *datagram.from,
                                                    {datagram.storage, datagram.offset, datagram.size}, now_);
-    if (onward.via == turn::Forward::Via::nobody) counters_.add(Counter::dropped_from_peer);
+    if (onward.via == turn::Forward::Via::nobody && !onward.over_limit)
+      counters_.add(Counter::dropped_from_peer);
     forward(onward);
   }
   counters_.add(Counter::packets_from_peers, count);
@@ -288,6 +290,7 @@ void Shard::close_doomed() {
 void Shard::forward(const turn::Forward& forward) {
   switch (forward.via) {
     case turn::Forward::Via::nobody:
+      if (forward.over_limit) counters_.add(Counter::dropped_over_limit);
       return;
     case turn::Forward::Via::peer:
       return forward_to_peer(forward);
@@ -318,7 +321,7 @@ void Shard::forward_to_client(const turn::Forward& forward) {
   counters_.add(Counter::packets_to_clients);
   counters_.add(Counter::bytes_to_clients, forward.bytes.size());
   if (ClientConnections::owns(forward.client.handle))
-    return connections_.send_media(forward.client, forward.bytes);
+    return connections_.send_media(forward.client, forward.bytes, now_.monotonic);
   enqueue(listeners_.udp[forward.client.handle].socket.get(), forward.client.five_tuple.client_address,
           forward.bytes);
 }

@@ -26,7 +26,8 @@ void Shard::execute(turn::SendToClient& effect) {
   const turn::Client& client = effect.client;
   counters_.add(Counter::packets_to_clients);
   counters_.add(Counter::bytes_to_clients, effect.bytes.size());
-  if (ClientConnections::owns(client.handle)) return connections_.send_control(client, effect.bytes);
+  if (ClientConnections::owns(client.handle))
+    return connections_.send_control(client, effect.bytes, now_.monotonic);
   assert(client.handle < listeners_.udp.size());
   const io::Socket& socket = listeners_.udp[client.handle].socket;
   if (!io::send_datagram(socket.get(), client.five_tuple.client_address, effect.bytes)) {

@@ -58,6 +58,7 @@ struct Settings {
   std::chrono::seconds lifetime_limit{3600};
   std::size_t user_quota = 100;  // live allocations a user; 0: no limit
   std::size_t total_quota = 0;   // live allocations in all; 0: no limit
+  std::size_t max_bitrate = 0;   // kbit/s of an allocation, each way; 0: no limit
   bool rfc5766_channels = false;
   PeerPolicy peer_policy = PeerPolicy::open;
   std::vector<Address> alternate_servers;

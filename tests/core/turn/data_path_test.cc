@@ -92,6 +92,65 @@ TEST(ChannelData, from_peers_with_a_channel_is_not_padded_on_datagrams) {
   EXPECT_EQ(to_string(outcome.forward.bytes), std::string("\x40\x01\x00\x05hello", 9));
 }
 
+// 16 KiB may pass at once, and then 32 KiB a second.
+Settings limited() {
+  Settings settings;
+  settings.payload_bytes_per_s = 32 * 1024;
+  return settings;
+}
+const std::string kKib(1024, 'x');
+
+// How many of `count` sendings of 1 KiB in a row pass; the others are dropped for the limit.
+template <typename Send>
+int passing(int count, Send send) {
+  int passed = 0;
+  for (int i = 0; i < count; ++i) {
+    const Forward forward = send().forward;
+    EXPECT_EQ(forward.over_limit, forward.via == Via::nobody);
+    passed += forward.via == Via::nobody ? 0 : 1;
+  }
+  return passed;
+}
+
+TEST(PayloadLimit, lets_a_burst_pass_and_then_the_rate_each_way_for_itself) {
+  Live live(Transport::udp, limited());
+  ASSERT_EQ(live.world.bind(live.client, 0x4001, "8.8.8.8:5000"), 0);
+  const auto up = [&] { return live.world.channel_data(live.client, 0x4001, kKib); };
+  const auto down = [&] { return live.world.from_peer(live.relay, "8.8.8.8:5000", kKib); };
+  EXPECT_EQ(passing(40, up), 17);
+  EXPECT_EQ(passing(40, down), 17);
+  EXPECT_EQ(passing(1, up), 0);
+  live.world.wait(32ms);  // and 1 KiB takes 31.25
+  EXPECT_EQ(passing(3, up), 1);
+  live.world.wait(10s);
+  EXPECT_EQ(passing(40, down), 17) << "what is not used is not saved up beyond the burst";
+}
+
+TEST(PayloadLimit, counts_indications_together_with_channel_data) {
+  Live live(Transport::udp, limited());
+  ASSERT_EQ(live.world.bind(live.client, 0x4001, "8.8.8.8:5000"), 0);
+  ASSERT_EQ(live.world.permit(live.client, "9.9.9.9:1"), 0);
+  EXPECT_EQ(passing(10, [&] { return live.world.send(live.client, "9.9.9.9:6000", kKib); }), 10);
+  EXPECT_EQ(passing(40, [&] { return live.world.channel_data(live.client, 0x4001, kKib); }), 7);
+  EXPECT_EQ(passing(1, [&] { return live.world.send(live.client, "9.9.9.9:6000", kKib); }), 0);
+  EXPECT_EQ(passing(10, [&] { return live.world.from_peer(live.relay, "9.9.9.9:6000", kKib); }), 10);
+  EXPECT_EQ(passing(40, [&] { return live.world.from_peer(live.relay, "8.8.8.8:5000", kKib); }), 7);
+}
+
+TEST(PayloadLimit, is_of_each_allocation_alone_and_none_by_default) {
+  Live live(Transport::udp, limited());
+  TestClient other = live.world.client("198.41.0.5:40000");
+  (void)live.world.allocate(other);
+  for (TestClient* client : {&live.client, &other}) {
+    ASSERT_EQ(live.world.bind(*client, 0x4001, "8.8.8.8:5000"), 0);
+    EXPECT_EQ(passing(40, [&] { return live.world.channel_data(*client, 0x4001, kKib); }), 17);
+  }
+  Live unlimited;
+  ASSERT_EQ(unlimited.world.bind(unlimited.client, 0x4001, "8.8.8.8:5000"), 0);
+  EXPECT_EQ(passing(1000, [&] { return unlimited.world.channel_data(unlimited.client, 0x4001, kKib); }),
+            1000);
+}
+
 TEST(ChannelData, from_peers_with_a_channel_is_padded_with_zeros_on_streams) {
   Live live(Transport::tcp);
   live.world.bind(live.client, 0x4001, "8.8.8.8:5000");

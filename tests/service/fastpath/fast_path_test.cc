@@ -44,9 +44,12 @@ Buffer patterned(std::size_t size, std::size_t seed) {
 // One relay, and what its clients and peers saw.
 class Session {
  public:
-  Session(const test::ThreeNetworks& networks, FastPathChoice choice) : networks_(networks) {
+  Session(const test::ThreeNetworks& networks, FastPathChoice choice, std::uint64_t payload_bytes_per_s = 0)
+      : networks_(networks) {
     networks_.enter_server();
-    relay_ = std::make_unique<RunningRelay>(settings_with(choice));
+    RelaySettings settings = settings_with(choice);
+    settings.payload_bytes_per_s = payload_bytes_per_s;
+    relay_ = std::make_unique<RunningRelay>(settings);
   }
   ~Session() {
     networks_.enter_server();
@@ -162,6 +165,34 @@ void client_and_client(Session& session) {
   }
 }
 
+// How much of what is far too much arrives.
+struct Arrived {
+  std::size_t at_peer = 0;
+  std::size_t at_client = 0;
+};
+Arrived flood(Session& session) {
+  constexpr std::size_t kPackets = 60;
+  // What has not come by then does not come.
+  constexpr std::chrono::milliseconds kEnd{1000};
+  Address relayed;
+  auto client = session.client(k4, k4, relayed);
+  UdpPeer peer = session.peer(k4);
+  EXPECT_EQ(client->channel_bind(kChannel, peer.address()), 0);
+  // The first packets find the neighbours, through the sockets.
+  client->send_channel_data(kChannel, patterned(1, 1));
+  EXPECT_TRUE(peer.receive().has_value());
+  peer.send(relayed, patterned(1, 2));
+  EXPECT_TRUE(client->receive().has_value());
+  for (std::size_t i = 0; i < kPackets; ++i) {
+    client->send_channel_data(kChannel, patterned(1000, i));
+    peer.send(relayed, patterned(1000, i));
+  }
+  Arrived arrived;
+  while (peer.receive(kEnd)) arrived.at_peer += 1;
+  while (client->receive(kEnd)) arrived.at_client += 1;
+  return arrived;
+}
+
 class FastPathSessions : public testing::TestWithParam<FastPathChoice> {
  protected:
   void SetUp() override {
@@ -193,6 +224,19 @@ TEST_P(FastPathSessions, ClientAndPeerSeeTheSameWithAndWithout) {
   for (const Counter counter : {Counter::packets_to_peers, Counter::bytes_to_peers,
                                 Counter::packets_from_peers, Counter::bytes_from_peers}) {
     EXPECT_EQ(with.count(counter), without.count(counter)) << name(counter);
+  }
+}
+
+TEST_P(FastPathSessions, MoreThanAnAllocationMayRelayIsDroppedWithAndWithout) {
+  // 16 KiB at once, and one packet in half a second.
+  for (const FastPathChoice choice : {GetParam(), FastPathChoice::off}) {
+    Session session(networks_, choice, 2000);
+    const Arrived arrived = flood(session);
+    for (const std::size_t count : {arrived.at_peer, arrived.at_client}) {
+      EXPECT_GE(count, 17U);
+      EXPECT_LE(count, 30U) << "a packet more for each half second that this takes";
+    }
+    EXPECT_EQ(session.count(Counter::dropped_over_limit) > 0, choice == FastPathChoice::off);
   }
 }
 

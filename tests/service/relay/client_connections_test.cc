@@ -1,5 +1,8 @@
 #include "service/relay/client_connections.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "relay_fixture.h"
 
 namespace offhook::relay {
@@ -48,6 +51,42 @@ class Connections : public testing::Test {
     std::size_t count = 0;
     while (connections_.take_doomed()) count += 1;
     return count;
+  }
+  std::uint64_t count(Counter counter) {
+    RelayCounters counted;
+    counters_.add_to(counted);
+    return counted[counter];
+  }
+  // ChannelData of 1004 bytes with a number in it.
+  static Buffer media(std::uint32_t number) {
+    Buffer packet(1004, 7);
+    const Buffer head = {0x40, 0x01, 1000 >> 8U, 1000 & 0xFFU};
+    std::copy(head.begin(), head.end(), packet.begin());
+    std::memcpy(&packet[4], &number, sizeof number);
+    return packet;
+  }
+  // The numbers of all media that comes before `reply`, which must come.
+  std::vector<std::uint32_t> receive_until(const io::Socket& client, const Buffer& reply) {
+    turn::StreamFramer framer;
+    std::vector<std::uint32_t> numbers;
+    for (;;) {
+      for (const io::Ready& ready : poller_->wait(now_, now_)) {
+        if (ready.writable)
+          (void)connections_.handle_writable(connections_.find(EventTag::unpack(ready.tag))->handle, now_);
+      }
+      const MutableBytes space = framer.space(65536);
+      if (!test::await_readable(client.get(), test::kPatience)) break;
+      const ssize_t count = recv(client.get(), space.data(), space.size(), MSG_DONTWAIT);
+      if (count <= 0) break;
+      framer.filled(static_cast<std::size_t>(count));
+      while (const auto frame = framer.next()) {
+        if (equal(*frame, reply)) return numbers;
+        std::memcpy(&numbers.emplace_back(), &(*frame)[4], sizeof(std::uint32_t));
+        EXPECT_TRUE(equal(*frame, media(numbers.back()))) << "whole and unchanged";
+      }
+    }
+    ADD_FAILURE() << "the reply never came";
+    return numbers;
   }
   turn::Client client_of(const io::Socket& client) {
     return {{*io::bound_address(client), listen_address_, turn::Transport::tcp},
@@ -137,55 +176,63 @@ TEST_F(Connections, AnEventOfAClosedOneDoesNotTouchItsSuccessor) {
   EXPECT_EQ(close_doomed(), 1U);
   const io::Socket successor = connect();
   EXPECT_FALSE(connections_.find(old).has_value());
-  connections_.send_media(*closed, kFrame);
+  connections_.send_media(*closed, kFrame, now_);
   connections_.flush();
   EXPECT_FALSE(test::await_readable(successor.get(), milliseconds(0)));
 }
 
-TEST_F(Connections, MediaIsDroppedWholeWhenTheClientReadsTooSlowlyAndControlIsNot) {
+TEST_F(Connections, TheOldestMediaIsDroppedWholeWhenTheClientReadsTooSlowlyAndControlIsNot) {
   const io::Socket client = connect();
   const turn::Client to = client_of(client);
   connections_.set_has_allocation(to, true, now_);
-  Buffer packet(1004, 7);
-  packet[0] = 0x40;
-  packet[1] = 1;
-  packet[2] = 1000 >> 8U;
-  packet[3] = 1000 & 0xFFU;
-  std::size_t sent = 0;
-  RelayCounters counted;
+  std::uint32_t sent = 0;
   // Until the kernel takes no more and the queue is full.
-  while (counted[Counter::dropped_by_stream_queue] == 0) {
-    connections_.send_media(to, packet);
+  while (count(Counter::dropped_by_stream_queue) == 0) {
+    connections_.send_media(to, media(sent++), now_);
     connections_.flush();
-    sent += 1;
-    counted = RelayCounters();
-    counters_.add_to(counted);
   }
   const Buffer reply = {0x40, 0x02, 0x00, 0x00};
-  connections_.send_control(to, reply);
+  connections_.send_control(to, reply, now_);
   connections_.flush();
   EXPECT_EQ(close_doomed(), 0U);
-  // Everything that was not dropped arrives in whole frames, the control reply last.
-  turn::StreamFramer framer;
-  std::size_t media = 0;
-  bool reply_arrived = false;
-  while (!reply_arrived) {
-    for (const io::Ready& ready : poller_->wait(now_, now_)) {
-      if (ready.writable)
-        (void)connections_.handle_writable(connections_.find(EventTag::unpack(ready.tag))->handle);
-    }
-    ASSERT_TRUE(test::await_readable(client.get(), test::kPatience));
-    const MutableBytes space = framer.space(65536);
-    const ssize_t count = recv(client.get(), space.data(), space.size(), MSG_DONTWAIT);
-    ASSERT_GT(count, 0);
-    framer.filled(static_cast<std::size_t>(count));
-    while (const auto frame = framer.next()) {
-      media += frame->size() == packet.size() ? 1U : 0U;
-      reply_arrived = equal(*frame, reply);
-    }
-  }
-  EXPECT_EQ(framer.state(), turn::StreamFramer::State::ok);
-  EXPECT_EQ(media, sent - 1);
+  const auto numbers = receive_until(client, reply);
+  EXPECT_EQ(numbers.size() + count(Counter::dropped_by_stream_queue), sent);
+  EXPECT_TRUE(std::ranges::is_sorted(numbers));
+  ASSERT_FALSE(numbers.empty());
+  EXPECT_EQ(numbers.back(), sent - 1) << "the newest is kept";
+  // One gap: what the kernel had not taken, up to half of the queue.
+  const auto is_gap = [](std::uint32_t one, std::uint32_t next) { return next != one + 1; };
+  const auto gap = std::ranges::adjacent_find(numbers, is_gap);
+  ASSERT_NE(gap, numbers.end());
+  EXPECT_EQ(std::adjacent_find(gap + 1, numbers.end(), is_gap), numbers.end());
+  EXPECT_LE(numbers.end() - gap, static_cast<std::ptrdiff_t>(kStreamQueueBytesLimit / 2 / 1004 + 2));
+}
+
+TEST_F(Connections, MediaThatHasWaitedTooLongIsDropped) {
+  const io::Socket client = connect();
+  const turn::Client to = client_of(client);
+  connections_.set_has_allocation(to, true, now_);
+  std::uint32_t sent = 0;
+  const auto send_one = [&] {
+    connections_.send_media(to, media(sent++), now_);
+    connections_.flush();
+  };
+  // The kernel takes no more, and much waits.
+  while (count(Counter::dropped_by_stream_queue) == 0) send_one();
+  const std::uint64_t dropped_before = count(Counter::dropped_by_stream_queue);
+  now_ += kStaleMedia / 2 + milliseconds(1);
+  const std::uint32_t young = sent;
+  for (int i = 0; i < 10; ++i) send_one();
+  now_ += kStaleMedia / 2;
+  const Buffer reply = {0x40, 0x02, 0x00, 0x00};
+  connections_.send_control(to, reply, now_);
+  const auto numbers = receive_until(client, reply);
+  const std::uint64_t dropped = count(Counter::dropped_by_stream_queue);
+  EXPECT_EQ(numbers.size() + dropped, sent);
+  EXPECT_GT(dropped - dropped_before, kStreamQueueBytesLimit / 4 / 1004) << "what waited";
+  ASSERT_GE(numbers.size(), 10U);
+  EXPECT_EQ(numbers[numbers.size() - 10], young) << "the younger ones are all there";
+  EXPECT_EQ(numbers.back(), sent - 1);
 }
 
 TEST_F(Connections, ControlThatDoesNotFitEndsThem) {
@@ -195,7 +242,7 @@ TEST_F(Connections, ControlThatDoesNotFitEndsThem) {
   const Buffer packet(1000);
   std::size_t closed = 0;
   for (int i = 0; i < 100'000 && closed == 0; ++i) {
-    connections_.send_control(to, packet);
+    connections_.send_control(to, packet, now_);
     connections_.flush();
     closed = close_doomed();
   }
@@ -209,7 +256,7 @@ TEST_F(Connections, FewRepliesWaitForAClientWithoutAllocation) {
   std::size_t replied = 0;
   // Without flush(): all of it might be of one wake-up.
   while (close_doomed() == 0) {
-    connections_.send_control(to, reply);
+    connections_.send_control(to, reply, now_);
     replied += reply.size();
     ASSERT_LT(replied, 100'000'000U);
   }
