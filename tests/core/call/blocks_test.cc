@@ -96,6 +96,7 @@ TEST_F(Blocked, ACallThatRingsEndsOnAllDevicesOfBoth) {
   EXPECT_TRUE(says(alice, "Calls from this person are blocked.")) << alice.frames.back();
   EXPECT_EQ(tablet.take(), (Inbox{"ended blocked", "ended blocked", "blocked bob"}));
   const auto record = exchange.server.record(id("1"), exchange.now);
+  ASSERT_TRUE(record && record->to_caller);
   EXPECT_EQ(record->to_caller->verdict.sentence, "You cannot call this person.");
   EXPECT_EQ(record->to_callee->verdict.sentence, "Calls from this person are blocked.");
   EXPECT_EQ(record->timeline.back().event, "ended: blocked, by the callee");
@@ -111,6 +112,7 @@ TEST_F(Blocked, ACallOfOnesOwnThatRingsEndsAsIfItWereGivenUp) {
   EXPECT_EQ(bob.take(), Inbox{"ended canceled"});
   EXPECT_EQ(carol.take(), Inbox{}) << "calls of others ring on";
   const auto record = exchange.server.record(id("1"), exchange.now);
+  ASSERT_TRUE(record && record->to_callee);
   EXPECT_EQ(record->to_callee->reason, signal::EndReason::canceled);
   EXPECT_EQ(record->timeline.back().event, "ended: blocked, by the caller");
 }

@@ -223,6 +223,20 @@ TEST_F(Waking, ACallThatIsGivenUpIsTakenBackEverywhere) {
   EXPECT_EQ(over.header("Topic"), ring.header("Topic"));
 }
 
+TEST_F(Waking, ACallerWhomTheUserHasBlockedWakesNobody) {
+  start(With::webhook);
+  const Browser phone = browser();
+  subscribe(phone);
+  running_.on_loop([this] { return signal_->block("bob", "alice"); });
+  SignalClient alice = sign_in("alice");
+  dial(alice);
+  EXPECT_EQ(alice.next("ended").member("reason"), "blocked");
+  SignalClient carol = sign_in("carol");
+  dial(carol);
+  EXPECT_EQ(member(events_.next().body, "data.caller"), "carol") << "the first that comes";
+  EXPECT_EQ(member(phone.open(pushes_.next()), "from"), "carol");
+}
+
 TEST_F(Waking, NobodyToWakeIsUnreachable) {
   start(With::push_alone);
   SignalClient alice = sign_in("alice");
