@@ -164,8 +164,8 @@ class Calls {
   // Of the calls dialled before that of this serial the last.
   Found last_before(std::uint64_t serial);
   static Cause cause_for(const Ending& ending, SessionKey session, Side side);
-  // For the timeline: ", by the app", or nothing.
-  static std::string_view by_whom(const Ending& ending);
+  // The last entry of the timeline.
+  static std::string end_text(const Ending& ending);
   // What the callee's end was told: by the device that brought the end about, if there is one.
   static EndTold told_to_callee(const Ending& ending, const std::vector<SessionKey>& callees);
   void keep_record(const Call& call, const Ending& ending, const std::vector<SessionKey>& callees,

@@ -57,11 +57,12 @@ EndTold Calls::told_to_callee(const Ending& ending, const std::vector<SessionKey
   return {reason, verdict(reason, Side::callee, cause)};
 }
 
-std::string_view Calls::by_whom(const Ending& ending) {
-  if (ending.by_app) return ", by the app";
-  if (!ending.by_side) return "";
-  if (ending.caller != EndReason::blocked) return ", sign-in revoked";
-  return *ending.by_side == Side::caller ? ", by the caller" : ", by the callee";
+// Either end may read it, so it says of a block what the callee was told.
+std::string Calls::end_text(const Ending& ending) {
+  const bool is_blocked = ending.caller == EndReason::blocked;
+  const std::string text = "ended: " + std::string(signal::name(is_blocked ? ending.callees : ending.caller));
+  if (ending.by_app) return text + ", by the app";
+  return ending.by_side && !is_blocked ? text + ", sign-in revoked" : text;
 }
 
 void Calls::keep_record(const Call& call, const Ending& ending, const std::vector<SessionKey>& callees,
@@ -99,8 +100,7 @@ void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
   record.accepted = state == State::accepted || state == State::connected;
   record.connected = state == State::connected;
   record.lasted = step.now - call.timeline.began();
-  record.timeline = call.timeline.finish(
-      step.now, "ended: " + std::string(signal::name(ending.caller)) + std::string(by_whom(ending)));
+  record.timeline = call.timeline.finish(step.now, end_text(ending));
   record.room = call.room;
   keep_record(call, ending, callees, record);
   step.outbox.push_back(std::move(record));

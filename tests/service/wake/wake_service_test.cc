@@ -237,6 +237,23 @@ TEST_F(Waking, ACallerWhomTheUserHasBlockedWakesNobody) {
   EXPECT_EQ(member(phone.open(pushes_.next()), "from"), "carol");
 }
 
+// Who is called is not told why the caller has given up.
+TEST_F(Waking, ABlockWhileItRingsIsTakenBackAsAnyOtherCall) {
+  start(With::webhook);
+  const Browser phone = browser();
+  subscribe(phone);
+  SignalClient alice = sign_in("alice");
+  dial(alice);
+  EXPECT_EQ(member(events_.next().body, "type"), "call.dialled");
+  EXPECT_EQ(member(phone.open(pushes_.next()), "type"), "ring");
+  running_.on_loop([this] { return signal_->block("alice", "bob"); });
+  EXPECT_EQ(alice.next("ended").member("reason"), "blocked");
+  const io::HttpRequest event = events_.next();
+  EXPECT_EQ(member(event.body, "type"), "call.canceled");
+  EXPECT_EQ(member(event.body, "data.reason"), "canceled");
+  EXPECT_EQ(member(phone.open(pushes_.next()), "reason"), "canceled");
+}
+
 TEST_F(Waking, NobodyToWakeIsUnreachable) {
   start(With::push_alone);
   SignalClient alice = sign_in("alice");
