@@ -277,6 +277,16 @@ TEST_F(Blocked, ACallerWhoTellsOfACallThatTheServerDoesNotKnowIsNoBetterOff) {
   EXPECT_EQ(alice.take(), Inbox{"ended canceled"}) << "what rings there stops";
 }
 
+TEST_F(Blocked, WhoIsCalledDoesNotLearnOfABlockAfterARestartEither) {
+  exchange.crash();
+  exchange.connect(alice);
+  exchange.connect(bob);
+  exchange.send(bob, snapshot("1", "alice", "callee", "ringing"));
+  forget();
+  exchange.send(alice, over("1", "bob", "caller", "blocked"));
+  EXPECT_EQ(bob.take(), Inbox{"ended canceled"});
+}
+
 TEST_F(Blocked, ACallThatBothTellOfGoesOnAfterARestart) {
   exchange.block("alice", "bob");
   exchange.crash();
