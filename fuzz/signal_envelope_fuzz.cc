@@ -132,6 +132,7 @@ class Session {
     settings.max_dialled_calls_per_session = 2;
     settings.max_incoming_calls_per_session = 2;
     settings.max_sessions_per_user = 2;
+    settings.max_blocks_per_user = 2;
     return settings;
   }
 

@@ -131,7 +131,7 @@ const tests = {
 
   async 'each path has the methods that the document gives it, and no others'() {
     for (const [at, item] of Object.entries(document.paths)) {
-      const answer = await fetch(url + at.replace('{call}', 'c_x').replace('{user}', 'x'), { method: 'PATCH' });
+      const answer = await fetch(url + at.replace('{call}', 'c_x').replace('{user}', 'x').replace('{peer}', 'y'), { method: 'PATCH' });
       assert.equal(answer.status, 405, at);
       const documented = Object.keys(item).filter((name) => name !== 'parameters').map((name) => name.toUpperCase());
       const allowed = answer.headers.get('allow').split(', ').filter((name) => name !== 'HEAD');
@@ -165,6 +165,20 @@ const tests = {
     ]) assert.equal((await ask('POST', '/api/calls', options)).status, status);
     assert.equal((await alice.next('place')).to, 'bob');
 
+    const list = '/api/users/{user}/blocks';
+    const one = '/api/users/{user}/blocks/{peer}';
+    const blocks = '/api/users/alice/blocks';
+    for (const [method, blocked] of [['PUT', true], ['DELETE', false]]) {
+      const peer = { target: `${blocks}/mallory` };
+      assert.deepEqual((await ask(method, one, peer)).json, { user: 'alice', peer: 'mallory', blocked });
+      assert.equal((await ask(method, one, { target: `${blocks}/alice` })).status, 400);
+      assert.equal((await ask(method, one, { ...peer, authorization: '' })).status, 401);
+      assert.equal((await ask(method, one, { ...peer, body: 'x'.repeat(100_000) })).status, 413);
+      assert.deepEqual((await ask('GET', list, { target: blocks })).json.blocks, blocked ? ['mallory'] : []);
+    }
+    assert.equal((await ask('GET', list, { target: `${blocks}?limit=0` })).status, 400);
+    assert.equal((await ask('GET', list, { target: blocks, authorization: `Bearer ${alice.token}` })).status, 401);
+
     const end = `${target}/end`;
     assert.equal((await ask('POST', '/api/calls/{call}/end', { target: end, authorization: '' })).status, 401);
     assert.equal((await ask('POST', '/api/calls/{call}/end', { target: end, body: 'x'.repeat(100_000) })).status, 413);
@@ -190,7 +204,7 @@ const tests = {
     assert.equal((await ask('GET', '/api/openapi.json', { authorization: '' })).status, 200);
     alice.socket.terminate();
 
-    // Seen where they can be brought about: limits of an address in tests/io/http, too many revocations in tests/service/api.
+    // Seen where they can be brought about: limits of an address in tests/io/http, too many revocations and blocks in tests/service/api.
     const elsewhere = (status) => status === '429' || status === '507';
     const documented = Object.entries(document.paths).flatMap(([at, item]) => Object.entries(item)
       .filter(([method]) => method !== 'parameters')

@@ -1,3 +1,4 @@
+import { BlockChanges } from './blocks.js';
 import { Call } from './call.js';
 import type { CallDeps, CallInit } from './call_deps.js';
 import { Connection, type ConnectionState } from './connection.js';
@@ -82,6 +83,7 @@ export class CallClient extends Emitter<ClientEvents> {
   #ring_timeout_ms = default_ring_timeout_ms;
   #offline_timer: ReturnType<typeof setTimeout> | undefined;
   #user: string | null = null;
+  readonly #blocks = new BlockChanges((message) => this.#connection.send(message));
   #asking: ((calls: TakeableCall[]) => void)[] = [];
   #closed = false;
 
@@ -188,6 +190,24 @@ export class CallClient extends Emitter<ClientEvents> {
     return call;
   }
 
+  /**
+   * No more calls between this user and that one, on any device: a dial of either ends with `blocked`, and nothing of it is
+   * heard at the other end. A call that was answered goes on. Fulfilled once the server has it.
+   */
+  block(user: string): Promise<void> {
+    return this.#changeBlock('block', user);
+  }
+
+  /** Takes that back. */
+  unblock(user: string): Promise<void> {
+    return this.#changeBlock('unblock', user);
+  }
+
+  #changeBlock(type: 'block' | 'unblock', user: string): Promise<void> {
+    if (this.#closed) this.#start();
+    return this.#blocks.make(type, user);
+  }
+
   /** Ends all calls and the session. A dial begins a new one. */
   close(): void {
     if (this.#closed) return;
@@ -201,6 +221,7 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#stopWatchingNetwork();
     globalThis.document?.removeEventListener('visibilitychange', this.#handleVisibility);
     this.#connection.close();
+    this.#blocks.handleSessionLost(new CallError('signaling_lost'));
     this.#servers.stop();
     this.#warm.stop();
   }
@@ -232,6 +253,7 @@ export class CallClient extends Emitter<ClientEvents> {
     this.#connection.on('error', (error) => this.#handleError(error));
     this.#connection.on('session_lost', (cause) => {
       for (const resolve of this.#asking.splice(0)) resolve([]);
+      this.#blocks.handleSessionLost(cause);
       // Held calls go first, as the end of our own would show them to the app.
       if (!cause) {
         // Its relay address may have gone with the server's process.
@@ -266,6 +288,7 @@ export class CallClient extends Emitter<ClientEvents> {
     const call = message.call === undefined ? undefined : this.#calls.get(message.call);
     if (call) return call.handleMessage(message);
     if ('room' in message && message.room !== undefined) return this.#groups.get(message.room)?.handleMessage(message);
+    if ('user' in message) this.#blocks.handleAnswer(message);
     if (message.type === 'incoming') this.#handleIncoming(message);
     if (message.type === 'place' && (message.age_ms || 0) < this.#ring_timeout_ms) this.#handlePlace(message);
     if (message.type === 'ended' && this.#placed.delete(message.call)) this.emit('placed_elsewhere', message.call);

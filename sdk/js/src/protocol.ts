@@ -70,6 +70,7 @@ export type ClientMessage =
   | { type: 'take'; call: string; media: MediaKinds }
   | { type: 'elsewhere' }
   | { type: 'join' | 'leave'; room: string }
+  | { type: 'block' | 'unblock'; user: string }
   | Snapshot
   | { type: 'bye' };
 
@@ -121,8 +122,9 @@ export type ServerMessage =
   | { type: 'member_joined'; call?: undefined; room: string; user: string; device: string }
   | { type: 'member_left'; call?: undefined; room: string; user: string; device: string; reason: EndReason }
   | { type: 'left'; call?: undefined; room: string; reason: EndReason; verdict?: string; retryable?: boolean }
+  | { type: 'blocked' | 'unblocked'; call?: undefined; user: string }
   | { type: 'ended'; call: string; reason: EndReason; verdict?: string; retryable?: boolean }
-  | { type: 'error'; code: string; message: string; call?: string; room?: string; ref?: number; retry_after_ms?: number; refused?: Refusable };
+  | { type: 'error'; code: string; message: string; call?: string; room?: string; user?: string; ref?: number; retry_after_ms?: number; refused?: Refusable };
 
 export interface Welcome {
   type: 'welcome';

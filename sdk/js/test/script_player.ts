@@ -225,6 +225,9 @@ export class ScriptPlayer {
       send_tones: (tones: string) => expect(this.#call.sendDtmf(tones)).toBeNull(),
       ask_elsewhere: () => (this.#elsewhere = this.client.callsElsewhere()),
       take: (media: Media) => void this.#elsewhere.then(([call]) => call && this.#follow(this.client.take(call, media))),
+      // What the server refuses is told by the next step.
+      block: (user: string) => void this.client.block(user).catch(() => undefined),
+      unblock: (user: string) => void this.client.unblock(user).catch(() => undefined),
       deny_devices: () => (this.browser.denial = new DOMException('no', 'NotAllowedError')),
       sign_out: () => this.client.close(),
     };

@@ -138,6 +138,11 @@ service::ApiActions api_actions(service::SignalService& signal, service::Credent
     return signal.place_call(caller, callee, media);
   };
   actions.presence = [&signal](std::string_view user) { return signal.presence(user); };
+  actions.block = [&signal](const auto& by, const auto& of) { return signal.block(by, of); };
+  actions.unblock = [&signal](const auto& by, const auto& of) { signal.unblock(by, of); };
+  actions.blocks = [&signal](std::string_view user, std::string_view after, std::size_t limit) {
+    return signal.blocks(user, after, limit);
+  };
   actions.revoke_tokens = [&credentials](std::string_view user) -> std::optional<service::TokensRevoked> {
     const auto revocation = credentials.revoke(user);
     if (!revocation) return std::nullopt;

@@ -52,6 +52,7 @@ Calls::Calls(const Settings& settings, Sessions& sessions, Deadlines& deadlines)
       claims_(settings, deadlines),
       records_(settings.max_records),
       dial_rate_(settings),
+      blocks_(settings),
       rooms_(settings) {}
 
 Call* Calls::find(const signal::CallId& id) {

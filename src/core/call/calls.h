@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/call/blocks.h"
 #include "core/call/call.h"
 #include "core/call/claims.h"
 #include "core/call/dial_rate.h"
@@ -55,6 +56,8 @@ class Calls {
   Handled handle(Session& from, const signal::Take& message, const Step& step);
   Handled handle(Session& from, const signal::Join& message, const Step& step);
   Handled handle(Session& from, const signal::Leave& message, const Step& step);
+  Handled handle(Session& from, const signal::Block& message, const Step& step);
+  Handled handle(Session& from, const signal::Unblock& message, const Step& step);
   // Tells a device which calls others of its user have that it may take.
   void tell_elsewhere(const Session& to, const Step& step);
 
@@ -72,6 +75,8 @@ class Calls {
   void handle_claim_timeout(ClaimKey key, const Step& step);
   // At the start: a call of the process before this one.
   void restore(const WaitingCall& waiting, const Step& step);
+  // Before any call is restored.
+  void restore_blocks(const std::vector<UserBlock>& kept);
   void shutdown(const Step& step);
 
   // For the app's backend (calls_backend.cc).
@@ -84,6 +89,13 @@ class Calls {
   // Asks the devices of `caller` to dial `callee` as this call; how many were asked.
   std::size_t place(const signal::CallId& id, const std::string& caller, std::string_view callee,
                     signal::Media media, const Step& step);
+  // Calls between the two that nobody has accepted end with it. False if there is room for no more blocks.
+  // Precondition: they are two.
+  bool block(const std::string& by, const std::string& of, const Step& step);
+  void unblock(std::string_view by, std::string_view of, const Step& step);
+  // Whether one of the two has blocked the other.
+  bool is_blocked(std::string_view one, std::string_view other) const;
+  const Blocks& blocks() const { return blocks_; }
   // Preconditions: the call lives.
   bool is_accepted(CallKey key);
   // Of some room.
@@ -152,12 +164,22 @@ class Calls {
   // Of the calls dialled before that of this serial the last.
   Found last_before(std::uint64_t serial);
   static Cause cause_for(const Ending& ending, SessionKey session, Side side);
+  // The last entry of the timeline.
+  static std::string end_text(const Ending& ending);
   // What the callee's end was told: by the device that brought the end about, if there is one.
   static EndTold told_to_callee(const Ending& ending, const std::vector<SessionKey>& callees);
   void keep_record(const Call& call, const Ending& ending, const std::vector<SessionKey>& callees,
                    const CallEnded& ended);
   Handled may_dial(const Session& from, const signal::Dial& dial, const Step& step);
   Call& begin(Session& from, const signal::Dial& dial, WarmPath warm_path, Instant began, const Step& step);
+
+  // Blocks (calls_blocks.cc).
+  Handled may_change_blocks(const Session& from, const Step& step);
+  // Which side of the call has blocked the other one.
+  std::optional<Side> blocked_by(const Call& call) const;
+  void end_ringing_between(std::string_view caller, std::string_view callee, Side by, const Step& step);
+  // Precondition: nobody has accepted the call. It is gone then.
+  void end_blocked(Call& call, Side by, const Step& step);
 
   // Rooms (calls_rooms.cc).
   Handled may_dial_in(const signal::RoomName& room, const Session& from, const std::string& to);
@@ -197,7 +219,8 @@ class Calls {
   std::size_t waiting_calls(std::string_view caller, std::string_view callee);
   // Those that this call is meant for.
   std::vector<SessionKey> devices_for(const Call& call) const;
-  // False if the call ended with it: `call` is gone then.
+  // False if the call ended with it (nobody has room for it, or one has blocked the other): `call` is gone
+  // then.
   bool ring_devices(Call& call, const Step& step);
   // No device is left to ring: how long the caller waits for one.
   void await_device(const Call& call, const Step& step);
@@ -269,6 +292,7 @@ class Calls {
   Records records_;
   Placements placements_;
   DialRate dial_rate_;
+  Blocks blocks_;
   Rooms rooms_;
 };
 

@@ -57,6 +57,14 @@ EndTold Calls::told_to_callee(const Ending& ending, const std::vector<SessionKey
   return {reason, verdict(reason, Side::callee, cause)};
 }
 
+// Either end may read it, so it says of a block what the callee was told.
+std::string Calls::end_text(const Ending& ending) {
+  const bool is_blocked = ending.caller == EndReason::blocked;
+  const std::string text = "ended: " + std::string(signal::name(is_blocked ? ending.callees : ending.caller));
+  if (ending.by_app) return text + ", by the app";
+  return ending.by_side && !is_blocked ? text + ", sign-in revoked" : text;
+}
+
 void Calls::keep_record(const Call& call, const Ending& ending, const std::vector<SessionKey>& callees,
                         const CallEnded& ended) {
   CallRecord record{call.serial, call.id, call.caller_user, call.callee_user, call.media, State::ended};
@@ -92,8 +100,7 @@ void Calls::end_call(Call& call, const Ending& ending, const Step& step) {
   record.accepted = state == State::accepted || state == State::connected;
   record.connected = state == State::connected;
   record.lasted = step.now - call.timeline.began();
-  const char* by = ending.by_app ? ", by the app" : ending.by_side ? ", sign-in revoked" : "";
-  record.timeline = call.timeline.finish(step.now, "ended: " + std::string(signal::name(ending.caller)) + by);
+  record.timeline = call.timeline.finish(step.now, end_text(ending));
   record.room = call.room;
   keep_record(call, ending, callees, record);
   step.outbox.push_back(std::move(record));
@@ -207,6 +214,7 @@ std::optional<std::string> Calls::broken_call(Call& call) {
     return lists(winner->session, false) ? std::optional<std::string>() : "is not in its winner's list";
   }
   if (!waits) return "does not wait though nobody accepted";
+  if (blocked_by(call)) return "rings though one of the two has blocked the other";
   if (call.warm.awaits_fresh_offer) return "awaits a fresh offer though nobody accepted";
   if (call.warm.session && find_leg(call, *call.warm.session) == nullptr) return "has a warm leg that left";
   for (const Leg& leg : *call.legs()) {
@@ -234,6 +242,7 @@ std::optional<std::string> Calls::broken_invariant() {
     if (session == nullptr || session->connection) broken = id.text() + " has a wrong stand-in";
   }
   if (const auto what = rooms_.broken_invariant()) broken = what;
+  if (const auto what = blocks_.broken_invariant()) broken = what;
   std::size_t parties = 0;
   calls_.for_each([&](SlabId, Call& call) {
     if (const auto what = broken_call(call)) broken = call.id.text() + " " + *what;

@@ -16,9 +16,11 @@ using signal::Snapshot;
 
 namespace {
 
-// A caller that gives up before anybody answers cancels, whatever word its device has for it.
+// A caller that gives up before anybody answers cancels, whatever word its device has for it; who is called
+// does not learn of a block.
 EndReason end_by_caller(const Snapshot& ended) {
-  const bool gave_up = ended.reason == EndReason::hangup && !ended.was_accepted;
+  const bool gave_up =
+      !ended.was_accepted && (ended.reason == EndReason::hangup || ended.reason == EndReason::blocked);
   return gave_up ? EndReason::canceled : ended.reason;
 }
 

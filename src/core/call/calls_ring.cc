@@ -24,6 +24,10 @@ std::vector<SessionKey> Calls::devices_for(const Call& call) const {
 }
 
 bool Calls::ring_devices(Call& call, const Step& step) {
+  if (const auto by = blocked_by(call)) {
+    end_blocked(call, *by, step);
+    return false;
+  }
   const std::vector<SessionKey> devices = devices_for(call);
   for (const SessionKey device : devices) add_leg_if_room(call, *sessions_.find(device), step);
   if (!call.legs()->empty()) return true;

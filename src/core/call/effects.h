@@ -102,8 +102,23 @@ struct ForgetCall {
   signal::CallId call;
 };
 
+// `by` wants no calls with `of`.
+struct UserBlock {
+  std::string by;
+  std::string of;
+  auto operator<=>(const UserBlock&) const = default;
+};
+
+// To be kept until ForgetBlock, and given to Server::restore_blocks() by the process after this one.
+struct JournalBlock {
+  UserBlock block;
+};
+struct ForgetBlock {
+  UserBlock block;
+};
+
 using Effect = std::variant<SendFrame, CloseConnection, CallDialled, CallAnswered, CallEnded, PeerIntroduced,
-                            CredentialsDue, JournalCall, ForgetCall>;
+                            CredentialsDue, JournalCall, ForgetCall, JournalBlock, ForgetBlock>;
 using Outbox = std::vector<Effect>;
 
 }  // namespace offhook::call

@@ -64,6 +64,13 @@ struct Presence {
 struct Placed {
   signal::CallId call;
   std::size_t devices = 0;  // so many were asked
+  bool is_blocked = false;  // one of the two has blocked the other, and nobody was asked
+};
+
+// Whom a user has blocked, in the order of their names.
+struct BlockPage {
+  std::vector<std::string> users;
+  bool has_more = false;  // the next page is of those after the last one
 };
 
 struct Revoked {

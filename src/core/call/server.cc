@@ -123,9 +123,16 @@ class Server::Impl {
 
   Placed place(const std::string& caller, std::string_view callee, signal::Media media, const Step& step) {
     const signal::CallId call = *signal::CallId::parse("c_" + sessions_.random_text());
+    if (calls_.is_blocked(caller, callee)) return {call, 0, true};
     const std::size_t devices = calls_.place(call, caller, callee, media, step);
     settle(step);
     return {call, devices};
+  }
+
+  bool block(const std::string& by, const std::string& of, const Step& step) {
+    const bool done = calls_.block(by, of, step);
+    settle(step);
+    return done;
   }
 
   Revoked revoke(std::string_view user, const Step& step) {
@@ -238,7 +245,7 @@ class Server::Impl {
     }
   }
 
-  // One message in its turn. Here and in about_room() alone `error` is sent.
+  // One message in its turn. Here, in about_room() and in about_user() alone `error` is sent.
   void process(SessionKey key, const signal::NumberedMessage& message, const Step& step) {
     Session& session = *sessions_.find(key);
     const std::uint64_t seq = session.processed;
@@ -250,6 +257,8 @@ class Server::Impl {
                                     std::nullopt, step);
                    },
                    [&](const signal::Elsewhere&) { calls_.tell_elsewhere(session, step); },
+                   [&](const signal::Block& block) { about_user(session, block, seq, step); },
+                   [&](const signal::Unblock& unblock) { about_user(session, unblock, seq, step); },
                    [&](const signal::Join& join) { about_room(session, join, seq, step); },
                    [&](const signal::Leave& leave) { about_room(session, leave, seq, step); },
                    [&](const auto& about_call) {
@@ -270,6 +279,17 @@ class Server::Impl {
     sessions_.send(
         session.key,
         signal::error_about_room(refusal.code, refusal.message, message.room, seq, retry_after_ms(refusal)),
+        std::nullopt, step);
+  }
+
+  template <typename Message>
+  void about_user(Session& session, const Message& message, std::uint64_t seq, const Step& step) {
+    const Handled handled = calls_.handle(session, message, step);
+    if (handled) return;
+    const Refusal& refusal = handled.error();
+    sessions_.send(
+        session.key,
+        signal::error_about_user(refusal.code, refusal.message, message.user, seq, retry_after_ms(refusal)),
         std::nullopt, step);
   }
 
@@ -365,6 +385,21 @@ Placed Server::handle_place(const std::string& caller, std::string_view callee, 
                             Instant now, Outbox& outbox) {
   assert(signal::is_user(caller) && signal::is_user(callee) && caller != callee);
   return impl_->place(caller, callee, media, Step{now, outbox});
+}
+
+void Server::restore_blocks(const std::vector<UserBlock>& kept) { impl_->calls().restore_blocks(kept); }
+
+bool Server::handle_block(const std::string& by, const std::string& of, Instant now, Outbox& outbox) {
+  assert(signal::is_user(by) && signal::is_user(of) && by != of);
+  return impl_->block(by, of, Step{now, outbox});
+}
+
+void Server::handle_unblock(std::string_view by, std::string_view of, Instant now, Outbox& outbox) {
+  impl_->calls().unblock(by, of, Step{now, outbox});
+}
+
+BlockPage Server::blocks(std::string_view user, std::string_view after, std::size_t limit) const {
+  return impl_->calls().blocks().page(user, after, limit);
 }
 
 Revoked Server::handle_revoke(std::string_view user, Instant now, Outbox& outbox) {

@@ -48,6 +48,8 @@ class Server {
   // At the start, before anything else: what the process before this one has kept of JournalCall. Their sides
   // have session_grace to come back. A call whose time to ring is over is forgotten.
   void restore(const std::vector<WaitingCall>& waiting, Instant now, Outbox& outbox);
+  // Likewise, and before that: what it has kept of JournalBlock.
+  void restore_blocks(const std::vector<UserBlock>& kept);
 
   // A connection whose token was verified. Precondition: `connection` is new. Answers with welcome (and what
   // a resumed session has missed), or closes the connection with 4429.
@@ -74,12 +76,21 @@ class Server {
   // Ends a live call for both sides; false if none has this id.
   bool handle_end(const signal::CallId& call, Instant now, Outbox& outbox);
   // Asks every device of `caller` to call `callee`; the first that dials with this call id makes the call.
-  // Preconditions: both are users, and not the same.
+  // If one of the two has blocked the other, nobody is asked. Preconditions: both are users, and not the
+  // same.
   Placed handle_place(const std::string& caller, std::string_view callee, signal::Media media, Instant now,
                       Outbox& outbox);
   // Ends all calls of the user (credentials), and closes all sessions with 4401. Whether a token opens a new
   // one is decided where tokens are verified.
   Revoked handle_revoke(std::string_view user, Instant now, Outbox& outbox);
+  // `by` wants no calls with `of`: those between the two that nobody has accepted end, and new ones end at
+  // once. False if there is no room for one more block (Settings::max_blocks_per_user, max_blocks).
+  // Preconditions: both are users, and not the same.
+  bool handle_block(const std::string& by, const std::string& of, Instant now, Outbox& outbox);
+  // Takes it back; without such a block nothing happens.
+  void handle_unblock(std::string_view by, std::string_view of, Instant now, Outbox& outbox);
+  // The first `limit` users after `after` whom the user has blocked.
+  BlockPage blocks(std::string_view user, std::string_view after, std::size_t limit) const;
   // A call that lives, or one that is over and remembered (Settings::max_records).
   std::optional<CallRecord> record(const signal::CallId& call, Instant now) const;
   CallPage page(const CallQuery& query, Instant now) const;

@@ -39,6 +39,10 @@ struct Settings {
   // has a few hundred bytes.
   std::size_t max_rooms = 10'000;
   std::size_t max_rooms_per_user = 2;
+  // Users that one user has blocked, and blocks of all users together. A person blocks by hand, some dozens
+  // in years; each block has some 200 bytes, and stays.
+  std::size_t max_blocks_per_user = 1000;
+  std::size_t max_blocks = 1'000'000;
   // Calls that are over and of which the backend can still ask, 2 KiB each.
   std::size_t max_records = 10'000;
   std::size_t max_candidates = 100;  // a party and generation

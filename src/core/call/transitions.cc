@@ -82,6 +82,7 @@ constexpr std::array<Row, kEvents> kTable = {{
     {Event::winner_gone,         {{kNever,    kNever,    kEnd,      kEnd,      kIgnore}}},
     {Event::app_end,             {{kEnd,      kEnd,      kEnd,      kEnd,      kNever}}},
     {Event::user_revoked,        {{kEnd,      kEnd,      kEnd,      kEnd,      kNever}}},
+    {Event::user_blocked,        {{kEnd,      kEnd,      kIgnore,   kIgnore,   kNever}}},
     {Event::shutdown,            {{kEnd,      kEnd,      kEnd,      kEnd,      kIgnore}}},
 }};
 // clang-format on
@@ -142,6 +143,7 @@ constexpr std::array<Named, kEvents> kNames = {{
     {Event::winner_gone, "the winner's session is over"},
     {Event::app_end, "the app ends the call"},
     {Event::user_revoked, "the app revokes a party"},
+    {Event::user_blocked, "one of the two blocks the other"},
     {Event::shutdown, "the server stops"},
 }};
 

@@ -80,6 +80,7 @@ enum class Event : std::uint8_t {
   winner_gone,
   app_end,       // the app's backend ends the call
   user_revoked,  // the backend has taken a party's sign-in away
+  user_blocked,  // one of the two users wants no calls with the other
   shutdown,
 };
 inline constexpr std::size_t kEvents = static_cast<std::size_t>(Event::shutdown) + 1;

@@ -55,7 +55,10 @@ Verdict verdict(EndReason reason, Side side, Cause cause) {
                   : "The server no longer accepts the other person's sign-in. They have to sign in again.",
               own};
     case EndReason::blocked:
-      return {caller ? "You cannot call this person." : "Calls from this person are blocked.", false};
+      if (!caller) return {"Calls from this person are blocked.", false};
+      return {own ? "You have blocked this person. Unblock them, then call again."
+                  : "You cannot call this person.",
+              false};
     case EndReason::server_shutdown:
       return {"The server is restarting. Call again in a moment.", true};
     case EndReason::error:

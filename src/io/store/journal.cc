@@ -20,13 +20,19 @@
 namespace offhook::io {
 namespace {
 
-// Counts the shapes that the table has had.
-constexpr std::int64_t kVersion = 1;
+// Counts the shapes that the file has had: 1 had no blocks.
+constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kVersionWithoutBlocks = 1;
 
-constexpr const char* kSchema =
+constexpr const char* kCallTable =
     "CREATE TABLE waiting_call (call TEXT PRIMARY KEY, caller TEXT NOT NULL, callee TEXT NOT NULL,"
     " audio INTEGER NOT NULL, video INTEGER NOT NULL, warm_path TEXT NOT NULL,"
-    " dialled_at_s INTEGER NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;";
+    " dialled_at_s INTEGER NOT NULL) WITHOUT ROWID";
+
+// Said again by a process that comes after one that died within it.
+constexpr const char* kBlockTable =
+    "CREATE TABLE IF NOT EXISTS user_block (by_user TEXT NOT NULL, of_user TEXT NOT NULL,"
+    " PRIMARY KEY (by_user, of_user)) WITHOUT ROWID; PRAGMA user_version = 2;";
 
 // Changes of this long are written together: a transaction costs as much as a hundred of them, and who has
 // died within this time is not missed.
@@ -39,7 +45,14 @@ constexpr const char* kModes = "PRAGMA journal_mode = WAL; PRAGMA synchronous = 
 struct Erase {
   std::string call;
 };
-using Change = std::variant<JournalRecord, Erase>;
+struct EraseBlock {
+  BlockRecord block;
+};
+using Change = std::variant<JournalRecord, Erase, BlockRecord, EraseBlock>;
+
+bool is_of_a_call(const Change& change) {
+  return std::holds_alternative<JournalRecord>(change) || std::holds_alternative<Erase>(change);
+}
 
 // SQLite creates files with the process's mask; this one is its owner's alone, and its log follows it.
 Result<void, FileError> create_private(const std::string& path) {
@@ -57,22 +70,31 @@ bool is_unusable(const DatabaseError& error) {
          error.code == SQLITE_FORMAT;
 }
 
+Result<void, DatabaseError> check_whole(Database& database) {
+  // One row, "ok", if the file is.
+  auto check = database.prepare("PRAGMA quick_check(1)");
+  if (!check) return fail(check.error());
+  const auto row = check->step();
+  if (!row) return fail(row.error());
+  if (check->text(0) != "ok") return fail(DatabaseError{SQLITE_CORRUPT, check->text(0)});
+  return {};
+}
+
 Result<void, DatabaseError> prepare_tables(Database& database) {
   if (auto set = database.run(kModes); !set) return set;
   const auto version = database.number("PRAGMA user_version");
   if (!version) return fail(version.error());
-  if (*version == kVersion) {
-    // One row, "ok", if the file is whole.
-    auto check = database.prepare("PRAGMA quick_check(1)");
-    if (!check) return fail(check.error());
-    const auto row = check->step();
-    if (!row) return fail(row.error());
-    if (check->text(0) != "ok") return fail(DatabaseError{SQLITE_CORRUPT, check->text(0)});
-    return {};
+  if (*version == kVersion) return check_whole(database);
+  if (*version == kVersionWithoutBlocks) {
+    if (auto whole = check_whole(database); !whole) return whole;
+    return database.run(kBlockTable);
   }
   const auto tables = database.number("SELECT count(*) FROM sqlite_schema");
   if (!tables) return fail(tables.error());
-  if (*version == 0 && *tables == 0) return database.run(kSchema);
+  if (*version == 0 && *tables == 0) {
+    if (auto made = database.run(kCallTable); !made) return made;
+    return database.run(kBlockTable);
+  }
   return fail(DatabaseError{SQLITE_FORMAT, "it is of version " + std::to_string(*version) +
                                                ", and this offhook writes version " +
                                                std::to_string(kVersion)});
@@ -93,9 +115,22 @@ Result<std::vector<JournalRecord>, DatabaseError> read_records(Database& databas
   }
 }
 
+Result<std::vector<BlockRecord>, DatabaseError> read_blocks(Database& database) {
+  auto rows = database.prepare("SELECT by_user, of_user FROM user_block");
+  if (!rows) return fail(rows.error());
+  std::vector<BlockRecord> blocks;
+  for (;;) {
+    const auto row = rows->step();
+    if (!row) return fail(row.error());
+    if (!*row) return blocks;
+    blocks.push_back({rows->text(0), rows->text(1)});
+  }
+}
+
 struct Loaded {
   Database database;
   std::vector<JournalRecord> records;
+  std::vector<BlockRecord> blocks;
 };
 Result<Loaded, DatabaseError> load(const std::string& path) {
   auto database = Database::open(path);
@@ -103,7 +138,27 @@ Result<Loaded, DatabaseError> load(const std::string& path) {
   if (const auto prepared = prepare_tables(*database); !prepared) return fail(prepared.error());
   auto records = read_records(*database);
   if (!records) return fail(records.error());
-  return Loaded{std::move(*database), std::move(*records)};
+  auto blocks = read_blocks(*database);
+  if (!blocks) return fail(blocks.error());
+  return Loaded{std::move(*database), std::move(*records), std::move(*blocks)};
+}
+
+struct Statements {
+  Statement put;
+  Statement erase;
+  Statement put_block;
+  Statement erase_block;
+};
+Result<Statements, DatabaseError> prepare_statements(Database& database) {
+  auto put = database.prepare("INSERT OR REPLACE INTO waiting_call VALUES (?, ?, ?, ?, ?, ?, ?)");
+  if (!put) return fail(put.error());
+  auto erase = database.prepare("DELETE FROM waiting_call WHERE call = ?");
+  if (!erase) return fail(erase.error());
+  auto put_block = database.prepare("INSERT OR REPLACE INTO user_block VALUES (?, ?)");
+  if (!put_block) return fail(put_block.error());
+  auto erase_block = database.prepare("DELETE FROM user_block WHERE by_user = ? AND of_user = ?");
+  if (!erase_block) return fail(erase_block.error());
+  return Statements{std::move(*put), std::move(*erase), std::move(*put_block), std::move(*erase_block)};
 }
 
 Result<void, FileError> move_aside(const std::string& path, const std::string& aside) {
@@ -120,11 +175,9 @@ Result<void, FileError> move_aside(const std::string& path, const std::string& a
 
 class Journal::Writer {
  public:
-  Writer(Database database, Statement put, Statement erase,
-         std::function<void(const std::string&)> on_problem)
+  Writer(Database database, Statements statements, std::function<void(const std::string&)> on_problem)
       : database_(std::move(database)),
-        put_(std::move(put)),
-        erase_(std::move(erase)),
+        statements_(std::move(statements)),
         on_problem_(std::move(on_problem)),
         thread_([this] { run(); }) {}
 
@@ -142,7 +195,8 @@ class Journal::Writer {
   void add(Change change) {
     {
       const std::lock_guard lock(mutex_);
-      if (waiting_.size() >= kWaitingLimit) return;
+      const std::size_t limit = kWaitingLimit + (is_of_a_call(change) ? 0 : kWaitingBlocksLimit);
+      if (waiting_.size() >= limit) return;
       waiting_.push_back(std::move(change));
       if (waiting_.size() > 1) return;  // the writer has been told already
     }
@@ -177,8 +231,7 @@ class Journal::Writer {
   Result<void, DatabaseError> write(const std::vector<Change>& batch) {
     if (auto begun = database_.run("BEGIN"); !begun) return begun;
     for (const Change& change : batch) {
-      const auto* record = std::get_if<JournalRecord>(&change);
-      auto done = record != nullptr ? put(*record) : erase(std::get<Erase>(change));
+      auto done = std::visit([this](const auto& one) { return carry_out(one); }, change);
       if (done) continue;
       // What is in it would only be half of it; the error is the one before.
       (void)database_.run("ROLLBACK");
@@ -187,20 +240,33 @@ class Journal::Writer {
     return database_.run("COMMIT");
   }
 
-  Result<void, DatabaseError> put(const JournalRecord& record) {
-    put_.bind(1, record.call);
-    put_.bind(2, record.caller);
-    put_.bind(3, record.callee);
-    put_.bind(4, std::int64_t{record.audio});
-    put_.bind(5, std::int64_t{record.video});
-    put_.bind(6, record.warm_path);
-    put_.bind(7, record.dialled_at.seconds);
-    return finish(put_);
+  Result<void, DatabaseError> carry_out(const JournalRecord& record) {
+    Statement& put = statements_.put;
+    put.bind(1, record.call);
+    put.bind(2, record.caller);
+    put.bind(3, record.callee);
+    put.bind(4, std::int64_t{record.audio});
+    put.bind(5, std::int64_t{record.video});
+    put.bind(6, record.warm_path);
+    put.bind(7, record.dialled_at.seconds);
+    return finish(put);
   }
 
-  Result<void, DatabaseError> erase(const Erase& gone) {
-    erase_.bind(1, gone.call);
-    return finish(erase_);
+  Result<void, DatabaseError> carry_out(const Erase& gone) {
+    statements_.erase.bind(1, gone.call);
+    return finish(statements_.erase);
+  }
+
+  Result<void, DatabaseError> carry_out(const BlockRecord& block) {
+    statements_.put_block.bind(1, block.by);
+    statements_.put_block.bind(2, block.of);
+    return finish(statements_.put_block);
+  }
+
+  Result<void, DatabaseError> carry_out(const EraseBlock& gone) {
+    statements_.erase_block.bind(1, gone.block.by);
+    statements_.erase_block.bind(2, gone.block.of);
+    return finish(statements_.erase_block);
   }
 
   static Result<void, DatabaseError> finish(Statement& statement) {
@@ -216,8 +282,7 @@ class Journal::Writer {
   }
 
   Database database_;
-  Statement put_;
-  Statement erase_;
+  Statements statements_;
   const std::function<void(const std::string&)> on_problem_;
   bool ailing_ = false;  // of the thread alone
 
@@ -238,19 +303,19 @@ Result<Journal::Opened, FileError> Journal::open(const std::string& path,
   if (!loaded && is_unusable(loaded.error())) {
     const std::string aside = path + ".aside";
     opened.note = path + " cannot be used (" + loaded.error().message + "); it is now " + aside +
-                  ", and calls that rang before this start ring again only if their callers are back";
+                  ": blocks are forgotten, and calls that rang before this start ring again only if their "
+                  "callers are back";
     if (auto moved = move_aside(path, aside); !moved) return fail(moved.error());
     if (auto made = create_private(path); !made) return fail(made.error());
     loaded = load(path);
   }
   if (!loaded) return fail(as_file_error(path, loaded.error()));
-  auto put = loaded->database.prepare("INSERT OR REPLACE INTO waiting_call VALUES (?, ?, ?, ?, ?, ?, ?)");
-  if (!put) return fail(as_file_error(path, put.error()));
-  auto erase = loaded->database.prepare("DELETE FROM waiting_call WHERE call = ?");
-  if (!erase) return fail(as_file_error(path, erase.error()));
+  auto statements = prepare_statements(loaded->database);
+  if (!statements) return fail(as_file_error(path, statements.error()));
   opened.records = std::move(loaded->records);
-  opened.journal.reset(new Journal(std::make_unique<Writer>(std::move(loaded->database), std::move(*put),
-                                                            std::move(*erase), std::move(on_problem))));
+  opened.blocks = std::move(loaded->blocks);
+  opened.journal.reset(new Journal(
+      std::make_unique<Writer>(std::move(loaded->database), std::move(*statements), std::move(on_problem))));
   return opened;
 }
 
@@ -259,6 +324,8 @@ Journal::~Journal() = default;
 
 void Journal::put(JournalRecord record) { writer_->add(std::move(record)); }
 void Journal::erase(std::string call) { writer_->add(Erase{std::move(call)}); }
+void Journal::put_block(BlockRecord block) { writer_->add(std::move(block)); }
+void Journal::erase_block(BlockRecord block) { writer_->add(EraseBlock{std::move(block)}); }
 void Journal::flush() { writer_->flush(); }
 
 }  // namespace offhook::io

@@ -1,5 +1,6 @@
 #pragma once
-// What outlives the process: the calls that nobody has accepted, in one SQLite file of the state directory.
+// What outlives the process: the calls that nobody has accepted, and who has blocked whom, in one SQLite file
+// of the state directory.
 // Written behind, by a thread of its own: whoever has something to keep never waits for the disk. What a
 // killed process had not written yet is lost, so nobody may rely on the last moment.
 
@@ -26,15 +27,23 @@ struct JournalRecord {
   UnixTime dialled_at;
 };
 
+struct BlockRecord {
+  std::string by;  // this user wants no calls with
+  std::string of;  // this one; both are the key
+};
+
 class Journal {
  public:
   // Changes that may wait for the disk: seconds of the busiest server. Beyond it a change is lost; a record
   // that stays for that is one of a call that has ended, and its age tells so.
   static constexpr std::size_t kWaitingLimit = 65'536;
+  // Blocks have no age: so many changes of theirs have room where none is left for calls.
+  static constexpr std::size_t kWaitingBlocksLimit = 65'536;
 
   struct Opened {
     std::unique_ptr<Journal> journal;
     std::vector<JournalRecord> records;  // as the process before this one has left them
+    std::vector<BlockRecord> blocks;     // likewise
     std::string note;                    // what the operator should hear of it; empty: nothing
   };
   // Creates the file, readable by its owner alone, if there is none. One that is damaged, or of another
@@ -49,6 +58,8 @@ class Journal {
 
   void put(JournalRecord record);
   void erase(std::string call);
+  void put_block(BlockRecord block);
+  void erase_block(BlockRecord block);
   // Waits until everything before it is in the file.
   void flush();
 

@@ -95,6 +95,26 @@ std::string presence_json(std::string_view user, const call::Presence& presence)
   return out.end_array().end_object().take();
 }
 
+// The cursor of the next page is the last name of this one.
+std::string blocks_json(std::string_view user, const call::BlockPage& page) {
+  json::Writer out;
+  out.begin_object().field("user", user).key("blocks").begin_array();
+  for (const std::string& blocked : page.users) out.string(blocked);
+  out.end_array().key("next_cursor");
+  if (page.has_more) {
+    out.string(page.users.back());
+  } else {
+    out.null();
+  }
+  return out.end_object().take();
+}
+
+std::string block_json(std::string_view user, std::string_view peer, bool is_blocked) {
+  json::Writer out;
+  out.begin_object().field("user", user).field("peer", peer).field("blocked", is_blocked);
+  return out.end_object().take();
+}
+
 std::string revocation_json(std::string_view user, UnixTime at, bool survives_restart,
                             const call::Revoked& revoked) {
   json::Writer out;

@@ -32,6 +32,8 @@ class CallsJson {
 
 std::string placed_json(const call::Placed& placed);
 std::string presence_json(std::string_view user, const call::Presence& presence);
+std::string blocks_json(std::string_view user, const call::BlockPage& page);
+std::string block_json(std::string_view user, std::string_view peer, bool is_blocked);
 std::string revocation_json(std::string_view user, UnixTime at, bool survives_restart,
                             const call::Revoked& revoked);
 

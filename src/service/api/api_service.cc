@@ -78,18 +78,33 @@ signal::Media read_media(json::Fields& fields) {
   return read;
 }
 
+// How much there is on a page.
+Result<std::size_t, HttpResponse> parse_limit(const HttpRequest& request) {
+  const std::string_view text = request.query_value("limit");
+  if (text.empty()) return kPageDefault;
+  std::size_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  const bool is_number = error == std::errc{} && end == text.data() + text.size();
+  if (!is_number || limit < 1 || limit > kPageLimit)
+    return fail(io::error_response(400, "bad_limit", "limit must be a number from 1 to 100"));
+  return limit;
+}
+
+HttpResponse bad_cursor() {
+  return io::error_response(400, "bad_cursor", "cursor must be a next_cursor of this server");
+}
+
+HttpResponse bad_user() {
+  return io::error_response(400, "bad_user", "a user is 1 to 128 bytes of printable text");
+}
+
 Result<call::CallQuery, HttpResponse> parse_query(const HttpRequest& request) {
-  call::CallQuery query{.limit = kPageDefault};
-  if (const std::string_view limit = request.query_value("limit"); !limit.empty()) {
-    const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit);
-    const bool is_number = error == std::errc{} && end == limit.data() + limit.size();
-    if (!is_number || query.limit < 1 || query.limit > kPageLimit)
-      return fail(io::error_response(400, "bad_limit", "limit must be a number from 1 to 100"));
-  }
+  const auto limit = parse_limit(request);
+  if (!limit) return fail(limit.error());
+  call::CallQuery query{.limit = *limit};
   if (const std::string_view cursor = request.query_value("cursor"); !cursor.empty()) {
     query.before = parse_cursor(cursor);
-    if (!query.before)
-      return fail(io::error_response(400, "bad_cursor", "cursor must be a next_cursor of this server"));
+    if (!query.before) return fail(bad_cursor());
   }
   if (const std::string_view state = request.query_value("state"); !state.empty()) {
     if (state != "live" && state != "ended")
@@ -128,6 +143,9 @@ class ApiService::Impl {
     add("POST", "/api/calls", &Impl::place_call);
     add("POST", "/api/calls/{call}/end", &Impl::end_call);
     add("GET", "/api/users/{user}", &Impl::show_user);
+    add("GET", "/api/users/{user}/blocks", &Impl::list_blocks);
+    add("PUT", "/api/users/{user}/blocks/{peer}", &Impl::block);
+    add("DELETE", "/api/users/{user}/blocks/{peer}", &Impl::unblock);
     add("POST", "/api/revocations", &Impl::revoke);
     // Those that others than the backend may ask.
     server.route("GET", "/api/calls/{call}",
@@ -205,9 +223,46 @@ class ApiService::Impl {
 
   HttpResponse show_user(const HttpRequest& request) {
     const std::string& user = request.segments[2];
-    if (!credentials::valid_user(user))
-      return io::error_response(400, "bad_user", "a user is 1 to 128 bytes of printable text");
+    if (!credentials::valid_user(user)) return bad_user();
     return json_response(200, presence_json(user, actions_.presence(user)));
+  }
+
+  HttpResponse list_blocks(const HttpRequest& request) {
+    const std::string& user = request.segments[2];
+    if (!credentials::valid_user(user)) return bad_user();
+    const auto limit = parse_limit(request);
+    if (!limit) return limit.error();
+    const std::string_view after = request.query_value("cursor");
+    if (!after.empty() && !credentials::valid_user(after)) return bad_cursor();
+    return json_response(200, blocks_json(user, actions_.blocks(user, after, *limit)));
+  }
+
+  // Who blocks, and who is blocked.
+  static Result<std::pair<std::string, std::string>, HttpResponse> two_users(const HttpRequest& request) {
+    const std::string& user = request.segments[2];
+    const std::string& peer = request.segments[4];
+    if (!credentials::valid_user(user) || !credentials::valid_user(peer)) return fail(bad_user());
+    if (user == peer)
+      return fail(io::error_response(400, "bad_user", "a user cannot be blocked by themselves"));
+    return std::pair(user, peer);
+  }
+
+  HttpResponse block(const HttpRequest& request) {
+    const auto users = two_users(request);
+    if (!users) return users.error();
+    const auto& [user, peer] = *users;
+    if (!actions_.block(user, peer))
+      return io::error_response(507, "too_many_blocks",
+                                "the user has blocked as many as one may, or all users together have");
+    return json_response(200, block_json(user, peer, true));
+  }
+
+  HttpResponse unblock(const HttpRequest& request) {
+    const auto users = two_users(request);
+    if (!users) return users.error();
+    const auto& [user, peer] = *users;
+    actions_.unblock(user, peer);
+    return json_response(200, block_json(user, peer, false));
   }
 
   HttpResponse place_call(const HttpRequest& request) {
@@ -220,6 +275,9 @@ class ApiService::Impl {
     if (fields.ok() && caller == callee) fields.refuse("callee", "must be another user than caller");
     if (!fields.ok()) return io::error_response(400, "bad_body", fields.problem().text());
     const call::Placed placed = actions_.place_call(caller, callee, media);
+    if (placed.is_blocked)
+      return io::error_response(409, "blocked",
+                                "One of the two has blocked the other; see /api/users/{user}/blocks.");
     if (placed.devices == 0)
       return io::error_response(409, "caller_offline",
                                 "No device of the caller can be asked; see /api/users.");

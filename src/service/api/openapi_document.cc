@@ -11,7 +11,7 @@ constexpr std::string_view kDocument = R"json({
 "info": {
   "title": "offhook",
   "version": "1",
-  "description": "Calls, users and revocations for an app's backend, and relay credentials for its users. docs/api.md shows each with an example."
+  "description": "Calls, users, blocks and revocations for an app's backend, and relay credentials for its users. docs/api.md shows each with an example."
 },
 "servers": [{"url": "/"}],
 "security": [{"key": []}],
@@ -90,7 +90,7 @@ constexpr std::string_view kDocument = R"json({
     }
   },
   "/api/users/{user}": {
-    "parameters": [{"name": "user", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/User"}}],
+    "parameters": [{"$ref": "#/components/parameters/user"}],
     "get": {
       "operationId": "getUser",
       "summary": "The devices of a user that are signed in, and whether one is in a call",
@@ -98,6 +98,52 @@ constexpr std::string_view kDocument = R"json({
         "200": {"description": "Presence; of a user who never signed in as well", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Presence"}}}},
         "400": {"$ref": "#/components/responses/Error"},
         "401": {"$ref": "#/components/responses/Unauthorized"},
+        "429": {"$ref": "#/components/responses/TooManyRequests"}
+      }
+    }
+  },
+  "/api/users/{user}/blocks": {
+    "parameters": [{"$ref": "#/components/parameters/user"}],
+    "get": {
+      "operationId": "listBlocks",
+      "summary": "Whom a user has blocked, in the order of their names",
+      "parameters": [
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}},
+        {"name": "cursor", "in": "query", "description": "next_cursor of the page before", "schema": {"type": "string"}}
+      ],
+      "responses": {
+        "200": {"description": "A page", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Blocks"}}}},
+        "400": {"$ref": "#/components/responses/Error"},
+        "401": {"$ref": "#/components/responses/Unauthorized"},
+        "429": {"$ref": "#/components/responses/TooManyRequests"}
+      }
+    }
+  },
+  "/api/users/{user}/blocks/{peer}": {
+    "parameters": [
+      {"$ref": "#/components/parameters/user"},
+      {"name": "peer", "in": "path", "required": true, "description": "another user", "schema": {"$ref": "#/components/schemas/User"}}
+    ],
+    "put": {
+      "operationId": "blockUser",
+      "summary": "The user has blocked the peer from now on: calls between the two end before they ring; said twice is said once",
+      "responses": {
+        "200": {"description": "So it is", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Block"}}}},
+        "400": {"$ref": "#/components/responses/Error"},
+        "401": {"$ref": "#/components/responses/Unauthorized"},
+        "413": {"$ref": "#/components/responses/Error"},
+        "429": {"$ref": "#/components/responses/TooManyRequests"},
+        "507": {"$ref": "#/components/responses/Error"}
+      }
+    },
+    "delete": {
+      "operationId": "unblockUser",
+      "summary": "The user has not blocked the peer from now on, whether they had or not",
+      "responses": {
+        "200": {"description": "So it is", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Block"}}}},
+        "400": {"$ref": "#/components/responses/Error"},
+        "401": {"$ref": "#/components/responses/Unauthorized"},
+        "413": {"$ref": "#/components/responses/Error"},
         "429": {"$ref": "#/components/responses/TooManyRequests"}
       }
     }
@@ -166,7 +212,8 @@ constexpr std::string_view kDocument = R"json({
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "the token by which the backend vouches for a user"}
   },
   "parameters": {
-    "call": {"name": "call", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/CallId"}}
+    "call": {"name": "call", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/CallId"}},
+    "user": {"name": "user", "in": "path", "required": true, "schema": {"$ref": "#/components/schemas/User"}}
   },
   "responses": {
     "Error": {"description": "What is wrong, for a program and for a person", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
@@ -262,6 +309,22 @@ constexpr std::string_view kDocument = R"json({
             "calls": {"type": "array", "items": {"$ref": "#/components/schemas/CallId"}}
           }
         }}
+      }
+    },
+    "Blocks": {
+      "type": "object", "required": ["user", "blocks", "next_cursor"], "additionalProperties": false,
+      "properties": {
+        "user": {"$ref": "#/components/schemas/User"},
+        "blocks": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/User"}},
+        "next_cursor": {"type": ["string", "null"], "description": "null on the last page"}
+      }
+    },
+    "Block": {
+      "type": "object", "required": ["user", "peer", "blocked"], "additionalProperties": false,
+      "properties": {
+        "user": {"$ref": "#/components/schemas/User"},
+        "peer": {"$ref": "#/components/schemas/User"},
+        "blocked": {"type": "boolean", "description": "whether the user has blocked the peer"}
       }
     },
     "Revocation": {

@@ -77,7 +77,7 @@ struct Settings {
   std::string webhook_url;   // empty: none
   Secret webhook_secret;     // empty: one of the state directory
   std::string push_contact;  // whom push services may write to; may be empty
-  bool journal = true;       // calls that ring outlive a crash
+  bool journal = true;       // calls that ring, and blocks, outlive the process
   std::vector<std::string> allowed_origins;
   LogFormat log_format = LogFormat::text;
 };

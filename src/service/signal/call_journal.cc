@@ -28,16 +28,20 @@ std::optional<call::WaitingCall> waiting_call(const io::JournalRecord& record, U
 CallJournal::CallJournal(const std::string& path) {
   if (path.empty()) return;
   auto opened = io::Journal::open(path, [](const std::string& problem) {
-    spdlog::warn("the journal of calls cannot be written: {}; calls that ring now may be lost by a crash",
-                 problem);
+    spdlog::warn(
+        "the journal cannot be written: {}; calls that ring now, and blocks of now, may be lost with the "
+        "process",
+        problem);
   });
   if (!opened) {
-    spdlog::warn("no journal of calls: {}; calls that ring may be lost by a crash", opened.error().message);
+    spdlog::warn("no journal: {}; calls that ring, and blocks, are lost with the process",
+                 opened.error().message);
     return;
   }
   if (!opened->note.empty()) spdlog::warn("{}", opened->note);
   journal_ = std::move(opened->journal);
   left_ = std::move(opened->records);
+  left_blocks_ = std::move(opened->blocks);
 }
 
 std::vector<call::WaitingCall> CallJournal::take_waiting(UnixTime now) {
@@ -61,6 +65,28 @@ void CallJournal::keep(const call::WaitingCall& call, UnixTime now) {
 
 void CallJournal::forget(const signal::CallId& call) {
   if (journal_) journal_->erase(call.text());
+}
+
+std::vector<call::UserBlock> CallJournal::take_blocks() {
+  std::vector<call::UserBlock> blocks;
+  for (io::BlockRecord& record : left_blocks_) {
+    const bool good = signal::is_user(record.by) && signal::is_user(record.of) && record.by != record.of;
+    if (good) {
+      blocks.push_back({std::move(record.by), std::move(record.of)});
+    } else {
+      journal_->erase_block(std::move(record));
+    }
+  }
+  left_blocks_.clear();
+  return blocks;
+}
+
+void CallJournal::keep(const call::UserBlock& block) {
+  if (journal_) journal_->put_block({block.by, block.of});
+}
+
+void CallJournal::forget(const call::UserBlock& block) {
+  if (journal_) journal_->erase_block({block.by, block.of});
 }
 
 }  // namespace offhook::service

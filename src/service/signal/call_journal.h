@@ -1,6 +1,7 @@
 #pragma once
-// The calls that wait for an accept, kept for the process after this one. The journal knows when they were
-// dialled by the calendar, the call core how old they are; the calendar's jumps end here.
+// The calls that wait for an accept, and who has blocked whom, kept for the process after this one. The
+// journal knows when calls were dialled by the calendar, the call core how old they are; the calendar's jumps
+// end here.
 
 #include <memory>
 #include <string>
@@ -22,9 +23,15 @@ class CallJournal {
   void keep(const call::WaitingCall& call, UnixTime now);
   void forget(const signal::CallId& call);
 
+  // What the process before this one has left.
+  std::vector<call::UserBlock> take_blocks();
+  void keep(const call::UserBlock& block);
+  void forget(const call::UserBlock& block);
+
  private:
   std::unique_ptr<io::Journal> journal_;
   std::vector<io::JournalRecord> left_;
+  std::vector<io::BlockRecord> left_blocks_;
 };
 
 }  // namespace offhook::service

@@ -84,6 +84,21 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
     return revoked;
   }
 
+  bool block(const std::string& by, const std::string& of) {
+    call::Outbox outbox;
+    const bool done = core_.handle_block(by, of, io::ControlLoop::now().monotonic, outbox);
+    carry_out(outbox);
+    arm_timer();
+    return done;
+  }
+
+  void unblock(std::string_view by, std::string_view of) {
+    call::Outbox outbox;
+    core_.handle_unblock(by, of, io::ControlLoop::now().monotonic, outbox);
+    carry_out(outbox);
+    arm_timer();
+  }
+
   const call::Server& core() const { return core_; }
 
   void handle_waking(const signal::CallId& call, call::Waking waking) {
@@ -103,6 +118,7 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
   void restore() {
     const Now now = io::ControlLoop::now();
     call::Outbox outbox;
+    core_.restore_blocks(journal_.take_blocks());
     core_.restore(journal_.take_waiting(now.wall), now.monotonic, outbox);
     const std::size_t calls = core_.counts().calls;
     if (calls > 0) spdlog::info("{} calls of before this start ring on", calls);
@@ -228,6 +244,10 @@ class SignalService::Impl : public std::enable_shared_from_this<SignalService::I
 
   void carry_out(const call::ForgetCall& effect, call::Outbox&) { journal_.forget(effect.call); }
 
+  void carry_out(const call::JournalBlock& effect, call::Outbox&) { journal_.keep(effect.block); }
+
+  void carry_out(const call::ForgetBlock& effect, call::Outbox&) { journal_.forget(effect.block); }
+
   void carry_out(const call::CredentialsDue& due, call::Outbox& outbox) {
     const auto entry = connections_.find(due.connection);
     if (entry == connections_.end() || !hooks_.credentials_for) return;
@@ -317,6 +337,15 @@ std::optional<call::CallRecord> SignalService::record(const signal::CallId& call
 
 call::CallPage SignalService::page(const call::CallQuery& query) const {
   return impl_->core().page(query, io::ControlLoop::now().monotonic);
+}
+
+bool SignalService::block(const std::string& by, const std::string& of) { return impl_->block(by, of); }
+
+void SignalService::unblock(std::string_view by, std::string_view of) { impl_->unblock(by, of); }
+
+call::BlockPage SignalService::blocks(std::string_view user, std::string_view after,
+                                      std::size_t limit) const {
+  return impl_->core().blocks(user, after, limit);
 }
 
 call::Presence SignalService::presence(std::string_view user) const { return impl_->core().presence(user); }

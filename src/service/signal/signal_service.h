@@ -26,7 +26,7 @@ struct SignalSettings {
   std::string path = "/ws";
   // Of users whose token says nothing about it.
   WarmPath warm_path = WarmPath::relay;
-  // Calls that ring are kept here for the process after this one; empty: nowhere.
+  // Calls that ring, and blocks, are kept here for the process after this one; empty: nowhere.
   std::string journal_file;
   Duration hello_timeout = std::chrono::seconds(10);
   // Frames of one connection. A call's start is about a hundred frames (candidates and acknowledgements) at
@@ -94,6 +94,9 @@ class SignalService {
   std::optional<call::CallRecord> record(const signal::CallId& call) const;
   call::CallPage page(const call::CallQuery& query) const;
   call::Presence presence(std::string_view user) const;
+  bool block(const std::string& by, const std::string& of);
+  void unblock(std::string_view by, std::string_view of);
+  call::BlockPage blocks(std::string_view user, std::string_view after, std::size_t limit) const;
 
  private:
   class Impl;

@@ -95,7 +95,9 @@ class WakeService::Impl {
     const auto entry = waked_by_call_.extract(effect.call);
     if (entry.empty()) return;
     Waked& waked = entry.mapped();
-    const std::string_view reason = signal::name(effect.reason);
+    // It goes on to the callee's phones, who hear nothing of a caller's block.
+    const bool is_blocked = effect.reason == signal::EndReason::blocked;
+    const std::string_view reason = signal::name(is_blocked ? signal::EndReason::canceled : effect.reason);
     const CallEvent event = waked.is_answered ? CallEvent::ended : CallEvent::canceled;
     if (webhook_) (void)webhook_->post(event, waked.ring, reason, {});  // counted if there is no room
     if (!waked.is_answered) stop_ringing(waked, reason);

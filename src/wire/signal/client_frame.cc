@@ -229,11 +229,23 @@ NumberedMessage read_membership(Value root) {
   return Message{*room};
 }
 
+// `block` and `unblock` are about a user.
+template <typename Message>
+NumberedMessage read_about_user(Value root) {
+  Fields fields(root);
+  Message message{std::string(fields.string("user", {.max = kMaxUser}))};
+  if (fields.ok() && !is_user(message.user)) fields.refuse("user", "must have no control characters");
+  if (!fields.ok()) return Refused{ErrorCode::bad_message, fields.problem().text(), std::nullopt};
+  return message;
+}
+
 NumberedMessage read_numbered(std::string_view type, Value root) {
   if (type == "bye") return Bye{};
   if (type == "elsewhere") return Elsewhere{};
   if (type == "join") return read_membership<Join>(root);
   if (type == "leave") return read_membership<Leave>(root);
+  if (type == "block") return read_about_user<Block>(root);
+  if (type == "unblock") return read_about_user<Unblock>(root);
   for (const MessageType& known : kMessageTypes) {
     if (known.type != type) continue;
     Fields fields(root);

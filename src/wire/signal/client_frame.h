@@ -113,6 +113,13 @@ struct Join {
 struct Leave {
   RoomName room;
 };
+// The user of this device wants no calls with that user any more, or has nothing against them again.
+struct Block {
+  std::string user;
+};
+struct Unblock {
+  std::string user;
+};
 // A numbered message that breaks a rule. It takes its place in the order, and is answered with an `error`.
 struct Refused {
   ErrorCode code = ErrorCode::bad_message;
@@ -120,8 +127,9 @@ struct Refused {
   std::optional<CallId> call;
 };
 
-using NumberedMessage = std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate,
-                                     Connected, Snapshot, State, Take, Elsewhere, Join, Leave, Refused>;
+using NumberedMessage =
+    std::variant<Bye, Dial, Ringing, Accept, Reject, Hangup, Offer, Answer, IceCandidate, Connected, Snapshot,
+                 State, Take, Elsewhere, Join, Leave, Block, Unblock, Refused>;
 struct Numbered {
   std::uint64_t seq = 0;  // from 1
   NumberedMessage message;

@@ -49,6 +49,16 @@ void write_optional(json::Writer& out, std::string_view key, const std::optional
   }
 }
 
+// `key` and `name` say what the refused message was about, where it is no call.
+Body error_about(std::string_view key, std::string_view name_of_it, ErrorCode code, std::string_view message,
+                 std::uint64_t ref, std::optional<std::uint64_t> retry_after_ms) {
+  json::Writer out = begin("error");
+  out.field("code", name(code)).field("message", message).field(key, name_of_it);
+  out.field("ref", json_number(ref));
+  if (retry_after_ms) out.field("retry_after_ms", json_number(*retry_after_ms));
+  return finish(out);
+}
+
 }  // namespace
 
 Body incoming(const CallId& call, std::string_view from, Media media, WarmPath warm_path,
@@ -170,6 +180,18 @@ Body left(const RoomName& room, EndReason reason, std::string_view verdict, bool
   return finish(out);
 }
 
+Body blocked(std::string_view user) {
+  json::Writer out = begin("blocked");
+  out.field("user", user);
+  return finish(out);
+}
+
+Body unblocked(std::string_view user) {
+  json::Writer out = begin("unblocked");
+  out.field("user", user);
+  return finish(out);
+}
+
 Body place(const CallId& call, std::string_view to, Media media) {
   json::Writer out = begin("place");
   out.field("call", call.text()).field("to", to);
@@ -189,11 +211,12 @@ Body error(ErrorCode code, std::string_view message, const CallId* call, std::ui
 
 Body error_about_room(ErrorCode code, std::string_view message, const RoomName& room, std::uint64_t ref,
                       std::optional<std::uint64_t> retry_after_ms) {
-  json::Writer out = begin("error");
-  out.field("code", name(code)).field("message", message).field("room", room.text());
-  out.field("ref", json_number(ref));
-  if (retry_after_ms) out.field("retry_after_ms", json_number(*retry_after_ms));
-  return finish(out);
+  return error_about("room", room.text(), code, message, ref, retry_after_ms);
+}
+
+Body error_about_user(ErrorCode code, std::string_view message, std::string_view user, std::uint64_t ref,
+                      std::optional<std::uint64_t> retry_after_ms) {
+  return error_about("user", user, code, message, ref, retry_after_ms);
 }
 
 std::string numbered_frame(std::uint64_t seq, std::uint64_t ack, std::optional<std::uint64_t> age_ms,

@@ -60,12 +60,18 @@ Body member_left(const RoomName& room, const RoomMember& member, EndReason reaso
 // To a member that is one no more, without having asked for it.
 Body left(const RoomName& room, EndReason reason, std::string_view verdict, bool retryable);
 
+// Answer `block` and `unblock`: so it is from now on.
+Body blocked(std::string_view user);
+Body unblocked(std::string_view user);
+
 // The app's backend asks for a call: whoever makes it dials `to` as this call.
 Body place(const CallId& call, std::string_view to, Media media);
 // `retry_after_ms`: when the same may be said again, where that is known.
 Body error(ErrorCode code, std::string_view message, const CallId* call, std::uint64_t ref,
            std::optional<std::uint64_t> retry_after_ms = std::nullopt);
 Body error_about_room(ErrorCode code, std::string_view message, const RoomName& room, std::uint64_t ref,
+                      std::optional<std::uint64_t> retry_after_ms);
+Body error_about_user(ErrorCode code, std::string_view message, std::string_view user, std::uint64_t ref,
                       std::optional<std::uint64_t> retry_after_ms);
 
 std::string numbered_frame(std::uint64_t seq, std::uint64_t ack, std::optional<std::uint64_t> age_ms,

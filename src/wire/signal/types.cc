@@ -103,6 +103,8 @@ std::string_view name(ErrorCode code) {
       return "too_many_rooms";
     case ErrorCode::not_in_room:
       return "not_in_room";
+    case ErrorCode::too_many_blocks:
+      return "too_many_blocks";
   }
   return {};
 }

@@ -115,6 +115,7 @@ enum class ErrorCode : std::uint8_t {
   room_full,
   too_many_rooms,
   not_in_room,
+  too_many_blocks,
 };
 std::string_view name(ErrorCode code);
 

@@ -165,6 +165,17 @@ class Exchange {
     carry_out(std::move(outbox));
     return placed;
   }
+  bool block(const std::string& by, const std::string& of) {
+    Outbox outbox;
+    const bool done = server.handle_block(by, of, now, outbox);
+    carry_out(std::move(outbox));
+    return done;
+  }
+  void unblock(const std::string& by, const std::string& of) {
+    Outbox outbox;
+    server.handle_unblock(by, of, now, outbox);
+    carry_out(std::move(outbox));
+  }
   Revoked revoke(const std::string& user) {
     Outbox outbox;
     const Revoked revoked = server.handle_revoke(user, now, outbox);
@@ -182,7 +193,11 @@ class Exchange {
       waiting.push_back(entry.call);
       waiting.back().age += now - entry.at;
     }
-    if (!with_journal) journal.clear();
+    if (!with_journal) {
+      journal.clear();
+      journalled_blocks.clear();
+    }
+    server.restore_blocks({journalled_blocks.begin(), journalled_blocks.end()});
     Outbox outbox;
     if (with_journal) server.restore(waiting, now, outbox);
     carry_out(std::move(outbox));
@@ -221,6 +236,7 @@ class Exchange {
     Instant at;
   };
   std::map<std::string, Journalled> journal;  // by call id
+  std::set<UserBlock> journalled_blocks;
   bool resume_at_once =
       false;  // a device whose connection was cut by cut_after comes back in the same moment
 
@@ -259,6 +275,8 @@ class Exchange {
       if (const auto* waits = std::get_if<JournalCall>(&effect))
         journal.insert_or_assign(waits->call.call.text(), Journalled{waits->call, now});
       if (const auto* over = std::get_if<ForgetCall>(&effect)) journal.erase(over->call.text());
+      if (const auto* set = std::get_if<JournalBlock>(&effect)) journalled_blocks.insert(set->block);
+      if (const auto* gone = std::get_if<ForgetBlock>(&effect)) journalled_blocks.erase(gone->block);
     }
     carrying_out_ = false;
     for (Device& device : devices) {
@@ -344,8 +362,9 @@ class Exchange {
     device.received = seq;
     const std::string shown = summary(type, fields);
     device.inbox.push_back(shown);
-    static const std::set<std::string> kOthers = {"error",         "place",       "elsewhere", "joined",
-                                                  "member_joined", "member_left", "left"};
+    static const std::set<std::string> kOthers = {"error",  "place",         "elsewhere",
+                                                  "joined", "member_joined", "member_left",
+                                                  "left",   "blocked",       "unblocked"};
     const bool is_of_a_call = !kOthers.contains(type);
     if (is_of_a_call) observe(device, type, shown, fields, text);
   }
@@ -433,7 +452,8 @@ class Exchange {
     if (type == "accepted" && fields.optional_boolean("fresh").value_or(false)) return "accepted fresh";
     if (type == "restored") return type + " " + std::to_string(fields.integer("generation", 0, INT64_MAX));
     if (type == "joined") return type + " " + names(fields.array("members"));
-    if (type == "member_joined") return type + " " + std::string(fields.string("user", {.max = 200}));
+    if (type == "member_joined" || type == "blocked" || type == "unblocked")
+      return type + " " + std::string(fields.string("user", {.max = 200}));
     if (type == "member_left") {
       return type + " " + std::string(fields.string("user", {.max = 200})) + " " +
              std::string(fields.string("reason", {.max = 64}));

@@ -64,6 +64,8 @@ inline std::string connected(const std::string& name) { return about("connected"
 
 inline std::string join(const std::string& room) { return R"("type":"join","room":")" + room + "\""; }
 inline std::string leave(const std::string& room) { return R"("type":"leave","room":")" + room + "\""; }
+inline std::string block(const std::string& user) { return R"("type":"block","user":")" + user + "\""; }
+inline std::string unblock(const std::string& user) { return R"("type":"unblock","user":")" + user + "\""; }
 inline std::string in_room(const std::string& message, const std::string& room) {
   return message + R"(,"room":")" + room + "\"";
 }

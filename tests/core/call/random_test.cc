@@ -63,6 +63,8 @@ class Chaos {
         return meet(device);
       case 21:
         return everybody_says(join(room()));
+      case 23:
+        return change_blocks(device);
       default:
         return exchange.send(device, message());
     }
@@ -88,6 +90,7 @@ class Chaos {
     settings.max_incoming_calls_per_session = 4;
     settings.max_sessions_per_user = 3;
     settings.max_rooms_per_user = 1;
+    settings.max_blocks_per_user = 2;
     settings.dials_per_minute = 600;
     return settings;
   }
@@ -104,6 +107,13 @@ class Chaos {
     exchange.send(device, join("standup"));
     exchange.send(newcomer, join("standup"));
     exchange.send(newcomer, in_room(dial(newest_call(), device.user), "standup"));
+  }
+
+  // Few, and not for long, as nothing else happens between two of whom one has blocked the other.
+  void change_blocks(Device& device) {
+    static const std::string kUsers[] = {"alice", "bob", "carol", "nobody"};
+    for (const std::string& user : kUsers) exchange.send(device, unblock(user));
+    if (below(2) == 0) exchange.send(device, block(kUsers[below(4)]));
   }
 
   // From every device, so that those who have a part in the call are among them.
@@ -201,6 +211,7 @@ TEST(Random, TheTablesAgreeAfterEveryStep) {
   std::size_t accepted = 0;
   std::size_t connected_calls = 0;
   std::size_t in_rooms = 0;
+  std::size_t blocked = 0;
   std::size_t restored = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
@@ -218,6 +229,7 @@ TEST(Random, TheTablesAgreeAfterEveryStep) {
     chaos.finish();
     for (const CallEnded& record : chaos.exchange.records) {
       accepted += record.accepted ? 1U : 0U;
+      blocked += record.reason == signal::EndReason::blocked ? 1U : 0U;
       in_rooms += record.room && record.connected ? 1U : 0U;
       connected_calls += record.connected ? 1U : 0U;
     }
@@ -227,6 +239,7 @@ TEST(Random, TheTablesAgreeAfterEveryStep) {
   EXPECT_GT(accepted, 100U);
   EXPECT_GT(connected_calls, 10U);
   EXPECT_GT(in_rooms, 10U);
+  EXPECT_GT(blocked, 100U);
 }
 
 }  // namespace

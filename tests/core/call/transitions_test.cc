@@ -72,6 +72,7 @@ constexpr Expected kExpected[] = {
     {Event::winner_gone, "winner_gone", "--EEi", "DD..."},
     {Event::app_end, "app_end", "EEEE-", "....i"},
     {Event::user_revoked, "user_revoked", "EEEE-", "....i"},
+    {Event::user_blocked, "user_blocked", "EEii-", "....i"},
     {Event::shutdown, "shutdown", "EEEEi", "....."},
 };
 
@@ -261,6 +262,8 @@ class Driven {
         return (void)exchange.end_by_app("1");
       case Event::user_revoked:
         return (void)exchange.revoke("alice");
+      case Event::user_blocked:
+        return exchange.send(*bob, block("alice"));
       case Event::shutdown:
         return exchange.shutdown();
     }

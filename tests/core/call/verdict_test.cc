@@ -50,6 +50,12 @@ TEST(Verdict, AFaultOfTheNetworkIsWorthAnotherTryAndADecisionIsNot) {
 TEST(Verdict, SaysWhoDidIt) {
   EXPECT_EQ(verdict(EndReason::hangup, Side::callee, Cause::this_end).sentence, "You hung up.");
   EXPECT_EQ(verdict(EndReason::hangup, Side::caller, Cause::other_end).sentence, "The other person hung up.");
+  EXPECT_EQ(verdict(EndReason::blocked, Side::caller, Cause::other_end).sentence,
+            "You cannot call this person.");
+  EXPECT_EQ(verdict(EndReason::blocked, Side::caller, Cause::this_end).sentence,
+            "You have blocked this person. Unblock them, then call again.");
+  EXPECT_EQ(verdict(EndReason::blocked, Side::callee, Cause::this_end).sentence,
+            "Calls from this person are blocked.");
 }
 
 }  // namespace

@@ -38,10 +38,17 @@ async function ringBoth(caller, ...devices) {
   await Promise.all(devices.map((device) => device.untilIncoming()));
 }
 
-async function revoke(user, { origin }) {
+/** As the app's backend. */
+async function ask({ origin }, method, path, body) {
   const headers = { Authorization: `Bearer ${api_key}`, 'Content-Type': 'application/json' };
-  const response = await fetch(`${origin}/api/revocations`, { method: 'POST', headers, body: JSON.stringify({ user }) });
-  if (response.status !== 201) throw new Error(`the revocation was answered with ${response.status}`);
+  const response = await fetch(`${origin}/api/${path}`, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
+  if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}`);
+}
+
+/** Nothing of this call has come to this person. */
+async function checkHeardNothing({ name, page }, call) {
+  const frames = await page.evaluate((id) => window.__witness.frames.filter((frame) => frame.call === id), call);
+  if (frames.length > 0) throw new Error(`${name} heard of the call: ${JSON.stringify(frames)}`);
 }
 
 /** People in a browser, by name, one after the other, as many pages that load at once make each other wait. */
@@ -111,12 +118,24 @@ const by_refusal = {
   },
   async credentials({ dan, eva }, { stage }) {
     await answer(dan, eva);
-    await revoke('eva', stage.server);
+    await ask(stage.server, 'POST', 'revocations', { user: 'eva' });
     await ended('credentials', dan, eva);
   },
-  async blocked({ kim }) {
+  async blocked({ dan, shy, kim }, { stage }) {
     await kim.dial('dan', 'audio');
     await ended('blocked', kim);
+    // The same word for whom somebody has blocked; who has is not disturbed.
+    await ask(stage.server, 'PUT', 'users/shy/blocks/dan');
+    await dan.dial('shy', 'audio');
+    await ended('blocked', dan);
+    const { call } = await dan.report();
+    await ask(stage.server, 'DELETE', 'users/shy/blocks/dan');
+    await ring(dan, shy, 'audio');
+    await checkHeardNothing(shy, call);
+    // While it rings both are told.
+    await ask(stage.server, 'PUT', 'users/shy/blocks/dan');
+    await ended('blocked', dan, shy);
+    await ask(stage.server, 'DELETE', 'users/shy/blocks/dan');
   },
   /** The last one: afterwards there is no server. */
   async server_shutdown({ dan, shy }, { stage }) {
@@ -178,7 +197,7 @@ const rings = {
 
 const refusals = {
   name: 'end-reasons-by-refusal',
-  title: 'both sides are told media_denied, error, credentials, server_shutdown; a page of a stranger is blocked',
+  title: 'both sides are told media_denied, error, credentials, blocked, server_shutdown; a page of a stranger is blocked, too',
   repeat: 1,
   async run(stage, { note }) {
     await stage.serve(['--api-key', api_key]);

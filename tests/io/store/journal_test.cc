@@ -87,6 +87,47 @@ TEST_F(JournalFile, PuttingTwiceIsPuttingOnce) {
   EXPECT_EQ(stored(), 1);
 }
 
+TEST_F(JournalFile, GivesBlocksToTheNextProcess) {
+  {
+    const Journal::Opened opened = open();
+    EXPECT_TRUE(opened.blocks.empty());
+    for (const char* of : {"bob \"'é", "carol", "bob \"'é"}) opened.journal->put_block({"alice", of});
+    opened.journal->put_block({"bob", "alice"});
+    opened.journal->erase_block({"alice", "carol"});
+    opened.journal->erase_block({"nobody", "carol"});
+    opened.journal->put(record("c_1"));
+  }
+  const Journal::Opened opened = open();
+  ASSERT_EQ(opened.blocks.size(), 2U);
+  EXPECT_EQ(opened.blocks[0].by, "alice");
+  EXPECT_EQ(opened.blocks[0].of, "bob \"'é");
+  EXPECT_EQ(opened.blocks[1].by, "bob");
+  EXPECT_EQ(opened.records.size(), 1U) << "beside the calls";
+}
+
+// As releases before blocks have left it.
+TEST_F(JournalFile, OneFromBeforeBlocksGoesOn) {
+  open().journal->put(record("c_1"));
+  ASSERT_TRUE(Database::open(path_)->run("DROP TABLE user_block; PRAGMA user_version = 1"));
+  {
+    const Journal::Opened opened = open();
+    EXPECT_EQ(opened.note, "");
+    EXPECT_EQ(opened.records.size(), 1U);
+    opened.journal->put_block({"alice", "bob"});
+  }
+  EXPECT_EQ(open().blocks.size(), 1U);
+  EXPECT_EQ(Database::open(path_)->number("PRAGMA user_version").value_or(-1), 2);
+}
+
+// Whoever died between the two statements of the step before has left the new table and the old number.
+TEST_F(JournalFile, OneThatWasHalfWayThereGoesOn) {
+  open().journal->put_block({"alice", "bob"});
+  ASSERT_TRUE(Database::open(path_)->run("PRAGMA user_version = 1"));
+  const Journal::Opened opened = open();
+  EXPECT_EQ(opened.note, "");
+  EXPECT_EQ(opened.blocks.size(), 1U);
+}
+
 TEST_F(JournalFile, IsItsOwnersAlone) {
   const Journal::Opened opened = open();
   opened.journal->put(record("c_1"));

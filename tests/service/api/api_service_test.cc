@@ -1,5 +1,7 @@
 #include "service/api/api_service.h"
 
+#include <array>
+
 #include "service/api/backend_fixture.h"
 
 namespace offhook::service {
@@ -12,6 +14,9 @@ TEST_F(Backend, NobodyPassesWithoutAKey) {
        std::vector<std::pair<std::string, std::string>>{{"GET", "/api/calls"},
                                                         {"POST", "/api/calls/" + id(1) + "/end"},
                                                         {"GET", "/api/users/alice"},
+                                                        {"GET", "/api/users/alice/blocks"},
+                                                        {"PUT", "/api/users/alice/blocks/bob"},
+                                                        {"DELETE", "/api/users/alice/blocks/bob"},
                                                         {"POST", "/api/revocations"}}) {
     const ApiAnswer none = ask(method, target, R"({"user":"alice"})", "");
     EXPECT_EQ(none.status(), 401) << target;
@@ -204,6 +209,71 @@ TEST_F(Backend, ShowsWhoIsOnlineAndInACall) {
   EXPECT_EQ(presence.at("sessions.0.calls.0"), id(1));
   EXPECT_EQ(presence.at("sessions.1.calls"), "[0]");
   EXPECT_EQ(get("/api/users/team%2Fbob").at("user"), "team/bob") << "a slash in a name is no separator";
+}
+
+TEST_F(Backend, BlocksForAUserAndTakesItBack) {
+  SignalClient alice = sign_in("alice");
+  SignalClient bob = sign_in("bob");
+  call(bob, alice, id(1), "alice", false);
+  const ApiAnswer blocked = ask("PUT", "/api/users/alice/blocks/bob");
+  EXPECT_EQ(blocked.status(), 200) << blocked.http.body;
+  EXPECT_EQ(blocked.at("user"), "alice");
+  EXPECT_EQ(blocked.at("peer"), "bob");
+  EXPECT_EQ(blocked.at("blocked"), "true");
+  for (SignalClient* client : {&alice, &bob}) EXPECT_EQ(client->next("ended").member("reason"), "blocked");
+  EXPECT_EQ(ask("PUT", "/api/users/alice/blocks/bob").at("blocked"), "true") << "twice is once";
+  EXPECT_EQ(get("/api/users/alice/blocks").at("blocks"), "[1]");
+  EXPECT_EQ(get("/api/users/bob/blocks").at("blocks"), "[0]") << "it is alice's";
+
+  bob.say(R"("type":"dial","call":")" + id(2) + R"(","to":"alice","media":{"audio":true,"video":true})");
+  EXPECT_EQ(bob.next("ended").member("verdict"), "You cannot call this person.");
+  const ApiAnswer record = get("/api/calls/" + id(2));
+  EXPECT_EQ(record.at("verdict.caller.reason"), "blocked");
+  EXPECT_EQ(record.at("timeline.1.event"), "ended: blocked");
+  for (const char* body : {R"({"caller":"alice","callee":"bob"})", R"({"caller":"bob","callee":"alice"})"}) {
+    const ApiAnswer placed = ask("POST", "/api/calls", body);
+    EXPECT_EQ(placed.status(), 409);
+    EXPECT_EQ(placed.at("error.code"), "blocked");
+  }
+
+  EXPECT_EQ(ask("DELETE", "/api/users/alice/blocks/bob").at("blocked"), "false");
+  EXPECT_EQ(ask("DELETE", "/api/users/alice/blocks/bob").status(), 200) << "it is as asked for";
+  EXPECT_EQ(get("/api/users/alice/blocks").at("blocks"), "[0]");
+  call(bob, alice, id(3), "alice", true);
+}
+
+TEST_F(Backend, ListsBlocksPageByPageUpToTheirLimit) {
+  for (const char* peer : {"team%2Fe", "d", "c", "b", "a"})
+    EXPECT_EQ(ask("PUT", std::string("/api/users/alice/blocks/") + peer).status(), 200);
+  const ApiAnswer full = ask("PUT", "/api/users/alice/blocks/f");
+  EXPECT_EQ(full.status(), 507);
+  EXPECT_EQ(full.at("error.code"), "too_many_blocks");
+  const ApiAnswer first = get("/api/users/alice/blocks?limit=3");
+  EXPECT_EQ(first.at("user"), "alice");
+  EXPECT_EQ(first.at("blocks"), "[3]");
+  EXPECT_EQ(first.at("blocks.0"), "a");
+  EXPECT_EQ(first.at("next_cursor"), "c");
+  const ApiAnswer second = get("/api/users/alice/blocks?limit=3&cursor=" + first.at("next_cursor"));
+  EXPECT_EQ(second.at("blocks"), "[2]");
+  EXPECT_EQ(second.at("blocks.1"), "team/e");
+  EXPECT_EQ(second.at("next_cursor"), "null");
+}
+
+TEST_F(Backend, RefusesBlocksThatMeanNothing) {
+  const std::string too_long(129, 'u');
+  for (const auto& [method, target, code] : std::vector<std::array<std::string, 3>>{
+           {"PUT", "/api/users/alice/blocks/alice", "bad_user"},
+           {"PUT", "/api/users/alice/blocks/" + too_long, "bad_user"},
+           {"PUT", "/api/users/" + too_long + "/blocks/bob", "bad_user"},
+           {"DELETE", "/api/users/alice/blocks/a%0Ab", "bad_user"},
+           {"GET", "/api/users/" + too_long + "/blocks", "bad_user"},
+           {"GET", "/api/users/alice/blocks?limit=0", "bad_limit"},
+           {"GET", "/api/users/alice/blocks?cursor=" + too_long, "bad_cursor"}}) {
+    const ApiAnswer answer = ask(method, target);
+    EXPECT_EQ(answer.status(), 400) << target;
+    EXPECT_EQ(answer.at("error.code"), code) << target;
+  }
+  EXPECT_EQ(get("/api/users/alice/blocks").at("blocks"), "[0]");
 }
 
 TEST_F(Backend, RefusesBodiesThatMeanNothing) {

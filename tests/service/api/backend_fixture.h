@@ -160,6 +160,7 @@ class Backend : public ::testing::Test {
   void make_signal() {
     SignalSettings settings;
     settings.call.max_records = 20;
+    settings.call.max_blocks_per_user = 5;
     signal_.emplace(running_.loop(), running_.server(), settings, credentials_->token_verifier(), random_,
                     SignalHooks{});
   }
@@ -172,6 +173,11 @@ class Backend : public ::testing::Test {
       return signal_->place_call(caller, callee, media);
     };
     actions.presence = [this](std::string_view user) { return signal_->presence(user); };
+    actions.block = [this](const auto& by, const auto& of) { return signal_->block(by, of); };
+    actions.unblock = [this](const auto& by, const auto& of) { signal_->unblock(by, of); };
+    actions.blocks = [this](std::string_view user, std::string_view after, std::size_t limit) {
+      return signal_->blocks(user, after, limit);
+    };
     actions.revoke_tokens = [this](std::string_view user) -> std::optional<TokensRevoked> {
       const auto revocation = credentials_->revoke(user);
       if (!revocation) return std::nullopt;

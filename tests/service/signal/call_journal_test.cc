@@ -86,6 +86,34 @@ TEST_F(CallJournalFile, ADirectoryThatCannotBeIsNoReasonNotToServe) {
   EXPECT_TRUE(journal.take_waiting(UnixTime{1000}).empty());
 }
 
+TEST_F(CallJournalFile, KeepsBlocksUntilTheyAreTakenBack) {
+  {
+    CallJournal journal(path_);
+    EXPECT_TRUE(journal.take_blocks().empty());
+    journal.keep({"alice", "bob"});
+    journal.keep({"alice", "carol"});
+    journal.forget({"alice", "bob"});
+  }
+  EXPECT_EQ(CallJournal(path_).take_blocks(), (std::vector<call::UserBlock>{{"alice", "carol"}}));
+}
+
+TEST_F(CallJournalFile, ABlockThatSomebodyHasSpoiltIsLeftOutAndRemoved) {
+  {
+    const auto opened = io::Journal::open(path_, [](const std::string&) {});
+    for (const auto& [by, of] : {std::pair("alice", ""), std::pair("a\nb", "bob"), std::pair("bob", "bob")})
+      opened->journal->put_block({by, of});
+  }
+  EXPECT_TRUE(CallJournal(path_).take_blocks().empty());
+  EXPECT_TRUE(io::Journal::open(path_, [](const std::string&) {})->blocks.empty());
+}
+
+TEST_F(CallJournalFile, WithoutOneNoBlockIsKept) {
+  CallJournal journal("");
+  journal.keep({"alice", "bob"});
+  journal.forget({"alice", "bob"});
+  EXPECT_TRUE(journal.take_blocks().empty());
+}
+
 class RestoredSignalling : public CallJournalFile {
  protected:
   void start() {
@@ -155,6 +183,26 @@ TEST_F(RestoredSignalling, ADialIsKeptUntilItIsOver) {
   EXPECT_EQ(alice.next("ended").member("reason"), "declined");
   stop();
   EXPECT_TRUE(CallJournal(path_).take_waiting(io::ControlLoop::now().wall).empty());
+}
+
+TEST_F(RestoredSignalling, ABlockOutlivesTheProcess) {
+  start();
+  SignalClient bob = sign_in("bob");
+  bob.say(R"("type":"block","user":"alice")");
+  EXPECT_EQ(bob.next("blocked").member("user"), "alice");
+  bob.say(R"("type":"block","user":"carol")");
+  bob.say(R"("type":"unblock","user":"carol")");
+  EXPECT_EQ(bob.next("unblocked").member("user"), "carol");
+  stop();
+  // A call of alice's that was to be forgotten, and was not.
+  CallJournal(path_).keep(ringing_call(kCall, seconds(20)), io::ControlLoop::now().wall);
+  RunningServer next;
+  SignalSettings settings;
+  settings.journal_file = path_;
+  SignalService service(next.loop(), next.server(), std::move(settings), verifier_, random_, SignalHooks{});
+  EXPECT_EQ(service.blocks("bob", "", 10).users, std::vector<std::string>{"alice"});
+  EXPECT_EQ(service.counters().live.calls, 0U) << "it does not ring on";
+  EXPECT_EQ(service.counters().calls_ended, 1U);
 }
 
 TEST_F(RestoredSignalling, ACallThatBothSidesTellOfGoesOn) {

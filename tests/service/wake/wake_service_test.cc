@@ -223,6 +223,37 @@ TEST_F(Waking, ACallThatIsGivenUpIsTakenBackEverywhere) {
   EXPECT_EQ(over.header("Topic"), ring.header("Topic"));
 }
 
+TEST_F(Waking, ACallerWhomTheUserHasBlockedWakesNobody) {
+  start(With::webhook);
+  const Browser phone = browser();
+  subscribe(phone);
+  running_.on_loop([this] { return signal_->block("bob", "alice"); });
+  SignalClient alice = sign_in("alice");
+  dial(alice);
+  EXPECT_EQ(alice.next("ended").member("reason"), "blocked");
+  SignalClient carol = sign_in("carol");
+  dial(carol);
+  EXPECT_EQ(member(events_.next().body, "data.caller"), "carol") << "the first that comes";
+  EXPECT_EQ(member(phone.open(pushes_.next()), "from"), "carol");
+}
+
+// Who is called is not told why the caller has given up.
+TEST_F(Waking, ABlockWhileItRingsIsTakenBackAsAnyOtherCall) {
+  start(With::webhook);
+  const Browser phone = browser();
+  subscribe(phone);
+  SignalClient alice = sign_in("alice");
+  dial(alice);
+  EXPECT_EQ(member(events_.next().body, "type"), "call.dialled");
+  EXPECT_EQ(member(phone.open(pushes_.next()), "type"), "ring");
+  running_.on_loop([this] { return signal_->block("alice", "bob"); });
+  EXPECT_EQ(alice.next("ended").member("reason"), "blocked");
+  const io::HttpRequest event = events_.next();
+  EXPECT_EQ(member(event.body, "type"), "call.canceled");
+  EXPECT_EQ(member(event.body, "data.reason"), "canceled");
+  EXPECT_EQ(member(phone.open(pushes_.next()), "reason"), "canceled");
+}
+
 TEST_F(Waking, NobodyToWakeIsUnreachable) {
   start(With::push_alone);
   SignalClient alice = sign_in("alice");

@@ -222,6 +222,16 @@ TEST(ClientFrame, MessagesOfRooms) {
   EXPECT_EQ(refusal(R"({"seq":1,"type":"join","room":1})"), "bad_message: room must be a string");
 }
 
+TEST(ClientFrame, MessagesOfBlocks) {
+  EXPECT_EQ(std::get<Block>(numbered(R"({"seq":1,"type":"block","user":"bob"})")).user, "bob");
+  EXPECT_EQ(std::get<Unblock>(numbered(R"({"seq":1,"type":"unblock","user":"Zoë"})")).user, "Zoë");
+  EXPECT_EQ(refusal(R"({"seq":1,"type":"block"})"), "bad_message: user is missing");
+  EXPECT_EQ(refusal(R"({"seq":1,"type":"block","user":5})"), "bad_message: user must be a string");
+  EXPECT_EQ(refusal(R"({"seq":1,"type":"unblock","user":""})"), "bad_message: user must have 1 to 128 bytes");
+  EXPECT_EQ(refusal(R"({"seq":1,"type":"unblock","user":"a\nb"})"),
+            "bad_message: user must have no control characters");
+}
+
 TEST(ClientFrame, AMessageThatBreaksARuleIsRefusedAndNamesTheField) {
   const std::pair<std::string, std::string> cases[] = {
       {R"({"seq":1,"type":"dance"})", "unknown_type: there is no message of this type"},

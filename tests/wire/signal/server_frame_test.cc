@@ -100,6 +100,16 @@ TEST(ServerFrame, MessagesOfRooms) {
           R"(","from":"alice","media":{"audio":true,"video":false},"warm_path":"relay","room":"standup"})");
 }
 
+TEST(ServerFrame, MessagesOfBlocks) {
+  EXPECT_EQ(blocked("bob").object, R"({"type":"blocked","user":"bob"})");
+  EXPECT_EQ(unblocked("b\"b").object, R"({"type":"unblocked","user":"b\"b"})");
+  EXPECT_EQ(error_about_user(ErrorCode::too_many_blocks, "no", "bob", 9, std::nullopt).object,
+            R"({"type":"error","code":"too_many_blocks","message":"no","user":"bob","ref":9})");
+  EXPECT_EQ(
+      error_about_user(ErrorCode::too_many_dials, "no", "bob", 9, 1500).object,
+      R"({"type":"error","code":"too_many_dials","message":"no","user":"bob","ref":9,"retry_after_ms":1500})");
+}
+
 TEST(ServerFrame, ANumberedFrameCarriesNumberAcknowledgementAndAge) {
   const Body body = ringing(kCall);
   EXPECT_EQ(numbered_frame(3, 5, std::nullopt, body),
@@ -115,7 +125,7 @@ TEST(Names, AreThoseOfTheProtocol) {
   EXPECT_EQ(name(ErrorCode::self_call), "self_call");
   for (int i = 0; i <= static_cast<int>(EndReason::error); ++i)
     EXPECT_FALSE(name(static_cast<EndReason>(i)).empty());
-  for (int i = 0; i <= static_cast<int>(ErrorCode::not_in_room); ++i) {
+  for (int i = 0; i <= static_cast<int>(ErrorCode::too_many_blocks); ++i) {
     EXPECT_FALSE(name(static_cast<ErrorCode>(i)).empty());
   }
 }
