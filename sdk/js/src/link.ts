@@ -84,6 +84,11 @@ export class Link extends Emitter<LinkEvents> {
     return this.up && (this.#peer?.secure ?? false);
   }
 
+  /** How long ICE took for its first path; 0 before. */
+  get found_after_ms(): number {
+    return this.#path.found_after_ms;
+  }
+
   /** Whether the other side has described itself here: only one device of it can ever be at the other end. */
   get met(): boolean {
     return this.#peer?.met ?? false;

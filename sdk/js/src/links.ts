@@ -72,6 +72,7 @@ export class Links extends Emitter<LinksEvents> {
   /** Until when the browser's word of a changed network is of the change that we have seen ourselves. */
   #echo_until = -Infinity;
   #quiet_timer: ReturnType<typeof setTimeout> | undefined;
+  #handshake_timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   constructor(options: LinksOptions) {
@@ -145,6 +146,7 @@ export class Links extends Emitter<LinksEvents> {
     // While it rang, the network has changed under a device that could not begin anew then.
     const moved = performance.now() - this.#moved_at < this.#options.deps.policy.moved_ms;
     if (moved && this.#link?.ever_up) this.#beginFresh('the network has changed while it rang');
+    this.#awaitHandshake();
     // A path that has died while it rang is not silent by its counters: nothing was sent over it.
     this.#quiet_timer = setTimeout(() => {
       if (this.up && !this.#heard) this.#options.deps.suspectSocket();
@@ -290,7 +292,10 @@ export class Links extends Emitter<LinksEvents> {
     link.on('candidate', (generation, candidate) => this.emit('candidate', generation, candidate));
     link.on('track', (kind, track) => (is_current() ? this.emit('track', kind, track) : takeover()?.handleTrack(kind, track)));
     link.on('word', (text) => this.emit('word', text));
-    link.on('up', () => this.emit('up'));
+    link.on('up', () => {
+      this.emit('up');
+      if (is_current()) this.#awaitHandshake();
+    });
     link.on('interrupted', () => is_current() && this.emit('interrupted'));
     link.on('restored', () => is_current() && this.emit('restored'));
     link.on('reading', (reading) => (is_current() ? this.#handleReading(reading) : takeover()?.handleReading(reading)));
@@ -305,6 +310,20 @@ export class Links extends Emitter<LinksEvents> {
     link.setHeld(this.#held);
     if (this.#answered) link.handleAnswered();
     void link.open();
+  }
+
+  /**
+   * DTLS waits twice as long after each packet that it has lost, while ICE has long found a path: where it takes too long, a
+   * second connection is made beside it, and the first that is through carries the call. One of the two sides does so.
+   */
+  #awaitHandshake(): void {
+    const link = this.#link;
+    if (!this.#answered || !this.#options.calling() || !link?.up || link.ready) return;
+    clearTimeout(this.#handshake_timer);
+    const wait_ms = Math.max(this.#options.deps.policy.handshake_wait_ms, 3 * link.found_after_ms);
+    this.#handshake_timer = setTimeout(() => {
+      if (link === this.#link && !this.#next && link.up && !link.ready) this.#beginFresh('the handshake takes too long');
+    }, wait_ms);
   }
 
   #handleReading(reading: Reading): void {
@@ -353,7 +372,7 @@ export class Links extends Emitter<LinksEvents> {
   /** The other side has begun a new connection. */
   #follow(message: NegotiationMessage): void {
     if (!this.#link) this.#early = [message];
-    else if (this.#heard) {
+    else if (this.#heard || (this.#answered && this.#link.up && !this.#link.ready)) {
       this.emit('log', 'the other side takes a new connection');
       this.#setNext(this.#make(false, false, false), message.generation);
       this.#link.retire();
@@ -433,6 +452,7 @@ export class Links extends Emitter<LinksEvents> {
   /** Returns how many restarts are gone with them. */
   #closeAll(): number {
     clearTimeout(this.#quiet_timer);
+    clearTimeout(this.#handshake_timer);
     for (const link of [...this.#leaving.keys()]) this.#leave(link);
     this.#closeNext();
     const restarts = this.#link?.restarts ?? 0;

@@ -30,6 +30,8 @@ export class Path extends Emitter<PathEvents> {
   #described_at = -Infinity;
   /** Restarts since the path was last well. */
   #restarts = 0;
+  /** How long the first path took from the descriptions on. */
+  #found_after_ms = 0;
   #packets = 0;
   #packet_at = 0;
   /** Since when packets have come without a silence between them. */
@@ -51,6 +53,11 @@ export class Path extends Emitter<PathEvents> {
 
   get up(): boolean {
     return this.#up;
+  }
+
+  /** How long ICE took for its first path, which is a round trip at least; 0 before. */
+  get found_after_ms(): number {
+    return this.#found_after_ms;
   }
 
   /** No path, or nothing comes over it. */
@@ -185,6 +192,7 @@ export class Path extends Emitter<PathEvents> {
     const again = this.#ever_up;
     this.#ever_up = true;
     this.#packet_at = performance.now();
+    if (!again && this.#described) this.#found_after_ms = this.#packet_at - this.#described_at;
     if (again) this.emit('restored');
   }
 

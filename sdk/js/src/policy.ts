@@ -66,6 +66,8 @@ export interface Policy {
   silence_restarts: number;
   /** Sound that has lasted this long before a silence makes up for the restarts of the one before. */
   steady_sound_ms: number;
+  /** A path without a handshake (DTLS) for this long, or for three times as long as the path took: another connection begins beside it. */
+  handshake_wait_ms: number;
   /** Still relayed this long after the accept: browsers that keep their first pair are helped to a direct one. */
   direct_after_ms: number;
   /** A network that has changed, or a socket that had to be replaced, this recently explains a path that is ill. */
@@ -133,6 +135,7 @@ export const default_policy: Policy = {
   suspicion_ms: 3000,
   silence_restarts: 4,
   steady_sound_ms: 5000,
+  handshake_wait_ms: 700,
   direct_after_ms: 1500,
   moved_ms: 5000,
   moved_again_ms: 300,
