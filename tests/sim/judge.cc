@@ -111,33 +111,73 @@ void Judge::process(const std::string& session, std::string_view user,
             id->text());
     require(!call.was_heard, "a dial is processed once", id->text());
     call.was_heard = true;
-    call.heard_at = stage_.now();
     call.caller_session = session;
     return;
   }
+  if (const auto* told = std::get_if<signal::Snapshot>(&message)) return tell(session, user, call, *told);
+  if (speak_of_claim(session, call, message) || !call.lives) return;
+  call.had_offer = call.has_offer;
   if (std::holds_alternative<signal::Offer>(message)) call.has_offer |= session == call.caller_session;
   if (std::holds_alternative<signal::Answer>(message)) call.has_answer = true;
-  if (!call.was_heard || call.was_refused || call.record) return;
-  if (std::holds_alternative<signal::Accept>(message)) call.accepted_by.insert(session);
+  if (std::holds_alternative<signal::Accept>(message)) {
+    call.accepted_by.insert(session);
+    call.awaits_accept |= !call.is_accepted;
+  }
   if (std::holds_alternative<signal::Connected>(message)) {
     call.connected_by.insert(session);
     if (call.accepted_by.empty()) call.waits_longer = true;
   }
-  if (std::holds_alternative<signal::Reject>(message) || std::holds_alternative<signal::Hangup>(message)) {
-    call.left_by.insert(session);
-  }
+  const auto* reject = std::get_if<signal::Reject>(&message);
+  if (reject != nullptr || std::holds_alternative<signal::Hangup>(message)) call.left_by.insert(session);
+  // Others may still be on their way; if none comes, it ends for that.
+  if (reject != nullptr && call.is_restored)
+    call.ends_told.push_back({false, std::string(name(reject->reason)), stage_.now()});
 }
 
 void Judge::refuse(const signal::NumberedMessage& message) {
   const auto* dial = std::get_if<signal::Dial>(&message);
   if (dial != nullptr) truth(dial->call.text()).was_refused = true;
+  const auto* offer = std::get_if<signal::Offer>(&message);
+  if (offer == nullptr) return;
+  Truth& call = truth(offer->call.text());
+  call.has_offer = call.had_offer;
+}
+
+void Judge::begin(const call::WaitingCall& made, const StepInput& input) {
+  const std::string& id = made.call.text();
+  Truth& call = truth(id);
+  require(!call.lives, "a call lives once", id);
+  require(made.caller == call.caller_user && made.callee == call.callee_user, "a record names its parties",
+          id);
+  check_birth(made, call, input);
+  call.is_restored = input.message == nullptr || std::holds_alternative<signal::Snapshot>(*input.message);
+  if (call.was_lost) stage_.tally.add(Count::outlived);
+  const auto claims_nothing = [&call](const std::string& session) { return !call.claims.contains(session); };
+  std::erase_if(call.accepted_by, claims_nothing);
+  std::erase_if(call.connected_by, claims_nothing);
+  call.lives = call.was_heard = true;
+  call.is_over = call.was_lost = call.is_accepted = call.awaits_accept = call.waits_longer = false;
+  call.has_offer = call.has_answer = call.had_offer = call.is_settled = false;
+  call.record.reset();
+  call.introduced.clear();
+  call.winners = 0;
+  call.began = stage_.now() - made.age;
+}
+
+void Judge::answered(const std::string& id) {
+  Truth& call = truth(id);
+  require(call.lives && !call.is_accepted, "a call is accepted once", id);
+  require(!call.accepted_by.empty(), "a call is accepted by somebody", id);
+  call.is_accepted = call.is_settled = true;
+  call.settled = stage_.now();
+  call.claims.clear();
 }
 
 std::size_t Judge::waiting(std::string_view callee, std::string_view caller, bool with_offer) const {
   return static_cast<std::size_t>(std::count_if(calls_.begin(), calls_.end(), [&](const auto& entry) {
     const Truth& call = entry.second;
-    return call.callee_user == callee && (caller.empty() || call.caller_user == caller) && call.is_live() &&
-           call.accepted_by.empty() && (!with_offer || (call.has_offer && !call.has_answer));
+    return call.callee_user == callee && (caller.empty() || call.caller_user == caller) && call.lives &&
+           !call.is_accepted && (!with_offer || (call.has_offer && !call.has_answer));
   }));
 }
 
@@ -152,6 +192,7 @@ bool Judge::is_explained(const call::CallEnded& record, const Truth& call, const
   const bool by_caller = input.session == call.caller_session;
   const bool loses_session = says_bye || sessions_after < input.sessions_before || stage_.plan.is_tight;
   const bool at_deadline = input.kind == StepInput::Kind::deadlines;
+  if (is_end_of_claim(record, call, input, loses_session)) return true;
   switch (record.reason) {
     case EndReason::hangup:
       return hangs_up && hangup->reason == EndReason::hangup && record.accepted;
@@ -193,26 +234,31 @@ void Judge::end(const call::CallEnded& record, const StepInput& input, std::size
   Truth& call = truth(id);
   const std::string reason(name(record.reason));
   require(call.was_heard && !call.was_refused, "a call ends that was dialled", id);
-  require(!call.record, "a call ends once", id + " " + reason);
+  require(call.lives, "a call ends once", id + " " + reason);
   require(record.caller == call.caller_user && record.callee == call.callee_user,
           "a record names its parties", id);
   require(is_explained(record, call, input, sessions_after), "a call ends for an honest reason",
           id + " " + reason + (record.accepted ? " after its accept" : " before an accept"));
-  require(record.accepted == !call.accepted_by.empty() || (stage_.plan.is_tight && !record.accepted),
-          "the first accept wins", id + " " + reason);
+  require(record.accepted == call.is_accepted, "the first accept wins", id + " " + reason);
+  require(record.accepted || !call.awaits_accept || stage_.plan.is_tight, "the first accept wins",
+          id + " " + reason);
   require(!record.connected || (record.accepted && call.connected_by.size() >= 2),
           "a call is connected when both ends say so", id);
   const Duration wait =
       settings_.ring_timeout + (call.waits_longer ? settings_.session_grace : Duration::zero());
   require(record.accepted || record.lasted <= wait + seconds(1) || stage_.now() < stage_.disturbed_until,
           "a call rings no longer than it may", id + " " + reason);
-  require(record.lasted == stage_.now() - call.heard_at, "a record tells how long the call lasted", id);
+  require(record.lasted == stage_.now() - call.began, "a record tells how long the call lasted", id);
   std::uint64_t last_ms = 0;
   for (const call::TimelineEntry& entry : record.timeline) {
     require(entry.offset_ms >= last_ms, "a timeline goes forward", id + " " + entry.event);
     last_ms = entry.offset_ms;
   }
   call.record = record;
+  call.lives = false;
+  call.is_over = true;
+  if (!call.is_settled) call.settled = stage_.now();
+  call.is_settled = true;
   stage_.tally.add(Count::calls);
   stage_.tally.add(count_of(record.reason));
   if (record.accepted) stage_.tally.add(Count::accepted);
@@ -225,7 +271,7 @@ void Judge::introduce(const call::PeerIntroduced& introduced, bool is_own_relay)
   const std::string& id = introduced.call.text();
   Truth& call = truth(id);
   stage_.tally.add(Count::introductions);
-  require(!call.record && !call.was_lost, "a call that is over introduces nobody", id);
+  require(call.lives, "a call that is over introduces nobody", id);
   require(introduced.user == call.caller_user || introduced.user == call.callee_user,
           "a call introduces its own parties", id + " " + introduced.user);
   require(call.introduced.emplace(introduced.user, introduced.peer_address.ip).second,
@@ -233,31 +279,19 @@ void Judge::introduce(const call::PeerIntroduced& introduced, bool is_own_relay)
   const auto count = std::count_if(call.introduced.begin(), call.introduced.end(),
                                    [&](const auto& one) { return one.first == introduced.user; });
   require(static_cast<std::size_t>(count) <= call::kMaxIntroduced, "introductions have a limit", id);
-  require(is_own_relay || !call.accepted_by.empty() || call.may_be_direct,
+  require(is_own_relay || call.is_accepted || call.may_be_direct || !call.accepted_by.empty(),
           "before an accept only this server's relays are told", id + " " + introduced.peer_address.text());
-}
-
-void Judge::crash() {
-  for (auto& [id, call] : calls_) {
-    if (call.was_heard && !call.was_refused && !call.record && !call.was_lost) {
-      call.was_lost = true;
-      stage_.tally.add(Count::lost_in_crash);
-      stage_.tally.add(Count::call_s,
-                       static_cast<std::uint64_t>(
-                           std::chrono::duration_cast<seconds>(stage_.now() - call.heard_at).count()));
-    }
-  }
 }
 
 std::size_t Judge::live() const {
   return static_cast<std::size_t>(
-      std::count_if(calls_.begin(), calls_.end(), [](const auto& entry) { return entry.second.is_live(); }));
+      std::count_if(calls_.begin(), calls_.end(), [](const auto& entry) { return entry.second.lives; }));
 }
 
 void Judge::check_nothing_left() const {
   for (const auto& [id, call] : calls_) {
     if (!call.was_heard) continue;
-    require(call.record || call.was_lost || call.was_refused, "every call ends", id);
+    require(call.is_over || call.was_lost || call.was_refused, "every call ends", id);
   }
 }
 
@@ -274,13 +308,18 @@ void Judge::hear_of_call(const std::string& session, std::size_t device, View& v
                          const ServerMessage& message, Truth& call, const std::string& label) {
   if (message.said != Said::error) {
     require(!view.told, "nothing follows the end of a call", label);
-    require(view.is_caller || view.rang || message.said == Said::incoming, "nobody hears of a call of others",
-            label);
+    require(view.is_caller || view.rang || view.telling || message.said == Said::incoming,
+            "nobody hears of a call of others", label);
   }
   hear_where(view, message, call, label);
   switch (message.said) {
     case Said::incoming:
       return hear_incoming(device, view, message, call, label);
+    case Said::restored:
+      require(view.telling && (view.telling->was_answered || view.said_accept),
+              "a call goes on for those who talk", label);
+      if (view.is_caller) stage_.tally.add(Count::talks_restored);
+      return;
     case Said::ringing:
       return require(view.is_caller, "the caller hears that it rings", label);
     case Said::accepted:
@@ -311,7 +350,7 @@ void Judge::hear_incoming(std::size_t device, View& view, const ServerMessage& m
   const WarmPath due =
       std::max({stage_.plan.warm_path, own.warm_path, stage_.plan.devices[call.caller].warm_path});
   require(message.warm_path == due, "the stricter warm path counts", label + " " + std::string(name(due)));
-  const auto age = stage_.now() - call.dialled_at;
+  const auto age = stage_.now() - call.began;
   require(milliseconds(message.age_ms) <= age, "a call is as old as it is", label);
   require(milliseconds(message.age_ms) <= settings_.ring_timeout + settings_.session_grace ||
               stage_.now() < stage_.disturbed_until,
@@ -349,7 +388,8 @@ void Judge::hear_end(const std::string& session, View& view, const ServerMessage
                      const std::string& label) {
   view.told = message.reason;
   if (view.is_caller) {
-    require(call.record.has_value() && message.reason == name(call.record->reason),
+    const bool is_right = call.record && message.reason == name(call.record->reason);
+    require(is_right || may_hear_end_of_claim(session, view, message.reason, call),
             "all sides hear why a call ended", label + " " + message.reason);
     return;
   }
@@ -365,7 +405,7 @@ void Judge::hear_end(const std::string& session, View& view, const ServerMessage
 }
 
 void Judge::hear_end_as_callee(const std::string& session, const View& view, const std::string& reason,
-                               Truth& call, const std::string& label) const {
+                               const Truth& call, const std::string& label) const {
   const auto others = [&session](const std::set<std::string>& said) {
     return said.size() > (said.contains(session) ? 1U : 0U);
   };
@@ -383,7 +423,8 @@ void Judge::hear_end_as_callee(const std::string& session, const View& view, con
     is_right =
         call.record && reason == name(call.record->reason) && (!call.record->accepted || view.said_accept);
   }
-  require(is_right, "all sides hear why a call ended", label + " " + reason);
+  require(is_right || may_hear_end_of_claim(session, view, reason, call), "all sides hear why a call ended",
+          label + " " + reason);
 }
 
 void Judge::hear_error(View& view, const ServerMessage& message, Truth& call,

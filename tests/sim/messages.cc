@@ -10,12 +10,13 @@ namespace {
 
 constexpr std::size_t kMaxText = std::size_t{64} * 1024;
 
-constexpr std::array<std::pair<std::string_view, Said>, 8> kTypes = {{{"incoming", Said::incoming},
+constexpr std::array<std::pair<std::string_view, Said>, 9> kTypes = {{{"incoming", Said::incoming},
                                                                       {"ringing", Said::ringing},
                                                                       {"accepted", Said::accepted},
                                                                       {"offer", Said::offer},
                                                                       {"answer", Said::answer},
                                                                       {"ice-candidate", Said::candidate},
+                                                                      {"restored", Said::restored},
                                                                       {"ended", Said::ended},
                                                                       {"error", Said::error}}};
 
@@ -51,6 +52,8 @@ std::string_view type_of(Kind kind) {
       return "ice-candidate";
     case Kind::connected:
       return "connected";
+    case Kind::snapshot:
+      return "snapshot";
     case Kind::bye:
       return "bye";
   }
@@ -103,6 +106,9 @@ ServerMessage parse_message(json::Fields& fields, std::string_view type, const s
       message.reason = fields.string("code", {.max = 64});
       message.ref = static_cast<std::uint64_t>(fields.integer("ref", 1, INT64_MAX));
       break;
+    case Said::restored:
+      require(message.generation >= 0, "the server speaks the protocol", text);
+      break;
     case Said::ringing:
     case Said::accepted:
       break;
@@ -150,7 +156,22 @@ ClientMessage candidate_message(const std::string& call, std::int64_t generation
   return {Kind::candidate, call, generation, false, finish(out)};
 }
 
-ClientMessage bye_message() { return {Kind::bye, "", -1, false, R"("type":"bye"})"}; }
+ClientMessage snapshot_message(const std::string& call, const std::string& peer, const Telling& telling,
+                               std::int64_t generation, std::uint64_t age_ms, std::string_view reason) {
+  json::Writer out = begin(type_of(Kind::snapshot), call);
+  out.field("peer", peer).field("role", telling.is_caller ? "caller" : "callee");
+  if (telling.is_over) {
+    out.field("state", "ended").field("reason", reason).field("accepted", telling.was_answered);
+  } else {
+    out.field("state", telling.is_connected ? "connected" : telling.was_answered ? "accepted" : "ringing");
+    add_media(out);
+    out.field("age_ms", static_cast<std::int64_t>(age_ms));
+    if (generation >= 0) out.field("generation", generation);
+  }
+  return {Kind::snapshot, call, -1, false, finish(out), telling};
+}
+
+ClientMessage bye_message() { return {Kind::bye, "", -1, false, R"("type":"bye"})", {}}; }
 
 std::string_view foundation_of(std::string_view candidate) {
   const std::size_t colon = candidate.find(':');

@@ -12,7 +12,17 @@
 
 namespace offhook::sim {
 
-enum class Said : std::uint8_t { incoming, ringing, accepted, offer, answer, candidate, ended, error };
+enum class Said : std::uint8_t {
+  incoming,
+  ringing,
+  accepted,
+  offer,
+  answer,
+  candidate,
+  restored,
+  ended,
+  error
+};
 
 struct ServerMessage {
   Said said = Said::error;
@@ -43,7 +53,16 @@ enum class Kind : std::uint8_t {
   answer,
   candidate,
   connected,
+  snapshot,
   bye,
+};
+
+// What a client knows of one of its calls.
+struct Telling {
+  bool is_caller = false;
+  bool was_answered = false;
+  bool is_connected = false;
+  bool is_over = false;
 };
 
 struct ClientMessage {
@@ -52,6 +71,7 @@ struct ClientMessage {
   std::int64_t generation = -1;  // of offers
   bool fresh = false;
   std::string members;  // what follows seq and ack, with the closing brace
+  Telling telling{};    // of a snapshot
 };
 
 ClientMessage dial_message(const std::string& call, const std::string& to);
@@ -62,6 +82,9 @@ ClientMessage offer_message(const std::string& call, std::int64_t generation, co
 ClientMessage answer_message(const std::string& call, std::int64_t generation, const std::string& sdp);
 ClientMessage candidate_message(const std::string& call, std::int64_t generation,
                                 const std::string& candidate, const std::string& ufrag);
+// `reason`: why it is over, if it is. `generation`: -1 before the first.
+ClientMessage snapshot_message(const std::string& call, const std::string& peer, const Telling& telling,
+                               std::int64_t generation, std::uint64_t age_ms, std::string_view reason);
 ClientMessage bye_message();
 
 // Networks of this world. Those of hosts and of foreign relays are secrets before an accept.

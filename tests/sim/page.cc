@@ -15,6 +15,7 @@ using std::chrono::seconds;
 
 constexpr Duration kSessionLifetime = seconds(30);
 constexpr std::size_t kWarmRingingLimit = 2;
+constexpr std::size_t kMaxLastWords = 8;
 
 }  // namespace
 
@@ -29,6 +30,11 @@ Slot::Slot(Stage& stage, std::size_t at) : index(at), access(stage.plan, at) {
   label = fmt::format("{}/{}", user, number);
   host = fmt::format("{}{}.{}", kHostNetwork, at, 1);
   client_address = {*Ip::parse(host), 40'000};
+}
+
+void Slot::move() {
+  bindings += 1;
+  client_address.port = static_cast<std::uint16_t>(40'000 + bindings);
 }
 
 Page::Page(Stage& stage, Network& network, RelayHost& relay, Judge& judge, Paths& paths, Slot& slot)
@@ -109,6 +115,7 @@ void Page::hang_up_all() {
 void Page::send(ClientMessage message) {
   if (message.kind == Kind::accept) views_[message.call].said_accept = true;
   if (message.kind == Kind::dial) views_[message.call].is_caller = true;
+  if (message.kind == Kind::snapshot) views_[message.call].tell(message.telling);
   connection_.send(std::move(message));
 }
 
@@ -149,13 +156,14 @@ void Page::handle_message(const ServerMessage& message, const ClientMessage* ref
 }
 
 void Page::handle_incoming(const ServerMessage& message) {
+  if (is_remembered(message.call)) return;
   PageCall* own = dialled(message.from);
   if (own != nullptr && message.call < own->id()) return replace_own(*own, message);
   auto made = std::make_unique<PageCall>(stage_, judge_, *this, message.call, message.from, false,
                                          message.warm_path, judge_.script_of(message.call));
   PageCall& call = *made;
-  calls_.emplace(message.call, std::move(made));
   if (own == nullptr && is_busy()) return call.reject("busy");
+  calls_.emplace(message.call, std::move(made));
   handle_state();
   call.ring(message.age_ms, call_settings(stage_.plan).ring_timeout);
   if (own != nullptr) {
@@ -204,6 +212,7 @@ void Page::release_held() {
 void Page::handle_ended(PageCall& call) {
   const auto found = calls_.find(call.id());
   if (found == calls_.end() || found->second.get() != &call) return;
+  remember(call);
   over_.push_back(std::move(found->second));
   calls_.erase(found);
   held_.erase(call.id());
@@ -237,12 +246,36 @@ void Page::handle_offline() {
 }
 
 void Page::handle_session_lost(const std::set<std::string>& kept) {
+  if (stage_.plan.tells_snapshots) return tell_all();
   std::map<std::string, View> views;
   for (const std::string& call : kept) views[call] = views_[call];
   views_ = std::move(views);
   for (PageCall* call : calls()) {
     if (!kept.contains(call->id()) && !call->is_over()) call->lose_session();
   }
+}
+
+// The relay's address may have gone with the server's process.
+void Page::tell_all() {
+  views_.clear();
+  slot_.move();
+  relay_client_.handle_rebinding();
+  const std::deque<ClientMessage> words = last_words_;
+  for (const ClientMessage& word : words) send(word);
+  for (PageCall* call : calls()) {
+    if (!call->is_over()) call->tell();
+  }
+}
+
+void Page::remember(const PageCall& call) {
+  if (!stage_.plan.tells_snapshots) return;
+  last_words_.push_back(call.snapshot());
+  if (last_words_.size() > kMaxLastWords) last_words_.pop_front();
+}
+
+bool Page::is_remembered(const std::string& call) const {
+  return std::any_of(last_words_.begin(), last_words_.end(),
+                     [&call](const ClientMessage& word) { return word.call == call; });
 }
 
 void Page::handle_credentials(const std::string& username, const std::string& credential) {
@@ -283,8 +316,7 @@ void Page::check_settled() const {
   require(connection_.is_online(), "a client comes back when the network does", slot_.label);
   require(connection_.numbered().pending().empty(), "what has come is acknowledged", slot_.label);
   for (const auto& [id, view] : views_) {
-    const bool took_part = (view.is_caller && !view.was_refused) || view.rang;
-    require(!took_part || view.told.has_value(), "whoever is in a call hears that it is over",
+    require(!view.took_part() || view.told.has_value(), "whoever is in a call hears that it is over",
             slot_.label + " " + id);
   }
 }

@@ -2,6 +2,7 @@
 // A page (or an app) of a user on a device: its session, its allocation, its calls, as the SDK's CallClient.
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +23,8 @@ class Page;
 // A device: what stays when its page is reloaded.
 struct Slot {
   Slot(Stage& stage, std::size_t at);
+  // The relay sees it at another port.
+  void move();
 
   std::size_t index;
   std::size_t number = 0;  // among the devices of its user
@@ -107,6 +110,9 @@ class Page final : public ConnectionOwner, public CallPlace {
   std::vector<PageCall*> calls();
   void bury() { over_.clear(); }
   std::string new_call_id();
+  void tell_all();
+  void remember(const PageCall& call);
+  bool is_remembered(const std::string& call) const;
 
   Stage& stage_;
   RelayHost& relay_;
@@ -118,6 +124,8 @@ class Page final : public ConnectionOwner, public CallPlace {
   std::vector<std::unique_ptr<PageCall>> over_;  // until nothing of them runs any more
   std::set<std::string> held_;
   std::map<std::string, View> views_;  // of this session
+  // Snapshots of the last calls that are over: should the word of it be lost, it is told again.
+  std::deque<ClientMessage> last_words_;
   Connection connection_;
   RelayClient relay_client_;
   Timer offline_timer_;

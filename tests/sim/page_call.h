@@ -54,6 +54,7 @@ struct Link {
   std::int64_t described = -1;  // the generation of which both descriptions are there
   bool is_met = false;
   bool was_up = false;
+  bool was_ever_up = false;
 };
 
 // What we have said of where we are in one generation, to hold the other side's view against it.
@@ -85,6 +86,11 @@ class PageCall {
   void become(const ServerMessage& incoming);
   void handle_message(const ServerMessage& message, const ClientMessage* refused);
   void handle_word();  // an accept, over the path
+  // The session is another one, and whoever passed on what was said may know nothing of this call: it is told
+  // of, and goes on.
+  void tell();
+  // What this device knows of the call, also after its end.
+  ClientMessage snapshot() const;
   void lose_session();
   void handle_long_offline();
   void restart_ice();
@@ -108,6 +114,8 @@ class PageCall {
   std::vector<std::string> heard(std::int64_t generation) const;
   bool is_telling() const { return !trickles_.empty(); }
   Instant changed_at() const { return changed_at_; }
+  // Of generations up to this one something may have been lost with a session.
+  std::int64_t gap() const { return gap_; }
 
  private:
   // Candidates on their way to the server, one after the other.
@@ -133,6 +141,7 @@ class PageCall {
   void handle_answer(const ServerMessage& message);
   void handle_candidate(const ServerMessage& message);
   void handle_accepted(bool fresh);
+  void handle_restored(std::int64_t generation);
   void handle_answered();
   void handle_error(const ServerMessage& message, const ClientMessage* refused);
   void handle_refused_offer(const ClientMessage& offer, bool stale);
@@ -142,7 +151,8 @@ class PageCall {
   void tell(std::int64_t generation, const std::string& ufrag, std::vector<std::string> candidates);
   void tell_next(Trickle& trickle);
   void limit_ringing(Duration left);
-  void give_up_ringing(bool is_dialling);
+  void give_up_ringing(bool is_dialling, std::string_view reason);
+  void hang_up(std::string_view said, std::string_view reason);
   void react(Duration wait, void (PageCall::*reaction)());
   void decline();
   void be_busy();
@@ -152,7 +162,9 @@ class PageCall {
   void poll();
   void handle_up();
   void handle_down();
-  void finish();
+  void require_unharmed(std::string_view reason) const;
+  // `reason`: why, as this device knows it.
+  void finish(std::string_view reason);
   void set_state(State state);
 
   Stage& stage_;
@@ -176,6 +188,10 @@ class PageCall {
   std::uint64_t spoken_ = 0;
   std::size_t fresh_again_ = 0;
   bool has_reported_ = false;
+  bool was_answered_ = false;
+  std::string end_reason_;
+  Instant began_{};
+  std::int64_t gap_ = -1;
   bool has_burst_ = false;
   Instant down_since_{};
   Instant changed_at_{};

@@ -17,6 +17,9 @@ using std::chrono::seconds;
 
 constexpr std::array<const char*, 4> kUsers = {"alice", "bob", "carol", "dave"};
 
+// A server that is away for so long costs nobody a call, whatever else its clients wait for.
+constexpr Duration kSoon = seconds(5);
+
 PlannedDevice make_device(std::size_t user, Dice& dice) {
   PlannedDevice device;
   device.user = user;
@@ -74,6 +77,7 @@ Entry glare_of(const Plan& plan, const Entry& dial, Dice& dice) {
 }
 
 Deed fault(const Plan& plan, Dice& dice) {
+  if (plan.tells_snapshots && dice.percent(12)) return Deed::crash;
   const std::uint64_t roll = dice.under(100);
   if (plan.is_tight && roll < 30) return roll < 15 ? Deed::burst : Deed::stall;
   if (roll < 25) return Deed::cut;
@@ -126,6 +130,8 @@ Plan make_plan(std::uint64_t seed) {
   plan.warm_path = policy < 5 ? WarmPath::relay : policy < 9 ? WarmPath::direct : WarmPath::off;
   plan.peers_by_call = dice.percent(50);
   plan.is_tight = dice.percent(10);
+  plan.tells_snapshots = !plan.is_tight && dice.percent(65);
+  plan.has_journal = plan.tells_snapshots && dice.percent(75);
   plan.slow_socket_percent = dice.percent(50) ? 0 : dice.under(40);
   plan.datagram_loss_percent = dice.percent(50) ? 0 : dice.under(15);
   plan.datagram_twice_percent = dice.percent(50) ? 0 : dice.under(10);
@@ -136,9 +142,13 @@ Plan make_plan(std::uint64_t seed) {
     if (dice.percent(20)) plan.entries.push_back(glare_of(plan, dial, dice));
   }
   const std::uint64_t faults = dice.percent(20) ? 0 : 1 + dice.under(7);
-  if (faults == 0) plan.slow_socket_percent = plan.datagram_loss_percent = 0;
+  const bool is_killed_alone = plan.tells_snapshots && dice.percent(15);
+  if (faults == 0 || is_killed_alone) plan.slow_socket_percent = plan.datagram_loss_percent = 0;
   std::vector<Entry> wrong;
-  for (std::uint64_t i = 0; i < faults; ++i) wrong.push_back(make_fault(plan, dice));
+  for (std::uint64_t i = 0; i < (is_killed_alone ? 1 : faults); ++i) {
+    wrong.push_back(make_fault(plan, dice));
+    if (is_killed_alone) wrong.back().deed = Deed::crash;
+  }
   plan.entries.insert(plan.entries.end(), wrong.begin(), wrong.end());
   std::stable_sort(plan.entries.begin(), plan.entries.end(),
                    [](const Entry& a, const Entry& b) { return a.at < b.at; });
@@ -149,6 +159,14 @@ bool is_calm(const Plan& plan) {
   const bool all_dial = std::all_of(plan.entries.begin(), plan.entries.end(),
                                     [](const Entry& entry) { return entry.deed == Deed::dial; });
   return all_dial && plan.slow_socket_percent == 0 && plan.datagram_loss_percent == 0 && !plan.is_tight;
+}
+
+bool only_crashes(const Plan& plan) {
+  const auto is_harmless = [](const Entry& entry) {
+    return entry.deed == Deed::dial || (entry.deed == Deed::crash && entry.span <= kSoon);
+  };
+  return plan.tells_snapshots && plan.slow_socket_percent == 0 && plan.datagram_loss_percent == 0 &&
+         std::all_of(plan.entries.begin(), plan.entries.end(), is_harmless);
 }
 
 call::Settings call_settings(const Plan& plan) {
@@ -255,9 +273,10 @@ std::string described(const Entry& entry, const Plan& plan) {
 }
 
 std::string described(const Plan& plan) {
-  std::string text = fmt::format("seed {}, {} devices, warm path {}{}{}\n", plan.seed, plan.devices.size(),
-                                 name(plan.warm_path), plan.is_tight ? ", small queues" : "",
-                                 plan.peers_by_call ? ", peers by call" : "");
+  std::string text = fmt::format(
+      "seed {}, {} devices, warm path {}{}{}{}{}\n", plan.seed, plan.devices.size(), name(plan.warm_path),
+      plan.is_tight ? ", small queues" : "", plan.tells_snapshots ? ", snapshots" : "",
+      plan.has_journal ? ", journal" : "", plan.peers_by_call ? ", peers by call" : "");
   for (std::size_t i = 0; i < plan.devices.size(); ++i) {
     const PlannedDevice& device = plan.devices[i];
     text +=

@@ -82,6 +82,8 @@ struct Plan {
   WarmPath warm_path = WarmPath::relay;
   bool peers_by_call = false;
   bool is_tight = false;                  // small queues: sessions may be lost by bursts
+  bool tells_snapshots = false;           // clients do, so that calls outlive the server
+  bool has_journal = false;               // the server
   std::uint64_t slow_socket_percent = 0;  // those that stand still for seconds soon after they open
   std::uint64_t datagram_loss_percent = 0;
   std::uint64_t datagram_twice_percent = 0;
@@ -89,6 +91,8 @@ struct Plan {
 
 // Whether nothing goes wrong in it.
 bool is_calm(const Plan& plan);
+// Whether nothing goes wrong in it but crashes from which the server is back soon, and calls outlive them.
+bool only_crashes(const Plan& plan);
 Plan make_plan(std::uint64_t seed);
 call::Settings call_settings(const Plan& plan);
 

@@ -13,6 +13,7 @@
 
 #include "core/call/server.h"
 #include "dice.h"
+#include "journal.h"
 #include "judge.h"
 #include "network.h"
 #include "relay_host.h"
@@ -30,7 +31,7 @@ class SignalHost final : public SocketServer {
   void receive_text(SocketId socket, const std::string& text) override;
   void lose_socket(SocketId socket) override;
 
-  // For a while; then it starts again, knowing nothing.
+  // For a while; then it starts again, knowing nothing but what its journal has.
   void crash(Duration down);
   void shut_down(Duration down);
   // It does nothing for a while, and its clock goes on.
@@ -43,6 +44,7 @@ class SignalHost final : public SocketServer {
   using Work = std::function<void(call::Outbox&)>;
 
   void start();
+  void restore();
   void go_down(Duration down);
   void go_on();
   void step(StepInput input, const Work& work);
@@ -56,6 +58,9 @@ class SignalHost final : public SocketServer {
   void check();
   void check_rung(SocketId socket, const std::string& user) const;
   void check_dialled(const signal::Dial& dial, const std::string& caller) const;
+  void check_told(const signal::Snapshot& told, bool goes_on) const;
+  void check_all_ring(const std::string& call, const std::string& callee) const;
+  void begin(const call::WaitingCall& call);
   void arm();
 
   Stage& stage_;
@@ -66,6 +71,7 @@ class SignalHost final : public SocketServer {
   Dice dice_;
   std::unique_ptr<call::Server> core_;
   std::unique_ptr<SessionLedger> ledger_;
+  Journal journal_;
   struct Connection {
     bool has_greeted = false;
     Instant hello_due{};
@@ -81,6 +87,7 @@ class SignalHost final : public SocketServer {
   // Of this step: who was told of a call, and who got an offer with it.
   std::multiset<SocketId> rung_;
   std::multiset<SocketId> offered_;
+  bool was_begun_ = false;  // a call
   Timer timer_;
   Timer restart_timer_;
   Timer pause_timer_;

@@ -193,8 +193,7 @@ void World::do_to_server(const Entry& entry) {
 }
 
 void World::rebind(Slot& slot) {
-  slot.bindings += 1;
-  slot.client_address.port = static_cast<std::uint16_t>(40'000 + slot.bindings);
+  slot.move();
   slot.page->handle_rebinding();
 }
 
@@ -308,6 +307,7 @@ void World::look_at(std::size_t device, PageCall& call) {
 
 void World::compare(const PageCall& teller, const PageCall& listener, const std::string& label) const {
   const std::int64_t generation = listener.link()->described;
+  if (generation <= std::max(teller.gap(), listener.gap())) return;
   for (const Told& told : teller.told()) {
     if (told.generation != generation || told.ufrag != teller.link()->ufrag) continue;
     std::vector<std::string> names = told.names;

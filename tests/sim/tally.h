@@ -26,6 +26,10 @@ enum class Count : std::uint8_t {
   ended_signaling_lost,
   ended_server_shutdown,
   lost_in_crash,
+  journalled,
+  outlived,        // of these: that the server has had again
+  talks_restored,  // as both sides have told of them
+  ends_told,       // to a side whose call the server did not know any more
   answered_elsewhere,
   accepted_fresh,
   glares,
@@ -65,6 +69,10 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames = {
     "ended: signaling_lost",
     "ended: server_shutdown",
     "lost in a crash",
+    "rang on by the journal",
+    "had again after a crash",
+    "talked on after a crash",
+    "ends told after a crash",
     "answered elsewhere",
     "accepted on another device than the warm one",
     "both dialled at once",
