@@ -1,7 +1,6 @@
 #include "judge.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <chrono>
 #include <utility>
@@ -13,7 +12,6 @@ namespace offhook::sim {
 namespace {
 
 using signal::EndReason;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 Count count_of(EndReason reason) {
@@ -38,9 +36,10 @@ Count count_of(EndReason reason) {
       return Count::ended_signaling_lost;
     case EndReason::server_shutdown:
       return Count::ended_server_shutdown;
+    case EndReason::credentials:
+      return Count::ended_credentials;
     case EndReason::hangup:
     case EndReason::answered_elsewhere:
-    case EndReason::credentials:
     case EndReason::blocked:
     case EndReason::error:
       break;
@@ -156,8 +155,10 @@ void Judge::begin(const call::WaitingCall& made, const StepInput& input) {
   std::erase_if(call.accepted_by, claims_nothing);
   std::erase_if(call.connected_by, claims_nothing);
   call.lives = call.was_heard = true;
+  call.is_being_woken = false;
   call.is_over = call.was_lost = call.is_accepted = call.awaits_accept = call.waits_longer = false;
   call.has_offer = call.has_answer = call.had_offer = call.is_settled = false;
+  if (call.record) call.ends_before.emplace(name(call.record->reason));
   call.record.reset();
   call.introduced.clear();
   call.winners = 0;
@@ -192,6 +193,8 @@ bool Judge::is_explained(const call::CallEnded& record, const Truth& call, const
   const bool by_caller = input.session == call.caller_session;
   const bool loses_session = says_bye || sessions_after < input.sessions_before || stage_.plan.is_tight;
   const bool at_deadline = input.kind == StepInput::Kind::deadlines;
+  const bool by_app = input.kind == StepInput::Kind::end_call && input.subject == record.call.text();
+  if (by_app) return record.reason == (record.accepted ? EndReason::hangup : EndReason::canceled);
   if (is_end_of_claim(record, call, input, loses_session)) return true;
   switch (record.reason) {
     case EndReason::hangup:
@@ -215,14 +218,17 @@ bool Judge::is_explained(const call::CallEnded& record, const Truth& call, const
     case EndReason::no_answer:
       return at_deadline && !record.accepted && record.lasted >= settings_.ring_timeout;
     case EndReason::unreachable:
-      return at_deadline && !record.accepted && record.lasted >= settings_.unreachable_timeout;
+      return at_deadline && !record.accepted &&
+             record.lasted >= (call.is_being_woken ? settings_.ring_timeout : settings_.unreachable_timeout);
     case EndReason::signaling_lost:
       return record.accepted && loses_session;
     case EndReason::server_shutdown:
       return input.kind == StepInput::Kind::shutdown;
+    case EndReason::credentials:
+      return input.kind == StepInput::Kind::revoke &&
+             (input.subject == call.caller_user || input.subject == call.callee_user);
     case EndReason::answered_elsewhere:
     case EndReason::declined_elsewhere:
-    case EndReason::credentials:
     case EndReason::blocked:
       return false;
   }
@@ -262,6 +268,7 @@ void Judge::end(const call::CallEnded& record, const StepInput& input, std::size
   stage_.tally.add(Count::calls);
   stage_.tally.add(count_of(record.reason));
   if (record.accepted) stage_.tally.add(Count::accepted);
+  if (input.kind == StepInput::Kind::end_call) stage_.tally.add(Count::ended_by_app);
   if (record.connected) stage_.tally.add(Count::connected);
   stage_.tally.add(Count::call_s,
                    static_cast<std::uint64_t>(std::chrono::duration_cast<seconds>(record.lasted).count()));
@@ -283,6 +290,39 @@ void Judge::introduce(const call::PeerIntroduced& introduced, bool is_own_relay)
           "before an accept only this server's relays are told", id + " " + introduced.peer_address.text());
 }
 
+void Judge::take(const std::string& session, std::string_view user, const std::string& id) {
+  Truth& call = truth(id);
+  require(call.lives && call.is_accepted, "a call is taken while it lives", id);
+  const bool as_caller = user == call.caller_user;
+  require(as_caller || user == call.callee_user, "a user takes a call of their own", id);
+  call.taken_by[session] = as_caller;
+  if (as_caller) {
+    call.caller_session = session;
+  } else {
+    call.accepted_by.insert(session);
+  }
+}
+
+void Judge::wake(const std::string& id, bool under_way) {
+  Truth& call = truth(id);
+  call.is_being_woken = under_way && call.lives && !call.is_accepted;
+  if (call.is_being_woken) stage_.tally.add(Count::woken);
+}
+
+std::optional<std::string> Judge::live_call(std::uint64_t choice) const {
+  std::size_t at = live() == 0 ? 0 : choice % live();
+  for (const auto& [id, call] : calls_) {
+    if (call.lives && at-- == 0) return id;
+  }
+  return std::nullopt;
+}
+
+std::size_t Judge::live_of(std::string_view user) const {
+  return static_cast<std::size_t>(std::count_if(calls_.begin(), calls_.end(), [user](const auto& entry) {
+    return entry.second.lives && (entry.second.caller_user == user || entry.second.callee_user == user);
+  }));
+}
+
 std::size_t Judge::live() const {
   return static_cast<std::size_t>(
       std::count_if(calls_.begin(), calls_.end(), [](const auto& entry) { return entry.second.lives; }));
@@ -293,150 +333,6 @@ void Judge::check_nothing_left() const {
     if (!call.was_heard) continue;
     require(call.is_over || call.was_lost || call.was_refused, "every call ends", id);
   }
-}
-
-// ---- what clients hear
-
-void Judge::hear(const std::string& session, std::size_t device, View& view, const ServerMessage& message,
-                 const std::string& label) {
-  const std::string who = label + " " + message.call;
-  require(!message.call.empty(), "a message is about a call", who + " " + message.reason);
-  hear_of_call(session, device, view, message, truth(message.call), who);
-}
-
-void Judge::hear_of_call(const std::string& session, std::size_t device, View& view,
-                         const ServerMessage& message, Truth& call, const std::string& label) {
-  if (message.said != Said::error) {
-    require(!view.told, "nothing follows the end of a call", label);
-    require(view.is_caller || view.rang || view.telling || message.said == Said::incoming,
-            "nobody hears of a call of others", label);
-  }
-  hear_where(view, message, call, label);
-  switch (message.said) {
-    case Said::incoming:
-      return hear_incoming(device, view, message, call, label);
-    case Said::restored:
-      require(view.telling && (view.telling->was_answered || view.said_accept),
-              "a call goes on for those who talk", label);
-      if (view.is_caller) stage_.tally.add(Count::talks_restored);
-      return;
-    case Said::ringing:
-      return require(view.is_caller, "the caller hears that it rings", label);
-    case Said::accepted:
-      require(view.is_caller, "the caller hears of an accept", label);
-      require(!view.heard_accepted, "a call is accepted once", label);
-      require(!call.accepted_by.empty(), "a call is accepted by somebody", label);
-      view.heard_accepted = true;
-      if (message.fresh) stage_.tally.add(Count::accepted_fresh);
-      return;
-    case Said::offer:
-    case Said::answer:
-      return hear_description(view, message, label);
-    case Said::candidate:
-      return hear_candidate(view, message, label);
-    case Said::ended:
-      return hear_end(session, view, message, call, label);
-    case Said::error:
-      return hear_error(view, message, call, label);
-  }
-}
-
-void Judge::hear_incoming(std::size_t device, View& view, const ServerMessage& message, Truth& call,
-                          const std::string& label) {
-  const PlannedDevice& own = stage_.plan.devices[device];
-  require(!view.rang && !view.is_caller, "a call rings once", label);
-  require(user_name(own.user) == call.callee_user && message.from == call.caller_user,
-          "a call rings where it was dialled", label);
-  const WarmPath due =
-      std::max({stage_.plan.warm_path, own.warm_path, stage_.plan.devices[call.caller].warm_path});
-  require(message.warm_path == due, "the stricter warm path counts", label + " " + std::string(name(due)));
-  const auto age = stage_.now() - call.began;
-  require(milliseconds(message.age_ms) <= age, "a call is as old as it is", label);
-  require(milliseconds(message.age_ms) <= settings_.ring_timeout + settings_.session_grace ||
-              stage_.now() < stage_.disturbed_until,
-          "a call that rings is not older than it may be", label);
-  view.rang = true;
-  view.warm_path = message.warm_path;
-}
-
-void Judge::hear_description(View& view, const ServerMessage& message, const std::string& label) {
-  require(message.generation > view.newest, "generations rise",
-          label + " " + std::to_string(message.generation));
-  view.newest = message.generation;
-}
-
-void Judge::hear_candidate(View& view, const ServerMessage& message, const std::string& label) {
-  require(message.generation == view.newest, "no candidate comes without its description",
-          label + " " + message.candidate);
-  const std::string key =
-      fmt::format("{} {} {}", message.generation, message.ufrag, foundation_of(message.candidate));
-  require(view.candidates.insert(key).second, "a candidate comes once", label + " " + message.candidate);
-}
-
-// Nothing but this server's relays is told before an accept, unless the warm path of both is direct.
-void Judge::hear_where(View& view, const ServerMessage& message, const Truth& call,
-                       const std::string& label) const {
-  if (!tells_where(message.sdp) && !tells_where(message.candidate)) return;
-  const bool may_know = view.is_caller ? call.may_be_direct || view.heard_accepted
-                                       : view.warm_path == WarmPath::direct || view.said_accept;
-  require(may_know, "nobody hears where the other is before an accept",
-          label + " " + message.candidate + message.sdp);
-  view.was_told_where = true;
-}
-
-void Judge::hear_end(const std::string& session, View& view, const ServerMessage& message, Truth& call,
-                     const std::string& label) {
-  view.told = message.reason;
-  if (view.is_caller) {
-    const bool is_right = call.record && message.reason == name(call.record->reason);
-    require(is_right || may_hear_end_of_claim(session, view, message.reason, call),
-            "all sides hear why a call ended", label + " " + message.reason);
-    return;
-  }
-  hear_end_as_callee(session, view, message.reason, call, label);
-  if (message.reason == name(EndReason::answered_elsewhere)) {
-    stage_.tally.add(Count::answered_elsewhere);
-    require(!view.was_told_where || view.warm_path == WarmPath::direct,
-            "a device that did not win hears nothing of where the caller is", label);
-  } else if (call.record && call.record->accepted && view.said_accept) {
-    call.winners += message.reason == name(call.record->reason) ? 1U : 0U;
-    require(call.winners <= 1, "one device wins", label);
-  }
-}
-
-void Judge::hear_end_as_callee(const std::string& session, const View& view, const std::string& reason,
-                               const Truth& call, const std::string& label) const {
-  const auto others = [&session](const std::set<std::string>& said) {
-    return said.size() > (said.contains(session) ? 1U : 0U);
-  };
-  bool is_right = false;
-  if (reason == name(EndReason::answered_elsewhere)) {
-    is_right = others(call.accepted_by);
-  } else if (reason == name(EndReason::declined_elsewhere)) {
-    is_right = others(call.left_by) && call.record && !call.record->accepted;
-  } else if (call.left_by.contains(session)) {
-    // What it said itself, or what crossed it.
-    is_right = true;
-  } else if (reason == name(EndReason::busy)) {
-    is_right = stage_.plan.is_tight;
-  } else {
-    is_right =
-        call.record && reason == name(call.record->reason) && (!call.record->accepted || view.said_accept);
-  }
-  require(is_right || may_hear_end_of_claim(session, view, reason, call), "all sides hear why a call ended",
-          label + " " + reason);
-}
-
-void Judge::hear_error(View& view, const ServerMessage& message, Truth& call,
-                       const std::string& label) const {
-  static constexpr std::array<std::string_view, 5> kExpected = {
-      "stale_generation", "wrong_state", "too_many_candidates", "too_many_calls", "too_many_dials"};
-  if (message.reason == "too_many_calls" || message.reason == "too_many_dials") view.was_refused = true;
-  if (message.reason == "stale_generation") stage_.tally.add(Count::stale_offers);
-  // What follows a dial that was refused is about no call.
-  if (message.reason == "unknown_call" && (view.was_refused || call.was_refused)) return;
-  const bool is_expected = std::find(kExpected.begin(), kExpected.end(), message.reason) != kExpected.end();
-  require(is_expected, "a client that keeps the rules is not refused", label + " " + message.reason);
 }
 
 }  // namespace offhook::sim

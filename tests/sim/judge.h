@@ -28,6 +28,7 @@ struct View {
   bool heard_accepted = false;
   bool was_refused = false;  // its dial
   bool was_told_where = false;
+  bool said_take = false;
   std::optional<Telling> telling;    // by a snapshot
   std::optional<std::string> told;   // the reason of `ended`
   std::int64_t newest = -1;          // generation of the newest description that came
@@ -47,11 +48,22 @@ struct View {
 
 // What the server was given in the step that is being judged.
 struct StepInput {
-  enum class Kind : std::uint8_t { hello, frame, closed, deadlines, shutdown, restore };
+  enum class Kind : std::uint8_t {
+    hello,
+    frame,
+    closed,
+    deadlines,
+    shutdown,
+    restore,
+    end_call,
+    revoke,
+    waking
+  };
   Kind kind = Kind::hello;
   const signal::NumberedMessage* message = nullptr;  // the one that was processed
   std::string session;
   std::size_t sessions_before = 0;
+  std::string subject{};  // the call or the user that the app's backend has named
 };
 
 class Judge {
@@ -73,12 +85,19 @@ class Judge {
   void gives_up_waiting(const std::string& call, bool is_well, const std::string& who);
 
   // ---- the server's host
+  // The server has given the call to this session, which has asked for it.
+  void take(const std::string& session, std::string_view user, const std::string& call);
   // Before the server does; one that is refused comes to refuse() then.
   void process(const std::string& session, std::string_view user, const signal::NumberedMessage& message);
   void refuse(const signal::NumberedMessage& message);
   // The server keeps the call in its journal: it waits for an accept.
   void begin(const call::WaitingCall& made, const StepInput& input);
   void answered(const std::string& call);
+  // As long as a device is being woken, the call waits for it.
+  void wake(const std::string& call, bool under_way);
+  // One of those that live, if there is any.
+  std::optional<std::string> live_call(std::uint64_t choice) const;
+  std::size_t live_of(std::string_view user) const;
   void end(const call::CallEnded& record, const StepInput& input, std::size_t sessions_after);
   void lose_session(const std::string& session);
   // The age that an `incoming` tells in this moment.
@@ -131,6 +150,7 @@ class Judge {
     bool is_over = false;      // it has ended, at this server or one before
     bool is_restored = false;  // from the time before a crash, or before its session was lost
     bool is_accepted = false;
+    bool is_being_woken = false;
     bool awaits_accept = false;  // one has come, and counts
     Instant dialled_at{};
     Instant began{};    // as the server knows it
@@ -141,6 +161,8 @@ class Judge {
     std::set<std::string> connected_by;
     bool waits_longer = false;
     std::optional<call::CallEnded> record;
+    // How it ended at a server before this one, whose last words may still be on their way.
+    std::set<std::string> ends_before;
     bool was_lost = false;   // with the server
     bool had_offer = false;  // before the message that is processed
     bool has_offer = false;  // of the caller
@@ -149,6 +171,8 @@ class Judge {
     std::vector<EndTold> ends_told;       // by snapshots, and by those who wait for the other side
     std::set<std::pair<std::string, Ip>> introduced;
     std::size_t winners = 0;
+    std::map<std::string, bool> taken_by;  // sessions, and whether as the caller
+    std::set<std::string> callers;         // sessions that have told that they talk as the caller
     std::set<std::pair<bool, std::string>> holders;
 
     bool has_told_end(bool by_caller) const {
@@ -160,6 +184,8 @@ class Judge {
   Truth& truth(const std::string& call);
   void hear_of_call(const std::string& session, std::size_t device, View& view, const ServerMessage& message,
                     Truth& call, const std::string& label);
+  static void hear_taken(const std::string& session, View& view, const ServerMessage& message, Truth& call,
+                         const std::string& label);
   void hear_incoming(std::size_t device, View& view, const ServerMessage& message, Truth& call,
                      const std::string& label);
   static void hear_description(View& view, const ServerMessage& message, const std::string& label);

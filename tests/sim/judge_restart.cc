@@ -32,6 +32,8 @@ void Judge::crash(Instant now) {
     call.accepted_by.clear();
     call.connected_by.clear();
     call.left_by.clear();
+    call.taken_by.clear();
+    call.callers.clear();
     call.caller_session.clear();
     call.record.reset();
     call.is_accepted = false;
@@ -86,7 +88,7 @@ void Judge::tell(const std::string& session, std::string_view user, Truth& call,
                         is_over(told)};
   call.claims[session] = {telling, stage_.now()};
   if (told.is_caller) call.caller_session = session;
-  if (!told.is_caller && talks(told)) call.accepted_by.insert(session);
+  if (talks(told)) (told.is_caller ? call.callers : call.accepted_by).insert(session);
   if (is_connected) call.connected_by.insert(session);
   // A device that knows of more offers than the caller takes none of its older ones.
   if (!told.is_caller && told.generation) call.has_answer |= call.lives;
@@ -194,7 +196,7 @@ bool Judge::is_end_of_claim(const call::CallEnded& record, const Truth& call, co
 // A side that has told of a call, and hears that the other side has ended it, or is not to be found.
 bool Judge::may_hear_end_of_claim(const std::string& session, const View& view, const std::string& reason,
                                   const Truth& call) const {
-  if (!view.telling) return false;
+  if (!view.telling) return call.ends_before.contains(reason);
   const bool is_told_by_other = std::any_of(
       call.ends_told.begin(), call.ends_told.end(),
       [&](const EndTold& one) { return one.by_caller != view.is_caller && one.reason == reason; });
@@ -209,9 +211,10 @@ bool Judge::may_hear_end_of_claim(const std::string& session, const View& view, 
   const bool other_is_gone = std::any_of(call.claims.begin(), call.claims.end(), [&](const auto& entry) {
     return !is_claim_alive(entry.second) && entry.second.telling.is_caller != view.is_caller;
   });
-  // The server keeps the reason for as long as somebody may come back in time.
+  // The server keeps the other side's reason for as long as somebody may come back in time; after that, and
+  // of a call that another device of this side has ended, it knows that it is over.
   const bool is_late = std::any_of(call.ends_told.begin(), call.ends_told.end(), [&](const EndTold& one) {
-    return one.by_caller != view.is_caller && one.at + settings_.session_grace <= stage_.now();
+    return one.by_caller == view.is_caller || one.at + settings_.session_grace <= stage_.now();
   });
   const bool is_right = (is_told_by_other && !is_elsewhere) || is_own ||
                         (is_lost && (call.record || has_waited || other_is_gone || is_late));

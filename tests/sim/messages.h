@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/warm_path.h"
 #include "wire/json/json.h"
@@ -20,8 +21,18 @@ enum class Said : std::uint8_t {
   answer,
   candidate,
   restored,
+  state,
+  taken,
+  elsewhere,
   ended,
   error
+};
+
+// An answered call, as another device of the same user is told of it.
+struct TakeableCall {
+  std::string call;
+  std::string peer;
+  bool as_caller = false;
 };
 
 struct ServerMessage {
@@ -36,7 +47,10 @@ struct ServerMessage {
   std::string sdp;
   std::string candidate;
   std::string ufrag;
-  std::string reason;  // of ended, or the code of error
+  std::string reason;                       // of ended, or the code of error
+  std::optional<signal::MediaState> state;  // of the other side
+  TakeableCall taken;
+  std::vector<TakeableCall> elsewhere;
   std::uint64_t ref = 0;
 };
 
@@ -54,6 +68,9 @@ enum class Kind : std::uint8_t {
   candidate,
   connected,
   snapshot,
+  state,
+  take,
+  elsewhere,
   bye,
 };
 
@@ -75,7 +92,7 @@ struct ClientMessage {
 };
 
 ClientMessage dial_message(const std::string& call, const std::string& to);
-ClientMessage plain_message(Kind kind, const std::string& call);  // ringing, accept, connected
+ClientMessage plain_message(Kind kind, const std::string& call);  // ringing, accept, take, connected
 ClientMessage reason_message(Kind kind, const std::string& call, std::string_view reason);
 ClientMessage offer_message(const std::string& call, std::int64_t generation, const std::string& sdp,
                             bool fresh);
@@ -85,6 +102,8 @@ ClientMessage candidate_message(const std::string& call, std::int64_t generation
 // `reason`: why it is over, if it is. `generation`: -1 before the first.
 ClientMessage snapshot_message(const std::string& call, const std::string& peer, const Telling& telling,
                                std::int64_t generation, std::uint64_t age_ms, std::string_view reason);
+ClientMessage state_message(const std::string& call, const signal::MediaState& state);
+ClientMessage elsewhere_message();
 ClientMessage bye_message();
 
 // Networks of this world. Those of hosts and of foreign relays are secrets before an accept.

@@ -115,6 +115,7 @@ void Page::hang_up_all() {
 void Page::send(ClientMessage message) {
   if (message.kind == Kind::accept) views_[message.call].said_accept = true;
   if (message.kind == Kind::dial) views_[message.call].is_caller = true;
+  if (message.kind == Kind::take) views_[message.call].said_take = true;
   if (message.kind == Kind::snapshot) views_[message.call].tell(message.telling);
   connection_.send(std::move(message));
 }
@@ -148,8 +149,11 @@ void Page::handle_candidate(const std::string& candidate) {
 }
 
 void Page::handle_message(const ServerMessage& message, const ClientMessage* refused) {
-  judge_.hear(connection_.session(), slot_.index, views_[message.call], message, slot_.label);
+  const bool is_about_call = message.said != Said::elsewhere;
+  if (is_about_call)
+    judge_.hear(connection_.session(), slot_.index, views_[message.call], message, slot_.label);
   if (is_leaving_) return;
+  if (!is_about_call && !message.elsewhere.empty()) take(message.elsewhere.front());
   PageCall* call = find(message.call);
   if (call != nullptr) return call->handle_message(message, refused);
   if (message.said == Said::incoming) handle_incoming(message);
@@ -305,6 +309,26 @@ void Page::burst(std::uint64_t choice) {
   }
   const std::size_t own = stage_.plan.devices[slot_.index].user;
   for (std::uint64_t i = 0; i < 3 + choice % 10; ++i) dial((own + 1) % stage_.plan.users, nullptr);
+}
+
+void Page::change(std::uint64_t choice) {
+  const signal::MediaState state{{choice % 2 == 0, choice % 3 == 0}, choice % 5 == 0, choice % 7 < 3};
+  for (PageCall* call : calls()) call->change(state);
+}
+
+void Page::ask_elsewhere() {
+  if (connection_.is_online()) send(elsewhere_message());
+}
+
+void Page::take(const TakeableCall& wanted) {
+  if (find(wanted.call) != nullptr) return;
+  std::erase_if(last_words_, [&wanted](const ClientMessage& word) { return word.call == wanted.call; });
+  auto made = std::make_unique<PageCall>(stage_, judge_, *this, wanted.call, wanted.peer, wanted.as_caller,
+                                         WarmPath::off, judge_.script_of(wanted.call));
+  PageCall& call = *made;
+  calls_.emplace(wanted.call, std::move(made));
+  call.take();
+  handle_state();
 }
 
 void Page::hear_word(const std::string& id) {

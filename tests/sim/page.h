@@ -65,6 +65,9 @@ class Page final : public ConnectionOwner, public CallPlace {
   void restart_ice();
   void take_fresh_path();
   void burst(std::uint64_t choice);
+  void change(std::uint64_t choice);
+  // Takes the first call of another device of this user, if there is one.
+  void ask_elsewhere();
   void receive_datagram(Bytes datagram) { relay_client_.receive(datagram); }
   void hear_word(const std::string& call);
 
@@ -102,6 +105,7 @@ class Page final : public ConnectionOwner, public CallPlace {
  private:
   PageCall* find(const std::string& call);
   void handle_incoming(const ServerMessage& message);
+  void take(const TakeableCall& wanted);
   void replace_own(PageCall& own, const ServerMessage& message);
   PageCall* dialled(const std::string& user);
   bool is_busy() const;

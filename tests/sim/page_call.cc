@@ -113,6 +113,7 @@ void PageCall::accept() {
   place_.send(plain_message(Kind::accept, id_));
   place_.say_over_path(*this);
   handle_answered();
+  announce();
   if (!link_ && !is_over()) open_link(false, false);
 }
 
@@ -152,6 +153,7 @@ void PageCall::become(const ServerMessage& incoming) {
   is_calling_ = false;
   place_.send(plain_message(Kind::accept, id_));
   handle_answered();
+  announce();
   if (!is_over()) open_link(false, false);
 }
 
@@ -165,6 +167,13 @@ void PageCall::handle_message(const ServerMessage& message, const ClientMessage*
       return;
     case Said::restored:
       return handle_restored(message.generation);
+    case Said::state:
+      heard_state_ = *message.state;
+      return;
+    case Said::taken:
+      return handle_taken(message);
+    case Said::elsewhere:
+      return;
     case Said::ringing:
       if (state_ != State::dialing) return;
       limit_ringing(call_settings(stage_.plan).ring_timeout);
@@ -172,6 +181,8 @@ void PageCall::handle_message(const ServerMessage& message, const ClientMessage*
     case Said::accepted:
       return handle_accepted(message.fresh);
     case Said::offer:
+      // An accept that was told of counts.
+      if (is_state_lost_) tell_state_again();
       return handle_offer(message);
     case Said::answer:
       return handle_answer(message);
@@ -194,13 +205,70 @@ void PageCall::handle_accepted(bool fresh) {
   if (fresh) {
     other_candidates_.clear();
     open_link(true, true);
+    down_since_ = stage_.now();
   }
-  if (!is_answered()) handle_answered();
+  if (is_over() || (is_answered() && !fresh)) return;
+  if (is_answered()) {
+    // Another device, which knows of us what the server has told it, and we know of it as much.
+    expect_first_state();
+  } else {
+    handle_answered();
+  }
+  announce();
+}
+
+void PageCall::expect_first_state() {
+  said_ = kFirstState;
+  heard_state_ = kFirstState;
+}
+
+void PageCall::take() {
+  state_ = State::connecting;
+  place_.send(plain_message(Kind::take, id_));
+}
+
+// Of the two sides the caller's makes the new connection.
+void PageCall::handle_taken(const ServerMessage& message) {
+  stage_.tally.add(Count::takes);
+  handle_answered();
+  if (is_over()) return;
+  announce();
+  heard_state_ = *message.state;
+  newest_ = message.generation;
+  open_link(is_calling_, is_calling_);
+}
+
+void PageCall::change(const signal::MediaState& state) {
+  if (is_over()) return;
+  own_ = state;
+  announce();
+}
+
+// Whoever passes on what is said knows of nothing but the first, and the other side may believe what it has
+// heard before.
+void PageCall::tell_state_again() {
+  is_state_lost_ = false;
+  if (!said_) return;
+  said_ = kFirstState;
+  if (!has_told_state_) return announce();
+  said_ = own_;
+  changed_at_ = stage_.now();
+  place_.send(state_message(id_, own_));
+}
+
+void PageCall::announce() {
+  if (is_over() || !said_ || *said_ == own_) return;
+  said_ = own_;
+  has_told_state_ = true;
+  changed_at_ = stage_.now();
+  stage_.tally.add(Count::states);
+  place_.send(state_message(id_, own_));
 }
 
 // The server knows the call again; what was on its way is lost.
 void PageCall::handle_restored(std::int64_t generation) {
   newest_ = std::max(newest_, generation);
+  tell_state_again();
   if (!link_) return;
   if (link_->was_ever_up) {
     link_->awaits_answer = false;
@@ -212,6 +280,7 @@ void PageCall::handle_restored(std::int64_t generation) {
 
 void PageCall::handle_answered() {
   was_answered_ = true;
+  expect_first_state();
   judge_.hold(id_, is_calling_, place_.label());
   set_state(State::connecting);
   ring_timer_.cancel();
@@ -246,13 +315,15 @@ void PageCall::give_up_ringing(bool is_dialling, std::string_view reason) {
 }
 
 ClientMessage PageCall::snapshot() const {
-  const Telling telling{is_calling_, was_answered_, has_reported_, is_over()};
+  const bool was_answered = was_answered_ || is_answered();
+  const Telling telling{is_calling_, was_answered, has_reported_, is_over()};
   return snapshot_message(id_, peer_, telling, newest_,
                           static_cast<std::uint64_t>(whole_ms(stage_.now() - began_)), end_reason_);
 }
 
 void PageCall::tell() {
   gap_ = newest_;
+  is_state_lost_ = is_answered();
   place_.send(snapshot());
   if (is_over() || !is_calling_ || is_answered()) return;
   // The path that stood while it rang may have gone with the relay.
@@ -267,7 +338,7 @@ void PageCall::handle_long_offline() {
 }
 
 void PageCall::handle_error(const ServerMessage& message, const ClientMessage* refused) {
-  const bool is_dial = refused != nullptr && refused->kind == Kind::dial;
+  const bool is_dial = refused != nullptr && (refused->kind == Kind::dial || refused->kind == Kind::take);
   const bool is_fatal = std::find(kFatal.begin(), kFatal.end(), message.reason) != kFatal.end();
   if (is_dial || is_fatal) return finish("error");
   if (refused == nullptr || refused->kind != Kind::offer) return;

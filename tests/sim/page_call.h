@@ -68,6 +68,9 @@ struct Told {
 
 class PageCall {
  public:
+  // As `dial`, `accept` and `take` say it here.
+  static constexpr signal::MediaState kFirstState = {{true, true}, false, false};
+
   enum class State : std::uint8_t { dialing, ringing, connecting, connected, ended };
 
   PageCall(Stage& stage, Judge& judge, CallPlace& place, std::string id, std::string peer, bool is_outgoing,
@@ -97,6 +100,9 @@ class PageCall {
   void take_fresh_path();
   void handle_relay();
   void burst(std::size_t count);
+  // Another device of our user has the call, and is asked for it.
+  void take();
+  void change(const signal::MediaState& state);
 
   const std::string& id() const { return id_; }
   const std::string& peer() const { return peer_; }
@@ -114,6 +120,9 @@ class PageCall {
   std::vector<std::string> heard(std::int64_t generation) const;
   bool is_telling() const { return !trickles_.empty(); }
   Instant changed_at() const { return changed_at_; }
+  const signal::MediaState& own_state() const { return own_; }
+  // What the other side sends, as far as it has said.
+  const signal::MediaState& heard_state() const { return heard_state_; }
   // Of generations up to this one something may have been lost with a session.
   std::int64_t gap() const { return gap_; }
 
@@ -142,6 +151,10 @@ class PageCall {
   void handle_candidate(const ServerMessage& message);
   void handle_accepted(bool fresh);
   void handle_restored(std::int64_t generation);
+  void handle_taken(const ServerMessage& message);
+  void announce();
+  void tell_state_again();
+  void expect_first_state();
   void handle_answered();
   void handle_error(const ServerMessage& message, const ClientMessage* refused);
   void handle_refused_offer(const ClientMessage& offer, bool stale);
@@ -192,6 +205,12 @@ class PageCall {
   std::string end_reason_;
   Instant began_{};
   std::int64_t gap_ = -1;
+  // What we send, what the other side was told of it, and what it sends; nothing is told before the answer.
+  signal::MediaState own_ = kFirstState;
+  std::optional<signal::MediaState> said_;
+  bool has_told_state_ = false;
+  bool is_state_lost_ = false;  // with the session, until the server knows the call again
+  signal::MediaState heard_state_ = kFirstState;
   bool has_burst_ = false;
   Instant down_since_{};
   Instant changed_at_{};

@@ -92,6 +92,7 @@ Deed fault(const Plan& plan, Dice& dice) {
   if (roll < 77) return Deed::rebind;
   if (roll < 83) return Deed::restart_ice;
   if (roll < 88) return Deed::fresh_path;
+  if (roll < 89) return dice.percent(50) ? Deed::end_call : Deed::revoke;
   if (roll < 90) return Deed::burst;
   if (roll < 94) return Deed::crash;
   if (roll < 96) return Deed::shutdown;
@@ -114,6 +115,17 @@ Entry make_fault(const Plan& plan, Dice& dice) {
   return entry;
 }
 
+// In the middle of a talk, most of the time.
+Entry make_change(const Plan& plan, Dice& dice) {
+  const Entry& dial = plan.entries[dice.under(plan.entries.size())];
+  Entry entry;
+  entry.deed = dice.percent(50) ? Deed::change : Deed::take;
+  entry.device = dice.under(plan.devices.size());
+  entry.choice = dice.under(1000);
+  entry.at = dial.at + dial.wait + dice.scaled(milliseconds(1), std::max<Duration>(dial.talk, seconds(1)));
+  return entry;
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed) {
@@ -132,6 +144,7 @@ Plan make_plan(std::uint64_t seed) {
   plan.is_tight = dice.percent(10);
   plan.tells_snapshots = !plan.is_tight && dice.percent(65);
   plan.has_journal = plan.tells_snapshots && dice.percent(75);
+  plan.wakes = dice.percent(30);
   plan.slow_socket_percent = dice.percent(50) ? 0 : dice.under(40);
   plan.datagram_loss_percent = dice.percent(50) ? 0 : dice.under(15);
   plan.datagram_twice_percent = dice.percent(50) ? 0 : dice.under(10);
@@ -150,20 +163,23 @@ Plan make_plan(std::uint64_t seed) {
     if (is_killed_alone) wrong.back().deed = Deed::crash;
   }
   plan.entries.insert(plan.entries.end(), wrong.begin(), wrong.end());
+  for (std::uint64_t i = dice.under(4); i > 0; --i) plan.entries.push_back(make_change(plan, dice));
   std::stable_sort(plan.entries.begin(), plan.entries.end(),
                    [](const Entry& a, const Entry& b) { return a.at < b.at; });
   return plan;
 }
 
 bool is_calm(const Plan& plan) {
-  const bool all_dial = std::all_of(plan.entries.begin(), plan.entries.end(),
-                                    [](const Entry& entry) { return entry.deed == Deed::dial; });
-  return all_dial && plan.slow_socket_percent == 0 && plan.datagram_loss_percent == 0 && !plan.is_tight;
+  const bool is_harmless = std::all_of(plan.entries.begin(), plan.entries.end(), [](const Entry& entry) {
+    return entry.deed == Deed::dial || entry.deed == Deed::change || entry.deed == Deed::take;
+  });
+  return is_harmless && plan.slow_socket_percent == 0 && plan.datagram_loss_percent == 0 && !plan.is_tight;
 }
 
 bool only_crashes(const Plan& plan) {
   const auto is_harmless = [](const Entry& entry) {
-    return entry.deed == Deed::dial || (entry.deed == Deed::crash && entry.span <= kSoon);
+    return entry.deed == Deed::dial || entry.deed == Deed::change || entry.deed == Deed::take ||
+           (entry.deed == Deed::crash && entry.span <= kSoon);
   };
   return plan.tells_snapshots && plan.slow_socket_percent == 0 && plan.datagram_loss_percent == 0 &&
          std::all_of(plan.entries.begin(), plan.entries.end(), is_harmless);
@@ -215,6 +231,14 @@ std::string name(Deed deed) {
       return "takes a fresh connection";
     case Deed::burst:
       return "sends a burst";
+    case Deed::change:
+      return "changes what it sends";
+    case Deed::take:
+      return "takes a call of another device";
+    case Deed::end_call:
+      return "the app ends a call";
+    case Deed::revoke:
+      return "loses its sign-in";
     case Deed::crash:
       return "the server crashes";
     case Deed::shutdown:
@@ -266,17 +290,18 @@ std::string described(const Entry& entry, const Plan& plan) {
                             whole_ms(entry.wait), entry.answerer, whole_ms(entry.talk),
                             entry.caller_hangs_up ? "the caller" : "the callee");
   }
-  const bool is_of_server =
-      entry.deed == Deed::crash || entry.deed == Deed::shutdown || entry.deed == Deed::pause;
+  const bool is_of_server = entry.deed == Deed::crash || entry.deed == Deed::shutdown ||
+                            entry.deed == Deed::pause || entry.deed == Deed::end_call;
   return at + (is_of_server ? "" : device_name(entry.device, plan) + " ") + name(entry.deed) +
          fmt::format(" ({} ms, variant {})", whole_ms(entry.span), entry.choice);
 }
 
 std::string described(const Plan& plan) {
-  std::string text = fmt::format(
-      "seed {}, {} devices, warm path {}{}{}{}{}\n", plan.seed, plan.devices.size(), name(plan.warm_path),
-      plan.is_tight ? ", small queues" : "", plan.tells_snapshots ? ", snapshots" : "",
-      plan.has_journal ? ", journal" : "", plan.peers_by_call ? ", peers by call" : "");
+  std::string text =
+      fmt::format("seed {}, {} devices, warm path {}{}{}{}{}{}\n", plan.seed, plan.devices.size(),
+                  name(plan.warm_path), plan.is_tight ? ", small queues" : "",
+                  plan.tells_snapshots ? ", snapshots" : "", plan.has_journal ? ", journal" : "",
+                  plan.wakes ? ", devices are woken" : "", plan.peers_by_call ? ", peers by call" : "");
   for (std::size_t i = 0; i < plan.devices.size(); ++i) {
     const PlannedDevice& device = plan.devices[i];
     text +=

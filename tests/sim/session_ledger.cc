@@ -198,6 +198,19 @@ void SessionLedger::add_stand_in(const std::string& user, const std::string& cal
   stand_ins_[call] = {user, stage_.now() + settings_.session_grace, false};
 }
 
+std::size_t SessionLedger::revoke(const std::string& user) {
+  std::vector<std::string> detached;
+  std::size_t count = 0;
+  for (const auto& [id, session] : sessions_) {
+    if (session.user != user) continue;
+    count += 1;
+    if (!session.connection) detached.push_back(id);
+  }
+  for (const std::string& id : detached) end(id);
+  count += std::erase_if(stand_ins_, [&user](const auto& entry) { return entry.second.user == user; });
+  return count;
+}
+
 void SessionLedger::forget_detached() {
   stand_ins_.clear();
   std::erase_if(sessions_, [](const auto& entry) { return !entry.second.connection; });
@@ -258,7 +271,7 @@ void SessionLedger::close(call::ConnectionId connection, std::uint16_t code, std
   }
   if (code == call::kCloseTimeout) return lose(connection);
   if (code == call::kCloseReplaced) return;  // its welcome follows
-  require_or_say(code == kCloseNormal || code == call::kCloseGoingAway ||
+  require_or_say(code == kCloseNormal || code == call::kCloseToken || code == call::kCloseGoingAway ||
                      (code == call::kCloseOverload && stage_.plan.is_tight),
                  "a client that keeps the rules is not closed",
                  [&] { return fmt::format("{} {}", code, reason); });

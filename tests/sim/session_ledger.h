@@ -48,6 +48,8 @@ class SessionLedger {
   void run_deadlines();
   // The server holds the place of a caller who is not back yet in a call of before its start.
   void add_stand_in(const std::string& user, const std::string& call);
+  // All sessions of this user end; of those that nobody is connected to nothing is said. How many there are.
+  std::size_t revoke(const std::string& user);
   // The server shuts down: sessions that nobody is connected to go without a word.
   void forget_detached();
 

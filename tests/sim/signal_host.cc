@@ -100,6 +100,49 @@ void SignalHost::shut_down(Duration down) {
   go_down(down);
 }
 
+void SignalHost::end_call(std::uint64_t choice) {
+  const auto call = judge_.live_call(choice);
+  if (!core_ || is_paused_ || !call) return;
+  stage_.note("the app ends " + *call);
+  step({StepInput::Kind::end_call, nullptr, "", 0, *call}, [&](call::Outbox& outbox) {
+    const bool was_ended = core_->handle_end(*signal::CallId::parse(*call), stage_.now(), outbox);
+    require(was_ended, "the app can end a call that lives", *call);
+  });
+  require(!judge_.lives(*call), "the app can end a call that lives", *call);
+}
+
+void SignalHost::revoke(const std::string& user) {
+  if (!core_ || is_paused_) return;
+  stage_.note("the app revokes " + user);
+  step({StepInput::Kind::revoke, nullptr, "", 0, user}, [&](call::Outbox& outbox) {
+    const std::size_t calls = judge_.live_of(user);
+    const std::size_t sessions = ledger_->revoke(user);
+    const call::Revoked revoked = core_->handle_revoke(user, stage_.now(), outbox);
+    require(
+        revoked.calls == calls && (revoked.sessions == sessions || stage_.plan.is_tight),
+        "a revocation ends everything of a user",
+        fmt::format("{} calls of {}, {} sessions of {}", revoked.calls, calls, revoked.sessions, sessions));
+  });
+  require(judge_.live_of(user) == 0, "a revocation ends everything of a user", user);
+}
+
+// Somebody takes it on at once or after a while, and gives up, or does not.
+void SignalHost::try_to_wake(const std::string& call) {
+  const Duration wait = dice_.scaled(std::chrono::milliseconds(1), seconds(7));
+  stage_.timetable.after(wait, [this, call] { wake(call, call::Waking::under_way); });
+  if (dice_.percent(50)) return;
+  stage_.timetable.after(wait + dice_.scaled(std::chrono::milliseconds(1), seconds(40)),
+                         [this, call] { wake(call, call::Waking::failed); });
+}
+
+void SignalHost::wake(const std::string& call, call::Waking waking) {
+  if (!core_ || is_paused_) return;
+  step({StepInput::Kind::waking, nullptr, "", 0, call}, [&](call::Outbox& outbox) {
+    judge_.wake(call, waking == call::Waking::under_way);
+    core_->handle_waking(*signal::CallId::parse(call), waking, stage_.now(), outbox);
+  });
+}
+
 void SignalHost::pause(Duration span) {
   stage_.note("the server stands still");
   is_paused_ = true;
@@ -118,7 +161,7 @@ void SignalHost::step(StepInput input, const Work& work) {
   input_ = &input;
   rung_.clear();
   offered_.clear();
-  was_begun_ = false;
+  was_begun_ = was_taken_ = false;
   call::Outbox outbox;
   work(outbox);
   carry_out(outbox);
@@ -190,6 +233,8 @@ void SignalHost::frame(SocketId socket, const std::string& text) {
   require(!std::holds_alternative<signal::Bye>(*message) || !ledger_->session_of(connection),
           "a bye ends its session", input.session);
   if (const auto* dial = std::get_if<signal::Dial>(&*message)) check_dialled(*dial, user);
+  const auto* take = std::get_if<signal::Take>(&*message);
+  if (take != nullptr && was_taken_) judge_.take(input.session, user, take->call.text());
   if (const auto* told = std::get_if<signal::Snapshot>(&*message)) check_told(*told, goes_on);
 }
 
@@ -262,7 +307,6 @@ void SignalHost::run_deadlines() {
   });
 }
 
-// There is nobody to wake devices in this world: that effect comes to nothing.
 void SignalHost::carry_out(call::Outbox& outbox) {
   // By index: carrying out an effect can add others to the end.
   for (std::size_t i = 0; i < outbox.size(); ++i) {
@@ -281,6 +325,8 @@ void SignalHost::carry_out(call::Outbox& outbox) {
       if (stage_.plan.has_journal) journal_.forget(settled->call.text());
     } else if (const auto* answered = std::get_if<call::CallAnswered>(&effect)) {
       judge_.answered(answered->call.text());
+    } else if (const auto* dialled = std::get_if<call::CallDialled>(&effect)) {
+      if (stage_.plan.wakes) try_to_wake(dialled->call.text());
     } else if (const auto* introduced = std::get_if<call::PeerIntroduced>(&effect)) {
       judge_.introduce(*introduced, relay_.is_live(introduced->peer_address));
       relay_.introduce(introduced->user, introduced->call.text(), introduced->peer_address);
@@ -319,6 +365,7 @@ void SignalHost::note(SocketId socket, const std::string& text) {
     const std::string call = number(R"("call":")");
     judge_.check_age(call.substr(0, call.find('"')), std::stoull(number(R"("age_ms":)")));
   }
+  if (body.starts_with(R"("type":"taken")")) was_taken_ = true;
   if (body.starts_with(R"("type":"offer")")) offered_.insert(socket);
   if (!body.starts_with(R"("type":"error")")) return;
   const std::string ref = fmt::format(R"("ref":{})", input_seq_);

@@ -34,6 +34,9 @@ class SignalHost final : public SocketServer {
   // For a while; then it starts again, knowing nothing but what its journal has.
   void crash(Duration down);
   void shut_down(Duration down);
+  // What the app's backend asks for.
+  void end_call(std::uint64_t choice);
+  void revoke(const std::string& user);
   // It does nothing for a while, and its clock goes on.
   void pause(Duration span);
 
@@ -61,6 +64,8 @@ class SignalHost final : public SocketServer {
   void check_told(const signal::Snapshot& told, bool goes_on) const;
   void check_all_ring(const std::string& call, const std::string& callee) const;
   void begin(const call::WaitingCall& call);
+  void try_to_wake(const std::string& call);
+  void wake(const std::string& call, call::Waking waking);
   void arm();
 
   Stage& stage_;
@@ -88,6 +93,7 @@ class SignalHost final : public SocketServer {
   std::multiset<SocketId> rung_;
   std::multiset<SocketId> offered_;
   bool was_begun_ = false;  // a call
+  bool was_taken_ = false;  // the same
   Timer timer_;
   Timer restart_timer_;
   Timer pause_timer_;

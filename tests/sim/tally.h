@@ -25,6 +25,9 @@ enum class Count : std::uint8_t {
   ended_ice,
   ended_signaling_lost,
   ended_server_shutdown,
+  ended_credentials,
+  ended_by_app,
+  woken,  // calls without a device, that ring on for one
   lost_in_crash,
   journalled,
   outlived,        // of these: that the server has had again
@@ -45,6 +48,8 @@ enum class Count : std::uint8_t {
   fresh_offers,
   stale_offers,
   candidates,
+  states,       // that the other side was told
+  takes,        // of a call by another device
   quiet_looks,  // at calls between two ends that have everything
   allocations,
   introductions,
@@ -68,6 +73,9 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames = {
     "ended: ice_failed, ice_lost",
     "ended: signaling_lost",
     "ended: server_shutdown",
+    "ended: credentials",
+    "ended by the app",
+    "calls for which devices were woken",
     "lost in a crash",
     "rang on by the journal",
     "had again after a crash",
@@ -88,6 +96,8 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames = {
     "fresh offers",
     "offers refused as stale",
     "candidates",
+    "states told",
+    "calls taken by another device",
     "calls looked at when quiet",
     "allocations",
     "introductions",

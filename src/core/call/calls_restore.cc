@@ -109,7 +109,10 @@ Handled Calls::claim_talk(Session& from, const Snapshot& told, const Step& step)
   if (part && part->call->winner() != nullptr) return {};
   if (!part && is_over(from, told, step)) return {};
   Call* call = find(told.call);
-  if (!told.is_caller && call != nullptr && call->callee_user == from.user && call->winner() != nullptr) {
+  // Another device of this user has it.
+  const bool is_ours =
+      call != nullptr && (told.is_caller ? call->caller_user : call->callee_user) == from.user;
+  if (is_ours && call->winner() != nullptr) {
     tell_end(from, told, EndReason::answered_elsewhere, step);
     return {};
   }

@@ -92,6 +92,22 @@ TEST(RestoreDevices, WhoHasTalkedComesBeforeWhoWouldLikeTo) {
   call.exchange.check();
 }
 
+TEST(RestoreDevices, OfTwoDevicesOfTheCallerOneGoesOn) {
+  for (const bool other_side_last : {true, false}) {
+    Crashed call(State::connected);
+    Device& tablet = call.exchange.add("alice");  // it was about to take the call
+    call.exchange.crash();
+    call.back(tablet, snapshot("1", "bob", "caller", "accepted"));
+    if (!other_side_last) call.back(call.bob, kCalleeTalks);
+    call.back(call.alice, kCallerTalks);
+    if (other_side_last) call.back(call.bob, kCalleeTalks);
+    EXPECT_EQ(tablet.take(), (Inbox{"accepted", "restored 0"}));
+    EXPECT_EQ(call.alice.take(), Inbox{"ended answered_elsewhere"});
+    EXPECT_EQ(call.bob.take(), Inbox{"restored 0"});
+    call.exchange.check();
+  }
+}
+
 TEST(RestoreDevices, ADeviceThatLeavesBeforeTheCallerIsBackSpeaksForItselfAlone) {
   for (const bool other_comes : {true, false}) {
     Crashed call(State::ringing);

@@ -11,6 +11,7 @@ const end = 'src/core/call/calls_end.cc';
 const causality = 'src/core/call/causality.cc';
 const transitions = 'src/core/call/transitions.cc';
 const restore = 'src/core/call/calls_restore.cc';
+const talk = 'src/core/call/calls_talk.cc';
 
 export const mutants = [
   // Numbers and acknowledgements
@@ -335,6 +336,56 @@ export const mutants = [
     what: 'a server that stops keeps what was told of other calls',
     file: end,
     edits: [['  claims_.clear();\n', '']],
+  },
+  // A talk
+  {
+    name: 'state-not-passed',
+    what: 'what a caller sends now is not passed on',
+    file: talk,
+    edits: [['  if (winner == nullptr) return {};  // told at accept\n', '  if (winner == nullptr || role == Role::caller) return {};\n']],
+  },
+  {
+    name: 'state-forgotten-at-accept',
+    what: 'what a caller sends at the accept is not told',
+    file: calls,
+    edits: [['  if (call.caller_state != signal::MediaState{call.media}) {\n', '  if (call.caller_state != signal::MediaState{call.media} && call.waits_longer) {\n']],
+  },
+  {
+    name: 'taken-with-the-wrong-state',
+    what: 'a device that takes a call is told what its own side sends',
+    file: talk,
+    edits: [['as_caller ? call.callee_state : call.caller_state};', 'as_caller ? call.caller_state : call.callee_state};']],
+  },
+  {
+    name: 'taken-by-the-caller-untold',
+    what: 'the other side does not hear what the device sends that has taken the call',
+    file: talk,
+    edits: [['  if (as_caller) {\n    sessions_.send(call.winner()->session, signal::state(', '  if (as_caller) {\n    if (call.timeline.size() > 1000) sessions_.send(call.winner()->session, signal::state(']],
+  },
+  {
+    name: 'old-offers-after-a-take',
+    what: 'what belongs to the old connection passes to a device that has taken the call',
+    file: talk,
+    edits: [['  call.warm.awaits_fresh_offer = true;\n', '']],
+  },
+  // The app's backend
+  {
+    name: 'app-hangs-up-a-ring',
+    what: 'a call that the app ends before its accept ends as hangup',
+    file: 'src/core/call/calls_backend.cc',
+    edits: [['call->winner() == nullptr ? EndReason::canceled : EndReason::hangup;', 'EndReason::hangup;']],
+  },
+  {
+    name: 'revoked-sessions-stay',
+    what: 'a revocation ends the calls of a user alone',
+    file: server,
+    edits: [['    for (const SessionKey device : devices) end_session(device, kCloseToken, "token_revoked", step);\n', '']],
+  },
+  {
+    name: 'woken-in-vain',
+    what: 'a call does not wait for a device that is being woken',
+    file: ring,
+    edits: [['  call->being_woken = under_way;\n', '']],
   },
   // The relay
   {
