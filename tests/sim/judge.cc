@@ -82,7 +82,21 @@ void Judge::dialled(const std::string& call, std::size_t device, std::size_t to,
   made.may_be_direct = is_direct(plan.devices[device]) &&
                        std::any_of(plan.devices.begin(), plan.devices.end(),
                                    [&](const auto& one) { return one.user == to && is_direct(one); });
-  calls_.emplace(call, std::move(made));
+  const auto placed = calls_.find(call);
+  made.is_placed = placed != calls_.end();
+  require(!made.is_placed || (placed->second.is_placed && placed->second.caller_user == made.caller_user &&
+                              placed->second.callee_user == made.callee_user),
+          "a call is made as the app asked", call);
+  if (made.is_placed) stage_.tally.add(Count::placed);
+  calls_[call] = std::move(made);
+}
+
+void Judge::place(const std::string& call, const std::string& caller, const std::string& callee) {
+  Truth made;
+  made.is_placed = true;
+  made.caller_user = caller;
+  made.callee_user = callee;
+  require(calls_.emplace(call, std::move(made)).second, "a call id is used once", call);
 }
 
 const Entry* Judge::script_of(const std::string& call) const {

@@ -29,6 +29,7 @@ struct View {
   bool was_refused = false;  // its dial
   bool was_told_where = false;
   bool said_take = false;
+  bool was_asked = false;            // by the app, to make this call
   std::optional<Telling> telling;    // by a snapshot
   std::optional<std::string> told;   // the reason of `ended`
   std::int64_t newest = -1;          // generation of the newest description that came
@@ -57,6 +58,7 @@ struct StepInput {
     restore,
     end_call,
     revoke,
+    place,
     waking
   };
   Kind kind = Kind::hello;
@@ -72,6 +74,8 @@ class Judge {
 
   // ---- clients
   void dialled(const std::string& call, std::size_t device, std::size_t to, const Entry* script);
+  // The app asks for a call that a device of `caller` is to make.
+  void place(const std::string& call, const std::string& caller, const std::string& callee);
   const Entry* script_of(const std::string& call) const;
   std::size_t caller_of(const std::string& call) const;
   // A message for the app, in its order; `view` is that of this session.
@@ -146,6 +150,7 @@ class Judge {
     bool may_be_direct = false;  // some pair of devices may know everything before the accept
     bool was_heard = false;      // the dial, by the server, which has taken it
     bool was_refused = false;
+    bool is_placed = false;    // the app has asked for it
     bool lives = false;        // the server has it
     bool is_over = false;      // it has ended, at this server or one before
     bool is_restored = false;  // from the time before a crash, or before its session was lost

@@ -23,10 +23,17 @@ void Judge::hear(const std::string& session, std::size_t device, View& view, con
 
 void Judge::hear_of_call(const std::string& session, std::size_t device, View& view,
                          const ServerMessage& message, Truth& call, const std::string& label) {
+  if (message.said == Said::place) {
+    require(call.is_placed && user_name(stage_.plan.devices[device].user) == call.caller_user &&
+                message.to == call.callee_user,
+            "a device is asked for what the app has asked for", label);
+    view.was_asked = true;
+    return;
+  }
   if (message.said == Said::taken) return hear_taken(session, view, message, call, label);
   if (message.said != Said::error) {
     require(!view.told, "nothing follows the end of a call", label);
-    require(view.is_caller || view.rang || view.telling || message.said == Said::incoming,
+    require(view.is_caller || view.rang || view.telling || view.was_asked || message.said == Said::incoming,
             "nobody hears of a call of others", label);
   }
   hear_where(view, message, call, label);
@@ -35,6 +42,7 @@ void Judge::hear_of_call(const std::string& session, std::size_t device, View& v
       return hear_incoming(device, view, message, call, label);
     case Said::taken:
     case Said::elsewhere:
+    case Said::place:
       return;
     case Said::state:
       return require(view.is_caller ? view.heard_accepted : view.said_accept,
@@ -124,6 +132,10 @@ void Judge::hear_where(View& view, const ServerMessage& message, const Truth& ca
 void Judge::hear_end(const std::string& session, View& view, const ServerMessage& message, Truth& call,
                      const std::string& label) {
   view.told = message.reason;
+  if (view.was_asked && !view.is_caller) {
+    return require(message.reason == name(EndReason::answered_elsewhere) && call.was_heard,
+                   "a device that was asked hears that another one has made the call", label);
+  }
   if (view.is_caller) {
     const auto is_other = [&session](const std::string& one) { return one != session; };
     const bool is_taken = std::any_of(call.taken_by.begin(), call.taken_by.end(), [&](const auto& taken) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxText = std::size_t{64} * 1024;
 
-constexpr std::array<std::pair<std::string_view, Said>, 12> kTypes = {{{"incoming", Said::incoming},
+constexpr std::array<std::pair<std::string_view, Said>, 13> kTypes = {{{"incoming", Said::incoming},
                                                                        {"ringing", Said::ringing},
                                                                        {"accepted", Said::accepted},
                                                                        {"offer", Said::offer},
@@ -20,6 +20,7 @@ constexpr std::array<std::pair<std::string_view, Said>, 12> kTypes = {{{"incomin
                                                                        {"state", Said::state},
                                                                        {"taken", Said::taken},
                                                                        {"elsewhere", Said::elsewhere},
+                                                                       {"place", Said::place},
 
                                                                        {"ended", Said::ended},
                                                                        {"error", Said::error}}};
@@ -150,6 +151,10 @@ ServerMessage parse_message(json::Fields& fields, std::string_view type, const s
     case Said::taken:
       message.state = parse_state(fields);
       message.taken = parse_takeable(fields);
+      break;
+    case Said::place:
+      message.to = fields.string("to", {.max = 128});
+      message.age_ms = static_cast<std::uint64_t>(fields.integer("age_ms", 0, INT64_MAX));
       break;
     case Said::elsewhere:
       message.elsewhere = parse_elsewhere(fields);

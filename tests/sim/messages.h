@@ -24,6 +24,7 @@ enum class Said : std::uint8_t {
   state,
   taken,
   elsewhere,
+  place,
   ended,
   error
 };
@@ -49,6 +50,7 @@ struct ServerMessage {
   std::string ufrag;
   std::string reason;                       // of ended, or the code of error
   std::optional<signal::MediaState> state;  // of the other side
+  std::string to;                           // of place
   TakeableCall taken;
   std::vector<TakeableCall> elsewhere;
   std::uint64_t ref = 0;

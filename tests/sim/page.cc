@@ -82,14 +82,15 @@ std::vector<PageCall*> Page::calls() {
   return all;
 }
 
-void Page::dial(std::size_t to, const Entry* script) {
+void Page::dial(std::size_t to, const Entry* script) { dial(to, script, new_call_id()); }
+
+void Page::dial(std::size_t to, const Entry* script, const std::string& id) {
   const std::string peer = user_name(to);
   for (PageCall* call : calls()) {
     const bool rings =
         call->peer() == peer && !call->is_outgoing() && call->state() == PageCall::State::ringing;
     if (rings && !held_.contains(call->id())) return call->accept();
   }
-  const std::string id = new_call_id();
   judge_.dialled(id, slot_.index, to, script);
   auto made = std::make_unique<PageCall>(stage_, judge_, *this, id, peer, true, WarmPath::off, script);
   PageCall& call = *made;
@@ -154,9 +155,19 @@ void Page::handle_message(const ServerMessage& message, const ClientMessage* ref
     judge_.hear(connection_.session(), slot_.index, views_[message.call], message, slot_.label);
   if (is_leaving_) return;
   if (!is_about_call && !message.elsewhere.empty()) take(message.elsewhere.front());
+  if (message.said == Said::place) return handle_place(message);
   PageCall* call = find(message.call);
   if (call != nullptr) return call->handle_message(message, refused);
   if (message.said == Said::incoming) handle_incoming(message);
+}
+
+// The person of one device follows, and the others leave it to that one.
+void Page::handle_place(const ServerMessage& message) {
+  const bool is_shown = milliseconds(message.age_ms) < call_settings(stage_.plan).ring_timeout;
+  if (!is_shown || stage_.plan.seed % slot_.count != slot_.number) return;
+  for (std::size_t user = 0; user < stage_.plan.users; ++user) {
+    if (user_name(user) == message.to) dial(user, nullptr, message.call);
+  }
 }
 
 void Page::handle_incoming(const ServerMessage& message) {
@@ -340,6 +351,9 @@ void Page::check_settled() const {
   require(connection_.is_online(), "a client comes back when the network does", slot_.label);
   require(connection_.numbered().pending().empty(), "what has come is acknowledged", slot_.label);
   for (const auto& [id, view] : views_) {
+    const bool was_outrun = view.was_asked && !view.is_caller && judge_.was_made(id) && !stage_.plan.is_tight;
+    require(!was_outrun || view.told, "a device that was asked hears that another one has made the call",
+            slot_.label + " " + id);
     require(!view.took_part() || view.told.has_value(), "whoever is in a call hears that it is over",
             slot_.label + " " + id);
   }

@@ -57,6 +57,8 @@ class Page final : public ConnectionOwner, public CallPlace {
 
   void start();
   void dial(std::size_t to, const Entry* script);
+  // As the app has asked for it.
+  void dial(std::size_t to, const Entry* script, const std::string& id);
   // The page closes: it says so, or it does not.
   void leave();
   void hang_up_all();
@@ -106,6 +108,7 @@ class Page final : public ConnectionOwner, public CallPlace {
   PageCall* find(const std::string& call);
   void handle_incoming(const ServerMessage& message);
   void take(const TakeableCall& wanted);
+  void handle_place(const ServerMessage& message);
   void replace_own(PageCall& own, const ServerMessage& message);
   PageCall* dialled(const std::string& user);
   bool is_busy() const;

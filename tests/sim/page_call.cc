@@ -173,6 +173,7 @@ void PageCall::handle_message(const ServerMessage& message, const ClientMessage*
     case Said::taken:
       return handle_taken(message);
     case Said::elsewhere:
+    case Said::place:
       return;
     case Said::ringing:
       if (state_ != State::dialing) return;

@@ -76,10 +76,13 @@ Entry glare_of(const Plan& plan, const Entry& dial, Dice& dice) {
   return other;
 }
 
+constexpr std::array<Deed, 4> kOfApp = {Deed::end_call, Deed::revoke, Deed::place, Deed::place};
+
 Deed fault(const Plan& plan, Dice& dice) {
   if (plan.tells_snapshots && dice.percent(12)) return Deed::crash;
   const std::uint64_t roll = dice.under(100);
   if (plan.is_tight && roll < 30) return roll < 15 ? Deed::burst : Deed::stall;
+  if (roll < 4) return kOfApp[dice.under(kOfApp.size())];
   if (roll < 25) return Deed::cut;
   if (roll < 35) return Deed::freeze;
   if (roll < 40) return Deed::stall;
@@ -92,7 +95,6 @@ Deed fault(const Plan& plan, Dice& dice) {
   if (roll < 77) return Deed::rebind;
   if (roll < 83) return Deed::restart_ice;
   if (roll < 88) return Deed::fresh_path;
-  if (roll < 89) return dice.percent(50) ? Deed::end_call : Deed::revoke;
   if (roll < 90) return Deed::burst;
   if (roll < 94) return Deed::crash;
   if (roll < 96) return Deed::shutdown;
@@ -235,6 +237,8 @@ std::string name(Deed deed) {
       return "changes what it sends";
     case Deed::take:
       return "takes a call of another device";
+    case Deed::place:
+      return "is asked by the app to call somebody";
     case Deed::end_call:
       return "the app ends a call";
     case Deed::revoke:

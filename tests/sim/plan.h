@@ -36,6 +36,7 @@ enum class Deed : std::uint8_t {
   // the app's backend
   end_call,  // some call that lives
   revoke,    // the sign-in of the device's user
+  place,     // a call that some device of the user is to make
   // the server
   crash,     // its state is lost
   shutdown,  // it says so first

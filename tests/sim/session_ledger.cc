@@ -68,11 +68,15 @@ std::string SessionLedger::text_of(Outcome outcome) const {
 }
 
 bool SessionLedger::is_crowded(std::string_view user) const {
+  return sessions_of(user) >= settings_.max_sessions_per_user;
+}
+
+std::size_t SessionLedger::sessions_of(std::string_view user) const {
   const auto count = std::count_if(sessions_.begin(), sessions_.end(),
                                    [&](const auto& entry) { return entry.second.user == user; });
   const auto places = std::count_if(stand_ins_.begin(), stand_ins_.end(),
                                     [&](const auto& entry) { return entry.second.user == user; });
-  return static_cast<std::size_t>(count + places) >= settings_.max_sessions_per_user;
+  return static_cast<std::size_t>(count + places);
 }
 
 std::vector<SessionLedger::Outcome> SessionLedger::outcomes(const std::optional<signal::Resume>& resume,

@@ -126,6 +126,17 @@ void SignalHost::revoke(const std::string& user) {
   require(judge_.live_of(user) == 0, "a revocation ends everything of a user", user);
 }
 
+void SignalHost::place(const std::string& caller, const std::string& callee) {
+  if (!core_ || is_paused_) return;
+  stage_.note("the app asks " + caller + " to call " + callee);
+  step({StepInput::Kind::place, nullptr, "", 0, caller}, [&](call::Outbox& outbox) {
+    const call::Placed placed = core_->handle_place(caller, callee, {true, true}, stage_.now(), outbox);
+    judge_.place(placed.call.text(), caller, callee);
+    require(placed.devices == ledger_->sessions_of(caller) || stage_.plan.is_tight, "all devices are asked",
+            fmt::format("{} of {} of {}", placed.devices, ledger_->sessions_of(caller), caller));
+  });
+}
+
 // Somebody takes it on at once or after a while, and gives up, or does not.
 void SignalHost::try_to_wake(const std::string& call) {
   const Duration wait = dice_.scaled(std::chrono::milliseconds(1), seconds(7));

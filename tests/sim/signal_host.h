@@ -37,6 +37,7 @@ class SignalHost final : public SocketServer {
   // What the app's backend asks for.
   void end_call(std::uint64_t choice);
   void revoke(const std::string& user);
+  void place(const std::string& caller, const std::string& callee);
   // It does nothing for a while, and its clock goes on.
   void pause(Duration span);
 

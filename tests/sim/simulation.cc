@@ -152,6 +152,7 @@ void World::do_deed(const Entry& entry) {
       return do_to_page(entry, slot);
     case Deed::end_call:
     case Deed::revoke:
+    case Deed::place:
     case Deed::crash:
     case Deed::shutdown:
     case Deed::pause:
@@ -197,6 +198,9 @@ void World::do_to_server(const Entry& entry) {
   if (entry.deed == Deed::shutdown) signal_.shut_down(down);
   if (entry.deed == Deed::pause) signal_.pause(entry.span);
   if (entry.deed == Deed::end_call) signal_.end_call(entry.choice);
+  const std::size_t own = stage_.plan.devices[entry.device].user;
+  const std::size_t other = (own + 1 + entry.choice % (stage_.plan.users - 1)) % stage_.plan.users;
+  if (entry.deed == Deed::place) signal_.place(user_name(own), user_name(other));
   if (entry.deed == Deed::revoke) signal_.revoke(slots_[entry.device]->user);
 }
 

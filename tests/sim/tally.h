@@ -27,7 +27,8 @@ enum class Count : std::uint8_t {
   ended_server_shutdown,
   ended_credentials,
   ended_by_app,
-  woken,  // calls without a device, that ring on for one
+  placed,  // calls that the app has asked for, and that were made
+  woken,   // calls without a device, that ring on for one
   lost_in_crash,
   journalled,
   outlived,        // of these: that the server has had again
@@ -75,6 +76,7 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames = {
     "ended: server_shutdown",
     "ended: credentials",
     "ended by the app",
+    "made as the app asked",
     "calls for which devices were woken",
     "lost in a crash",
     "rang on by the journal",

@@ -376,6 +376,12 @@ export const mutants = [
     edits: [['call->winner() == nullptr ? EndReason::canceled : EndReason::hangup;', 'EndReason::hangup;']],
   },
   {
+    name: 'asked-in-vain',
+    what: 'devices that were asked for a call do not hear that another one has made it',
+    file: calls,
+    edits: [['  settle_placement(message.call, from, step);\n', '']],
+  },
+  {
     name: 'revoked-sessions-stay',
     what: 'a revocation ends the calls of a user alone',
     file: server,
