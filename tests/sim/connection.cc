@@ -221,7 +221,14 @@ void Connection::handle_welcome(SocketId socket, json::Fields& fields, const std
   retry_timer_.cancel();
   const bool resumed = fields.boolean("resumed");
   std::optional<std::set<std::string>> kept;
-  if (had_session_ && !resumed) kept = numbered_.restart();
+  if (had_session_ && !resumed) {
+    kept.emplace();
+    if (stage_.plan.tells_snapshots) {
+      numbered_.clear();
+    } else {
+      kept = numbered_.restart();
+    }
+  }
   session_ = fields.string("session", {.max = 64});
   resume_token_ = fields.string("resume_token", {.max = 64});
   const auto ack = static_cast<std::uint64_t>(fields.integer("ack", 0, INT64_MAX));

@@ -1,7 +1,6 @@
 #include "judge.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <chrono>
 #include <utility>
@@ -13,7 +12,6 @@ namespace offhook::sim {
 namespace {
 
 using signal::EndReason;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 Count count_of(EndReason reason) {
@@ -38,9 +36,10 @@ Count count_of(EndReason reason) {
       return Count::ended_signaling_lost;
     case EndReason::server_shutdown:
       return Count::ended_server_shutdown;
+    case EndReason::credentials:
+      return Count::ended_credentials;
     case EndReason::hangup:
     case EndReason::answered_elsewhere:
-    case EndReason::credentials:
     case EndReason::blocked:
     case EndReason::error:
       break;
@@ -83,7 +82,21 @@ void Judge::dialled(const std::string& call, std::size_t device, std::size_t to,
   made.may_be_direct = is_direct(plan.devices[device]) &&
                        std::any_of(plan.devices.begin(), plan.devices.end(),
                                    [&](const auto& one) { return one.user == to && is_direct(one); });
-  calls_.emplace(call, std::move(made));
+  const auto placed = calls_.find(call);
+  made.is_placed = placed != calls_.end();
+  require(!made.is_placed || (placed->second.is_placed && placed->second.caller_user == made.caller_user &&
+                              placed->second.callee_user == made.callee_user),
+          "a call is made as the app asked", call);
+  if (made.is_placed) stage_.tally.add(Count::placed);
+  calls_[call] = std::move(made);
+}
+
+void Judge::place(const std::string& call, const std::string& caller, const std::string& callee) {
+  Truth made;
+  made.is_placed = true;
+  made.caller_user = caller;
+  made.callee_user = callee;
+  require(calls_.emplace(call, std::move(made)).second, "a call id is used once", call);
 }
 
 const Entry* Judge::script_of(const std::string& call) const {
@@ -111,33 +124,75 @@ void Judge::process(const std::string& session, std::string_view user,
             id->text());
     require(!call.was_heard, "a dial is processed once", id->text());
     call.was_heard = true;
-    call.heard_at = stage_.now();
     call.caller_session = session;
     return;
   }
+  if (const auto* told = std::get_if<signal::Snapshot>(&message)) return tell(session, user, call, *told);
+  if (speak_of_claim(session, call, message) || !call.lives) return;
+  call.had_offer = call.has_offer;
   if (std::holds_alternative<signal::Offer>(message)) call.has_offer |= session == call.caller_session;
   if (std::holds_alternative<signal::Answer>(message)) call.has_answer = true;
-  if (!call.was_heard || call.was_refused || call.record) return;
-  if (std::holds_alternative<signal::Accept>(message)) call.accepted_by.insert(session);
+  if (std::holds_alternative<signal::Accept>(message)) {
+    call.accepted_by.insert(session);
+    call.awaits_accept |= !call.is_accepted;
+  }
   if (std::holds_alternative<signal::Connected>(message)) {
     call.connected_by.insert(session);
     if (call.accepted_by.empty()) call.waits_longer = true;
   }
-  if (std::holds_alternative<signal::Reject>(message) || std::holds_alternative<signal::Hangup>(message)) {
-    call.left_by.insert(session);
-  }
+  const auto* reject = std::get_if<signal::Reject>(&message);
+  if (reject != nullptr || std::holds_alternative<signal::Hangup>(message)) call.left_by.insert(session);
+  // Others may still be on their way; if none comes, it ends for that.
+  if (reject != nullptr && call.is_restored)
+    call.ends_told.push_back({false, std::string(name(reject->reason)), stage_.now()});
 }
 
 void Judge::refuse(const signal::NumberedMessage& message) {
   const auto* dial = std::get_if<signal::Dial>(&message);
   if (dial != nullptr) truth(dial->call.text()).was_refused = true;
+  const auto* offer = std::get_if<signal::Offer>(&message);
+  if (offer == nullptr) return;
+  Truth& call = truth(offer->call.text());
+  call.has_offer = call.had_offer;
+}
+
+void Judge::begin(const call::WaitingCall& made, const StepInput& input) {
+  const std::string& id = made.call.text();
+  Truth& call = truth(id);
+  require(!call.lives, "a call lives once", id);
+  require(made.caller == call.caller_user && made.callee == call.callee_user, "a record names its parties",
+          id);
+  check_birth(made, call, input);
+  call.is_restored = input.message == nullptr || std::holds_alternative<signal::Snapshot>(*input.message);
+  if (call.was_lost) stage_.tally.add(Count::outlived);
+  const auto claims_nothing = [&call](const std::string& session) { return !call.claims.contains(session); };
+  std::erase_if(call.accepted_by, claims_nothing);
+  std::erase_if(call.connected_by, claims_nothing);
+  call.lives = call.was_heard = true;
+  call.is_being_woken = false;
+  call.is_over = call.was_lost = call.is_accepted = call.awaits_accept = call.waits_longer = false;
+  call.has_offer = call.has_answer = call.had_offer = call.is_settled = false;
+  if (call.record) call.ends_before.emplace(name(call.record->reason));
+  call.record.reset();
+  call.introduced.clear();
+  call.winners = 0;
+  call.began = stage_.now() - made.age;
+}
+
+void Judge::answered(const std::string& id) {
+  Truth& call = truth(id);
+  require(call.lives && !call.is_accepted, "a call is accepted once", id);
+  require(!call.accepted_by.empty(), "a call is accepted by somebody", id);
+  call.is_accepted = call.is_settled = true;
+  call.settled = stage_.now();
+  call.claims.clear();
 }
 
 std::size_t Judge::waiting(std::string_view callee, std::string_view caller, bool with_offer) const {
   return static_cast<std::size_t>(std::count_if(calls_.begin(), calls_.end(), [&](const auto& entry) {
     const Truth& call = entry.second;
-    return call.callee_user == callee && (caller.empty() || call.caller_user == caller) && call.is_live() &&
-           call.accepted_by.empty() && (!with_offer || (call.has_offer && !call.has_answer));
+    return call.callee_user == callee && (caller.empty() || call.caller_user == caller) && call.lives &&
+           !call.is_accepted && (!with_offer || (call.has_offer && !call.has_answer));
   }));
 }
 
@@ -152,6 +207,9 @@ bool Judge::is_explained(const call::CallEnded& record, const Truth& call, const
   const bool by_caller = input.session == call.caller_session;
   const bool loses_session = says_bye || sessions_after < input.sessions_before || stage_.plan.is_tight;
   const bool at_deadline = input.kind == StepInput::Kind::deadlines;
+  const bool by_app = input.kind == StepInput::Kind::end_call && input.subject == record.call.text();
+  if (by_app) return record.reason == (record.accepted ? EndReason::hangup : EndReason::canceled);
+  if (is_end_of_claim(record, call, input, loses_session)) return true;
   switch (record.reason) {
     case EndReason::hangup:
       return hangs_up && hangup->reason == EndReason::hangup && record.accepted;
@@ -174,14 +232,17 @@ bool Judge::is_explained(const call::CallEnded& record, const Truth& call, const
     case EndReason::no_answer:
       return at_deadline && !record.accepted && record.lasted >= settings_.ring_timeout;
     case EndReason::unreachable:
-      return at_deadline && !record.accepted && record.lasted >= settings_.unreachable_timeout;
+      return at_deadline && !record.accepted &&
+             record.lasted >= (call.is_being_woken ? settings_.ring_timeout : settings_.unreachable_timeout);
     case EndReason::signaling_lost:
       return record.accepted && loses_session;
     case EndReason::server_shutdown:
       return input.kind == StepInput::Kind::shutdown;
+    case EndReason::credentials:
+      return input.kind == StepInput::Kind::revoke &&
+             (input.subject == call.caller_user || input.subject == call.callee_user);
     case EndReason::answered_elsewhere:
     case EndReason::declined_elsewhere:
-    case EndReason::credentials:
     case EndReason::blocked:
       return false;
   }
@@ -193,29 +254,35 @@ void Judge::end(const call::CallEnded& record, const StepInput& input, std::size
   Truth& call = truth(id);
   const std::string reason(name(record.reason));
   require(call.was_heard && !call.was_refused, "a call ends that was dialled", id);
-  require(!call.record, "a call ends once", id + " " + reason);
+  require(call.lives, "a call ends once", id + " " + reason);
   require(record.caller == call.caller_user && record.callee == call.callee_user,
           "a record names its parties", id);
   require(is_explained(record, call, input, sessions_after), "a call ends for an honest reason",
           id + " " + reason + (record.accepted ? " after its accept" : " before an accept"));
-  require(record.accepted == !call.accepted_by.empty() || (stage_.plan.is_tight && !record.accepted),
-          "the first accept wins", id + " " + reason);
+  require(record.accepted == call.is_accepted, "the first accept wins", id + " " + reason);
+  require(record.accepted || !call.awaits_accept || stage_.plan.is_tight, "the first accept wins",
+          id + " " + reason);
   require(!record.connected || (record.accepted && call.connected_by.size() >= 2),
           "a call is connected when both ends say so", id);
   const Duration wait =
       settings_.ring_timeout + (call.waits_longer ? settings_.session_grace : Duration::zero());
   require(record.accepted || record.lasted <= wait + seconds(1) || stage_.now() < stage_.disturbed_until,
           "a call rings no longer than it may", id + " " + reason);
-  require(record.lasted == stage_.now() - call.heard_at, "a record tells how long the call lasted", id);
+  require(record.lasted == stage_.now() - call.began, "a record tells how long the call lasted", id);
   std::uint64_t last_ms = 0;
   for (const call::TimelineEntry& entry : record.timeline) {
     require(entry.offset_ms >= last_ms, "a timeline goes forward", id + " " + entry.event);
     last_ms = entry.offset_ms;
   }
   call.record = record;
+  call.lives = false;
+  call.is_over = true;
+  if (!call.is_settled) call.settled = stage_.now();
+  call.is_settled = true;
   stage_.tally.add(Count::calls);
   stage_.tally.add(count_of(record.reason));
   if (record.accepted) stage_.tally.add(Count::accepted);
+  if (input.kind == StepInput::Kind::end_call) stage_.tally.add(Count::ended_by_app);
   if (record.connected) stage_.tally.add(Count::connected);
   stage_.tally.add(Count::call_s,
                    static_cast<std::uint64_t>(std::chrono::duration_cast<seconds>(record.lasted).count()));
@@ -225,7 +292,7 @@ void Judge::introduce(const call::PeerIntroduced& introduced, bool is_own_relay)
   const std::string& id = introduced.call.text();
   Truth& call = truth(id);
   stage_.tally.add(Count::introductions);
-  require(!call.record && !call.was_lost, "a call that is over introduces nobody", id);
+  require(call.lives, "a call that is over introduces nobody", id);
   require(introduced.user == call.caller_user || introduced.user == call.callee_user,
           "a call introduces its own parties", id + " " + introduced.user);
   require(call.introduced.emplace(introduced.user, introduced.peer_address.ip).second,
@@ -233,169 +300,53 @@ void Judge::introduce(const call::PeerIntroduced& introduced, bool is_own_relay)
   const auto count = std::count_if(call.introduced.begin(), call.introduced.end(),
                                    [&](const auto& one) { return one.first == introduced.user; });
   require(static_cast<std::size_t>(count) <= call::kMaxIntroduced, "introductions have a limit", id);
-  require(is_own_relay || !call.accepted_by.empty() || call.may_be_direct,
+  require(is_own_relay || call.is_accepted || call.may_be_direct || !call.accepted_by.empty(),
           "before an accept only this server's relays are told", id + " " + introduced.peer_address.text());
 }
 
-void Judge::crash() {
-  for (auto& [id, call] : calls_) {
-    if (call.was_heard && !call.was_refused && !call.record && !call.was_lost) {
-      call.was_lost = true;
-      stage_.tally.add(Count::lost_in_crash);
-      stage_.tally.add(Count::call_s,
-                       static_cast<std::uint64_t>(
-                           std::chrono::duration_cast<seconds>(stage_.now() - call.heard_at).count()));
-    }
+void Judge::take(const std::string& session, std::string_view user, const std::string& id) {
+  Truth& call = truth(id);
+  require(call.lives && call.is_accepted, "a call is taken while it lives", id);
+  const bool as_caller = user == call.caller_user;
+  require(as_caller || user == call.callee_user, "a user takes a call of their own", id);
+  call.taken_by[session] = as_caller;
+  if (as_caller) {
+    call.caller_session = session;
+  } else {
+    call.accepted_by.insert(session);
   }
+}
+
+void Judge::wake(const std::string& id, bool under_way) {
+  Truth& call = truth(id);
+  call.is_being_woken = under_way && call.lives && !call.is_accepted;
+  if (call.is_being_woken) stage_.tally.add(Count::woken);
+}
+
+std::optional<std::string> Judge::live_call(std::uint64_t choice) const {
+  std::size_t at = live() == 0 ? 0 : choice % live();
+  for (const auto& [id, call] : calls_) {
+    if (call.lives && at-- == 0) return id;
+  }
+  return std::nullopt;
+}
+
+std::size_t Judge::live_of(std::string_view user) const {
+  return static_cast<std::size_t>(std::count_if(calls_.begin(), calls_.end(), [user](const auto& entry) {
+    return entry.second.lives && (entry.second.caller_user == user || entry.second.callee_user == user);
+  }));
 }
 
 std::size_t Judge::live() const {
   return static_cast<std::size_t>(
-      std::count_if(calls_.begin(), calls_.end(), [](const auto& entry) { return entry.second.is_live(); }));
+      std::count_if(calls_.begin(), calls_.end(), [](const auto& entry) { return entry.second.lives; }));
 }
 
 void Judge::check_nothing_left() const {
   for (const auto& [id, call] : calls_) {
     if (!call.was_heard) continue;
-    require(call.record || call.was_lost || call.was_refused, "every call ends", id);
+    require(call.is_over || call.was_lost || call.was_refused, "every call ends", id);
   }
-}
-
-// ---- what clients hear
-
-void Judge::hear(const std::string& session, std::size_t device, View& view, const ServerMessage& message,
-                 const std::string& label) {
-  const std::string who = label + " " + message.call;
-  require(!message.call.empty(), "a message is about a call", who + " " + message.reason);
-  hear_of_call(session, device, view, message, truth(message.call), who);
-}
-
-void Judge::hear_of_call(const std::string& session, std::size_t device, View& view,
-                         const ServerMessage& message, Truth& call, const std::string& label) {
-  if (message.said != Said::error) {
-    require(!view.told, "nothing follows the end of a call", label);
-    require(view.is_caller || view.rang || message.said == Said::incoming, "nobody hears of a call of others",
-            label);
-  }
-  hear_where(view, message, call, label);
-  switch (message.said) {
-    case Said::incoming:
-      return hear_incoming(device, view, message, call, label);
-    case Said::ringing:
-      return require(view.is_caller, "the caller hears that it rings", label);
-    case Said::accepted:
-      require(view.is_caller, "the caller hears of an accept", label);
-      require(!view.heard_accepted, "a call is accepted once", label);
-      require(!call.accepted_by.empty(), "a call is accepted by somebody", label);
-      view.heard_accepted = true;
-      if (message.fresh) stage_.tally.add(Count::accepted_fresh);
-      return;
-    case Said::offer:
-    case Said::answer:
-      return hear_description(view, message, label);
-    case Said::candidate:
-      return hear_candidate(view, message, label);
-    case Said::ended:
-      return hear_end(session, view, message, call, label);
-    case Said::error:
-      return hear_error(view, message, call, label);
-  }
-}
-
-void Judge::hear_incoming(std::size_t device, View& view, const ServerMessage& message, Truth& call,
-                          const std::string& label) {
-  const PlannedDevice& own = stage_.plan.devices[device];
-  require(!view.rang && !view.is_caller, "a call rings once", label);
-  require(user_name(own.user) == call.callee_user && message.from == call.caller_user,
-          "a call rings where it was dialled", label);
-  const WarmPath due =
-      std::max({stage_.plan.warm_path, own.warm_path, stage_.plan.devices[call.caller].warm_path});
-  require(message.warm_path == due, "the stricter warm path counts", label + " " + std::string(name(due)));
-  const auto age = stage_.now() - call.dialled_at;
-  require(milliseconds(message.age_ms) <= age, "a call is as old as it is", label);
-  require(milliseconds(message.age_ms) <= settings_.ring_timeout + settings_.session_grace ||
-              stage_.now() < stage_.disturbed_until,
-          "a call that rings is not older than it may be", label);
-  view.rang = true;
-  view.warm_path = message.warm_path;
-}
-
-void Judge::hear_description(View& view, const ServerMessage& message, const std::string& label) {
-  require(message.generation > view.newest, "generations rise",
-          label + " " + std::to_string(message.generation));
-  view.newest = message.generation;
-}
-
-void Judge::hear_candidate(View& view, const ServerMessage& message, const std::string& label) {
-  require(message.generation == view.newest, "no candidate comes without its description",
-          label + " " + message.candidate);
-  const std::string key =
-      fmt::format("{} {} {}", message.generation, message.ufrag, foundation_of(message.candidate));
-  require(view.candidates.insert(key).second, "a candidate comes once", label + " " + message.candidate);
-}
-
-// Nothing but this server's relays is told before an accept, unless the warm path of both is direct.
-void Judge::hear_where(View& view, const ServerMessage& message, const Truth& call,
-                       const std::string& label) const {
-  if (!tells_where(message.sdp) && !tells_where(message.candidate)) return;
-  const bool may_know = view.is_caller ? call.may_be_direct || view.heard_accepted
-                                       : view.warm_path == WarmPath::direct || view.said_accept;
-  require(may_know, "nobody hears where the other is before an accept",
-          label + " " + message.candidate + message.sdp);
-  view.was_told_where = true;
-}
-
-void Judge::hear_end(const std::string& session, View& view, const ServerMessage& message, Truth& call,
-                     const std::string& label) {
-  view.told = message.reason;
-  if (view.is_caller) {
-    require(call.record.has_value() && message.reason == name(call.record->reason),
-            "all sides hear why a call ended", label + " " + message.reason);
-    return;
-  }
-  hear_end_as_callee(session, view, message.reason, call, label);
-  if (message.reason == name(EndReason::answered_elsewhere)) {
-    stage_.tally.add(Count::answered_elsewhere);
-    require(!view.was_told_where || view.warm_path == WarmPath::direct,
-            "a device that did not win hears nothing of where the caller is", label);
-  } else if (call.record && call.record->accepted && view.said_accept) {
-    call.winners += message.reason == name(call.record->reason) ? 1U : 0U;
-    require(call.winners <= 1, "one device wins", label);
-  }
-}
-
-void Judge::hear_end_as_callee(const std::string& session, const View& view, const std::string& reason,
-                               Truth& call, const std::string& label) const {
-  const auto others = [&session](const std::set<std::string>& said) {
-    return said.size() > (said.contains(session) ? 1U : 0U);
-  };
-  bool is_right = false;
-  if (reason == name(EndReason::answered_elsewhere)) {
-    is_right = others(call.accepted_by);
-  } else if (reason == name(EndReason::declined_elsewhere)) {
-    is_right = others(call.left_by) && call.record && !call.record->accepted;
-  } else if (call.left_by.contains(session)) {
-    // What it said itself, or what crossed it.
-    is_right = true;
-  } else if (reason == name(EndReason::busy)) {
-    is_right = stage_.plan.is_tight;
-  } else {
-    is_right =
-        call.record && reason == name(call.record->reason) && (!call.record->accepted || view.said_accept);
-  }
-  require(is_right, "all sides hear why a call ended", label + " " + reason);
-}
-
-void Judge::hear_error(View& view, const ServerMessage& message, Truth& call,
-                       const std::string& label) const {
-  static constexpr std::array<std::string_view, 5> kExpected = {
-      "stale_generation", "wrong_state", "too_many_candidates", "too_many_calls", "too_many_dials"};
-  if (message.reason == "too_many_calls" || message.reason == "too_many_dials") view.was_refused = true;
-  if (message.reason == "stale_generation") stage_.tally.add(Count::stale_offers);
-  // What follows a dial that was refused is about no call.
-  if (message.reason == "unknown_call" && (view.was_refused || call.was_refused)) return;
-  const bool is_expected = std::find(kExpected.begin(), kExpected.end(), message.reason) != kExpected.end();
-  require(is_expected, "a client that keeps the rules is not refused", label + " " + message.reason);
 }
 
 }  // namespace offhook::sim

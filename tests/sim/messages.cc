@@ -10,14 +10,20 @@ namespace {
 
 constexpr std::size_t kMaxText = std::size_t{64} * 1024;
 
-constexpr std::array<std::pair<std::string_view, Said>, 8> kTypes = {{{"incoming", Said::incoming},
-                                                                      {"ringing", Said::ringing},
-                                                                      {"accepted", Said::accepted},
-                                                                      {"offer", Said::offer},
-                                                                      {"answer", Said::answer},
-                                                                      {"ice-candidate", Said::candidate},
-                                                                      {"ended", Said::ended},
-                                                                      {"error", Said::error}}};
+constexpr std::array<std::pair<std::string_view, Said>, 13> kTypes = {{{"incoming", Said::incoming},
+                                                                       {"ringing", Said::ringing},
+                                                                       {"accepted", Said::accepted},
+                                                                       {"offer", Said::offer},
+                                                                       {"answer", Said::answer},
+                                                                       {"ice-candidate", Said::candidate},
+                                                                       {"restored", Said::restored},
+                                                                       {"state", Said::state},
+                                                                       {"taken", Said::taken},
+                                                                       {"elsewhere", Said::elsewhere},
+                                                                       {"place", Said::place},
+
+                                                                       {"ended", Said::ended},
+                                                                       {"error", Said::error}}};
 
 json::Writer begin(std::string_view type, const std::string& call) {
   json::Writer out;
@@ -51,6 +57,14 @@ std::string_view type_of(Kind kind) {
       return "ice-candidate";
     case Kind::connected:
       return "connected";
+    case Kind::snapshot:
+      return "snapshot";
+    case Kind::state:
+      return "state";
+    case Kind::take:
+      return "take";
+    case Kind::elsewhere:
+      return "elsewhere";
     case Kind::bye:
       return "bye";
   }
@@ -63,6 +77,34 @@ ClientMessage description(Kind kind, const std::string& call, std::int64_t gener
   out.field("generation", generation).field("sdp", sdp);
   if (fresh) out.field("fresh", true);
   return {kind, call, generation, fresh, finish(out)};
+}
+
+signal::MediaState parse_state(json::Fields& fields) {
+  json::Fields media(fields.object("media"));
+  signal::MediaState state;
+  state.media = {media.boolean("audio"), media.boolean("video")};
+  state.screen = media.boolean("screen");
+  state.hold = fields.boolean("hold");
+  require(media.ok(), "the server speaks the protocol", "media of a state");
+  return state;
+}
+
+TakeableCall parse_takeable(json::Fields& fields) {
+  TakeableCall call;
+  call.call = fields.string("call", {.max = 64});
+  call.peer = fields.string("peer", {.max = 128});
+  call.as_caller = fields.string("role", {.max = 16}) == "caller";
+  return call;
+}
+
+std::vector<TakeableCall> parse_elsewhere(json::Fields& fields) {
+  std::vector<TakeableCall> calls;
+  const json::Value list = fields.array("calls");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    json::Fields call(list.at(i));
+    calls.push_back(parse_takeable(call));
+  }
+  return calls;
 }
 
 }  // namespace
@@ -103,6 +145,23 @@ ServerMessage parse_message(json::Fields& fields, std::string_view type, const s
       message.reason = fields.string("code", {.max = 64});
       message.ref = static_cast<std::uint64_t>(fields.integer("ref", 1, INT64_MAX));
       break;
+    case Said::state:
+      message.state = parse_state(fields);
+      break;
+    case Said::taken:
+      message.state = parse_state(fields);
+      message.taken = parse_takeable(fields);
+      break;
+    case Said::place:
+      message.to = fields.string("to", {.max = 128});
+      message.age_ms = static_cast<std::uint64_t>(fields.integer("age_ms", 0, INT64_MAX));
+      break;
+    case Said::elsewhere:
+      message.elsewhere = parse_elsewhere(fields);
+      break;
+    case Said::restored:
+      require(message.generation >= 0, "the server speaks the protocol", text);
+      break;
     case Said::ringing:
     case Said::accepted:
       break;
@@ -121,7 +180,7 @@ ClientMessage dial_message(const std::string& call, const std::string& to) {
 
 ClientMessage plain_message(Kind kind, const std::string& call) {
   json::Writer out = begin(type_of(kind), call);
-  if (kind == Kind::accept) add_media(out);
+  if (kind == Kind::accept || kind == Kind::take) add_media(out);
   return {kind, call, -1, false, finish(out)};
 }
 
@@ -150,7 +209,31 @@ ClientMessage candidate_message(const std::string& call, std::int64_t generation
   return {Kind::candidate, call, generation, false, finish(out)};
 }
 
-ClientMessage bye_message() { return {Kind::bye, "", -1, false, R"("type":"bye"})"}; }
+ClientMessage snapshot_message(const std::string& call, const std::string& peer, const Telling& telling,
+                               std::int64_t generation, std::uint64_t age_ms, std::string_view reason) {
+  json::Writer out = begin(type_of(Kind::snapshot), call);
+  out.field("peer", peer).field("role", telling.is_caller ? "caller" : "callee");
+  if (telling.is_over) {
+    out.field("state", "ended").field("reason", reason).field("accepted", telling.was_answered);
+  } else {
+    out.field("state", telling.is_connected ? "connected" : telling.was_answered ? "accepted" : "ringing");
+    add_media(out);
+    out.field("age_ms", static_cast<std::int64_t>(age_ms));
+    if (generation >= 0) out.field("generation", generation);
+  }
+  return {Kind::snapshot, call, -1, false, finish(out), telling};
+}
+
+ClientMessage state_message(const std::string& call, const signal::MediaState& state) {
+  json::Writer out = begin(type_of(Kind::state), call);
+  out.key("media").begin_object().field("audio", state.media.audio).field("video", state.media.video);
+  out.field("screen", state.screen).end_object().field("hold", state.hold);
+  return {Kind::state, call, -1, false, finish(out), {}};
+}
+
+ClientMessage elsewhere_message() { return {Kind::elsewhere, "", -1, false, R"("type":"elsewhere"})", {}}; }
+
+ClientMessage bye_message() { return {Kind::bye, "", -1, false, R"("type":"bye"})", {}}; }
 
 std::string_view foundation_of(std::string_view candidate) {
   const std::size_t colon = candidate.find(':');

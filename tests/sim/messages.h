@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/warm_path.h"
 #include "wire/json/json.h"
@@ -12,7 +13,28 @@
 
 namespace offhook::sim {
 
-enum class Said : std::uint8_t { incoming, ringing, accepted, offer, answer, candidate, ended, error };
+enum class Said : std::uint8_t {
+  incoming,
+  ringing,
+  accepted,
+  offer,
+  answer,
+  candidate,
+  restored,
+  state,
+  taken,
+  elsewhere,
+  place,
+  ended,
+  error
+};
+
+// An answered call, as another device of the same user is told of it.
+struct TakeableCall {
+  std::string call;
+  std::string peer;
+  bool as_caller = false;
+};
 
 struct ServerMessage {
   Said said = Said::error;
@@ -26,7 +48,11 @@ struct ServerMessage {
   std::string sdp;
   std::string candidate;
   std::string ufrag;
-  std::string reason;  // of ended, or the code of error
+  std::string reason;                       // of ended, or the code of error
+  std::optional<signal::MediaState> state;  // of the other side
+  std::string to;                           // of place
+  TakeableCall taken;
+  std::vector<TakeableCall> elsewhere;
   std::uint64_t ref = 0;
 };
 
@@ -43,7 +69,19 @@ enum class Kind : std::uint8_t {
   answer,
   candidate,
   connected,
+  snapshot,
+  state,
+  take,
+  elsewhere,
   bye,
+};
+
+// What a client knows of one of its calls.
+struct Telling {
+  bool is_caller = false;
+  bool was_answered = false;
+  bool is_connected = false;
+  bool is_over = false;
 };
 
 struct ClientMessage {
@@ -52,16 +90,22 @@ struct ClientMessage {
   std::int64_t generation = -1;  // of offers
   bool fresh = false;
   std::string members;  // what follows seq and ack, with the closing brace
+  Telling telling{};    // of a snapshot
 };
 
 ClientMessage dial_message(const std::string& call, const std::string& to);
-ClientMessage plain_message(Kind kind, const std::string& call);  // ringing, accept, connected
+ClientMessage plain_message(Kind kind, const std::string& call);  // ringing, accept, take, connected
 ClientMessage reason_message(Kind kind, const std::string& call, std::string_view reason);
 ClientMessage offer_message(const std::string& call, std::int64_t generation, const std::string& sdp,
                             bool fresh);
 ClientMessage answer_message(const std::string& call, std::int64_t generation, const std::string& sdp);
 ClientMessage candidate_message(const std::string& call, std::int64_t generation,
                                 const std::string& candidate, const std::string& ufrag);
+// `reason`: why it is over, if it is. `generation`: -1 before the first.
+ClientMessage snapshot_message(const std::string& call, const std::string& peer, const Telling& telling,
+                               std::int64_t generation, std::uint64_t age_ms, std::string_view reason);
+ClientMessage state_message(const std::string& call, const signal::MediaState& state);
+ClientMessage elsewhere_message();
 ClientMessage bye_message();
 
 // Networks of this world. Those of hosts and of foreign relays are secrets before an accept.

@@ -79,6 +79,8 @@ class NumberedStream {
   }
   void acknowledged() { owed_ = 0; }
 
+  // A new session, whose server is told of all calls in another way.
+  void clear() { *this = NumberedStream(); }
   // A new session. Calls whose dial was never written are untouched by the loss, and keep their messages.
   std::set<std::string> restart() {
     std::set<std::string> kept;

@@ -15,6 +15,7 @@ using std::chrono::seconds;
 
 constexpr Duration kSessionLifetime = seconds(30);
 constexpr std::size_t kWarmRingingLimit = 2;
+constexpr std::size_t kMaxLastWords = 8;
 
 }  // namespace
 
@@ -29,6 +30,11 @@ Slot::Slot(Stage& stage, std::size_t at) : index(at), access(stage.plan, at) {
   label = fmt::format("{}/{}", user, number);
   host = fmt::format("{}{}.{}", kHostNetwork, at, 1);
   client_address = {*Ip::parse(host), 40'000};
+}
+
+void Slot::move() {
+  bindings += 1;
+  client_address.port = static_cast<std::uint16_t>(40'000 + bindings);
 }
 
 Page::Page(Stage& stage, Network& network, RelayHost& relay, Judge& judge, Paths& paths, Slot& slot)
@@ -76,14 +82,15 @@ std::vector<PageCall*> Page::calls() {
   return all;
 }
 
-void Page::dial(std::size_t to, const Entry* script) {
+void Page::dial(std::size_t to, const Entry* script) { dial(to, script, new_call_id()); }
+
+void Page::dial(std::size_t to, const Entry* script, const std::string& id) {
   const std::string peer = user_name(to);
   for (PageCall* call : calls()) {
     const bool rings =
         call->peer() == peer && !call->is_outgoing() && call->state() == PageCall::State::ringing;
     if (rings && !held_.contains(call->id())) return call->accept();
   }
-  const std::string id = new_call_id();
   judge_.dialled(id, slot_.index, to, script);
   auto made = std::make_unique<PageCall>(stage_, judge_, *this, id, peer, true, WarmPath::off, script);
   PageCall& call = *made;
@@ -109,6 +116,8 @@ void Page::hang_up_all() {
 void Page::send(ClientMessage message) {
   if (message.kind == Kind::accept) views_[message.call].said_accept = true;
   if (message.kind == Kind::dial) views_[message.call].is_caller = true;
+  if (message.kind == Kind::take) views_[message.call].said_take = true;
+  if (message.kind == Kind::snapshot) views_[message.call].tell(message.telling);
   connection_.send(std::move(message));
 }
 
@@ -141,21 +150,35 @@ void Page::handle_candidate(const std::string& candidate) {
 }
 
 void Page::handle_message(const ServerMessage& message, const ClientMessage* refused) {
-  judge_.hear(connection_.session(), slot_.index, views_[message.call], message, slot_.label);
+  const bool is_about_call = message.said != Said::elsewhere;
+  if (is_about_call)
+    judge_.hear(connection_.session(), slot_.index, views_[message.call], message, slot_.label);
   if (is_leaving_) return;
+  if (!is_about_call && !message.elsewhere.empty()) take(message.elsewhere.front());
+  if (message.said == Said::place) return handle_place(message);
   PageCall* call = find(message.call);
   if (call != nullptr) return call->handle_message(message, refused);
   if (message.said == Said::incoming) handle_incoming(message);
 }
 
+// The person of one device follows, and the others leave it to that one.
+void Page::handle_place(const ServerMessage& message) {
+  const bool is_shown = milliseconds(message.age_ms) < call_settings(stage_.plan).ring_timeout;
+  if (!is_shown || stage_.plan.seed % slot_.count != slot_.number) return;
+  for (std::size_t user = 0; user < stage_.plan.users; ++user) {
+    if (user_name(user) == message.to) dial(user, nullptr, message.call);
+  }
+}
+
 void Page::handle_incoming(const ServerMessage& message) {
+  if (is_remembered(message.call)) return;
   PageCall* own = dialled(message.from);
   if (own != nullptr && message.call < own->id()) return replace_own(*own, message);
   auto made = std::make_unique<PageCall>(stage_, judge_, *this, message.call, message.from, false,
                                          message.warm_path, judge_.script_of(message.call));
   PageCall& call = *made;
-  calls_.emplace(message.call, std::move(made));
   if (own == nullptr && is_busy()) return call.reject("busy");
+  calls_.emplace(message.call, std::move(made));
   handle_state();
   call.ring(message.age_ms, call_settings(stage_.plan).ring_timeout);
   if (own != nullptr) {
@@ -204,6 +227,7 @@ void Page::release_held() {
 void Page::handle_ended(PageCall& call) {
   const auto found = calls_.find(call.id());
   if (found == calls_.end() || found->second.get() != &call) return;
+  remember(call);
   over_.push_back(std::move(found->second));
   calls_.erase(found);
   held_.erase(call.id());
@@ -237,12 +261,36 @@ void Page::handle_offline() {
 }
 
 void Page::handle_session_lost(const std::set<std::string>& kept) {
+  if (stage_.plan.tells_snapshots) return tell_all();
   std::map<std::string, View> views;
   for (const std::string& call : kept) views[call] = views_[call];
   views_ = std::move(views);
   for (PageCall* call : calls()) {
     if (!kept.contains(call->id()) && !call->is_over()) call->lose_session();
   }
+}
+
+// The relay's address may have gone with the server's process.
+void Page::tell_all() {
+  views_.clear();
+  slot_.move();
+  relay_client_.handle_rebinding();
+  const std::deque<ClientMessage> words = last_words_;
+  for (const ClientMessage& word : words) send(word);
+  for (PageCall* call : calls()) {
+    if (!call->is_over()) call->tell();
+  }
+}
+
+void Page::remember(const PageCall& call) {
+  if (!stage_.plan.tells_snapshots) return;
+  last_words_.push_back(call.snapshot());
+  if (last_words_.size() > kMaxLastWords) last_words_.pop_front();
+}
+
+bool Page::is_remembered(const std::string& call) const {
+  return std::any_of(last_words_.begin(), last_words_.end(),
+                     [&call](const ClientMessage& word) { return word.call == call; });
 }
 
 void Page::handle_credentials(const std::string& username, const std::string& credential) {
@@ -274,6 +322,26 @@ void Page::burst(std::uint64_t choice) {
   for (std::uint64_t i = 0; i < 3 + choice % 10; ++i) dial((own + 1) % stage_.plan.users, nullptr);
 }
 
+void Page::change(std::uint64_t choice) {
+  const signal::MediaState state{{choice % 2 == 0, choice % 3 == 0}, choice % 5 == 0, choice % 7 < 3};
+  for (PageCall* call : calls()) call->change(state);
+}
+
+void Page::ask_elsewhere() {
+  if (connection_.is_online()) send(elsewhere_message());
+}
+
+void Page::take(const TakeableCall& wanted) {
+  if (find(wanted.call) != nullptr) return;
+  std::erase_if(last_words_, [&wanted](const ClientMessage& word) { return word.call == wanted.call; });
+  auto made = std::make_unique<PageCall>(stage_, judge_, *this, wanted.call, wanted.peer, wanted.as_caller,
+                                         WarmPath::off, judge_.script_of(wanted.call));
+  PageCall& call = *made;
+  calls_.emplace(wanted.call, std::move(made));
+  call.take();
+  handle_state();
+}
+
 void Page::hear_word(const std::string& id) {
   PageCall* call = find(id);
   if (call != nullptr) call->handle_word();
@@ -283,8 +351,10 @@ void Page::check_settled() const {
   require(connection_.is_online(), "a client comes back when the network does", slot_.label);
   require(connection_.numbered().pending().empty(), "what has come is acknowledged", slot_.label);
   for (const auto& [id, view] : views_) {
-    const bool took_part = (view.is_caller && !view.was_refused) || view.rang;
-    require(!took_part || view.told.has_value(), "whoever is in a call hears that it is over",
+    const bool was_outrun = view.was_asked && !view.is_caller && judge_.was_made(id) && !stage_.plan.is_tight;
+    require(!was_outrun || view.told, "a device that was asked hears that another one has made the call",
+            slot_.label + " " + id);
+    require(!view.took_part() || view.told.has_value(), "whoever is in a call hears that it is over",
             slot_.label + " " + id);
   }
 }

@@ -2,6 +2,7 @@
 // A page (or an app) of a user on a device: its session, its allocation, its calls, as the SDK's CallClient.
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +23,8 @@ class Page;
 // A device: what stays when its page is reloaded.
 struct Slot {
   Slot(Stage& stage, std::size_t at);
+  // The relay sees it at another port.
+  void move();
 
   std::size_t index;
   std::size_t number = 0;  // among the devices of its user
@@ -54,6 +57,8 @@ class Page final : public ConnectionOwner, public CallPlace {
 
   void start();
   void dial(std::size_t to, const Entry* script);
+  // As the app has asked for it.
+  void dial(std::size_t to, const Entry* script, const std::string& id);
   // The page closes: it says so, or it does not.
   void leave();
   void hang_up_all();
@@ -62,6 +67,9 @@ class Page final : public ConnectionOwner, public CallPlace {
   void restart_ice();
   void take_fresh_path();
   void burst(std::uint64_t choice);
+  void change(std::uint64_t choice);
+  // Takes the first call of another device of this user, if there is one.
+  void ask_elsewhere();
   void receive_datagram(Bytes datagram) { relay_client_.receive(datagram); }
   void hear_word(const std::string& call);
 
@@ -99,6 +107,8 @@ class Page final : public ConnectionOwner, public CallPlace {
  private:
   PageCall* find(const std::string& call);
   void handle_incoming(const ServerMessage& message);
+  void take(const TakeableCall& wanted);
+  void handle_place(const ServerMessage& message);
   void replace_own(PageCall& own, const ServerMessage& message);
   PageCall* dialled(const std::string& user);
   bool is_busy() const;
@@ -107,6 +117,9 @@ class Page final : public ConnectionOwner, public CallPlace {
   std::vector<PageCall*> calls();
   void bury() { over_.clear(); }
   std::string new_call_id();
+  void tell_all();
+  void remember(const PageCall& call);
+  bool is_remembered(const std::string& call) const;
 
   Stage& stage_;
   RelayHost& relay_;
@@ -118,6 +131,8 @@ class Page final : public ConnectionOwner, public CallPlace {
   std::vector<std::unique_ptr<PageCall>> over_;  // until nothing of them runs any more
   std::set<std::string> held_;
   std::map<std::string, View> views_;  // of this session
+  // Snapshots of the last calls that are over: should the word of it be lost, it is told again.
+  std::deque<ClientMessage> last_words_;
   Connection connection_;
   RelayClient relay_client_;
   Timer offline_timer_;

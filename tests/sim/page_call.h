@@ -54,6 +54,7 @@ struct Link {
   std::int64_t described = -1;  // the generation of which both descriptions are there
   bool is_met = false;
   bool was_up = false;
+  bool was_ever_up = false;
 };
 
 // What we have said of where we are in one generation, to hold the other side's view against it.
@@ -67,6 +68,9 @@ struct Told {
 
 class PageCall {
  public:
+  // As `dial`, `accept` and `take` say it here.
+  static constexpr signal::MediaState kFirstState = {{true, true}, false, false};
+
   enum class State : std::uint8_t { dialing, ringing, connecting, connected, ended };
 
   PageCall(Stage& stage, Judge& judge, CallPlace& place, std::string id, std::string peer, bool is_outgoing,
@@ -85,12 +89,20 @@ class PageCall {
   void become(const ServerMessage& incoming);
   void handle_message(const ServerMessage& message, const ClientMessage* refused);
   void handle_word();  // an accept, over the path
+  // The session is another one, and whoever passed on what was said may know nothing of this call: it is told
+  // of, and goes on.
+  void tell();
+  // What this device knows of the call, also after its end.
+  ClientMessage snapshot() const;
   void lose_session();
   void handle_long_offline();
   void restart_ice();
   void take_fresh_path();
   void handle_relay();
   void burst(std::size_t count);
+  // Another device of our user has the call, and is asked for it.
+  void take();
+  void change(const signal::MediaState& state);
 
   const std::string& id() const { return id_; }
   const std::string& peer() const { return peer_; }
@@ -108,6 +120,11 @@ class PageCall {
   std::vector<std::string> heard(std::int64_t generation) const;
   bool is_telling() const { return !trickles_.empty(); }
   Instant changed_at() const { return changed_at_; }
+  const signal::MediaState& own_state() const { return own_; }
+  // What the other side sends, as far as it has said.
+  const signal::MediaState& heard_state() const { return heard_state_; }
+  // Of generations up to this one something may have been lost with a session.
+  std::int64_t gap() const { return gap_; }
 
  private:
   // Candidates on their way to the server, one after the other.
@@ -133,6 +150,11 @@ class PageCall {
   void handle_answer(const ServerMessage& message);
   void handle_candidate(const ServerMessage& message);
   void handle_accepted(bool fresh);
+  void handle_restored(std::int64_t generation);
+  void handle_taken(const ServerMessage& message);
+  void announce();
+  void tell_state_again();
+  void expect_first_state();
   void handle_answered();
   void handle_error(const ServerMessage& message, const ClientMessage* refused);
   void handle_refused_offer(const ClientMessage& offer, bool stale);
@@ -142,7 +164,8 @@ class PageCall {
   void tell(std::int64_t generation, const std::string& ufrag, std::vector<std::string> candidates);
   void tell_next(Trickle& trickle);
   void limit_ringing(Duration left);
-  void give_up_ringing(bool is_dialling);
+  void give_up_ringing(bool is_dialling, std::string_view reason);
+  void hang_up(std::string_view said, std::string_view reason);
   void react(Duration wait, void (PageCall::*reaction)());
   void decline();
   void be_busy();
@@ -152,7 +175,9 @@ class PageCall {
   void poll();
   void handle_up();
   void handle_down();
-  void finish();
+  void require_unharmed(std::string_view reason) const;
+  // `reason`: why, as this device knows it.
+  void finish(std::string_view reason);
   void set_state(State state);
 
   Stage& stage_;
@@ -176,6 +201,16 @@ class PageCall {
   std::uint64_t spoken_ = 0;
   std::size_t fresh_again_ = 0;
   bool has_reported_ = false;
+  bool was_answered_ = false;
+  std::string end_reason_;
+  Instant began_{};
+  std::int64_t gap_ = -1;
+  // What we send, what the other side was told of it, and what it sends; nothing is told before the answer.
+  signal::MediaState own_ = kFirstState;
+  std::optional<signal::MediaState> said_;
+  bool has_told_state_ = false;
+  bool is_state_lost_ = false;  // with the session, until the server knows the call again
+  signal::MediaState heard_state_ = kFirstState;
   bool has_burst_ = false;
   Instant down_since_{};
   Instant changed_at_{};

@@ -244,6 +244,8 @@ void PageCall::handle_relay() {
   if (is_over() || !link_ || link_->ufrag.empty() || told_.empty()) return;
   const std::vector<std::string>& names = told_.back().names;
   const bool has_said_end = std::find(names.begin(), names.end(), "") != names.end();
+  // What stands without a relay needs no other one.
+  if (is_answered() && link_->described >= 0 && place_.has_path(*this)) return;
   if (has_said_end || is_telling()) {
     if (is_answered() || is_calling_) restart_ice();
     return;

@@ -17,6 +17,9 @@ using std::chrono::seconds;
 
 constexpr std::array<const char*, 4> kUsers = {"alice", "bob", "carol", "dave"};
 
+// A server that is away for so long costs nobody a call, whatever else its clients wait for.
+constexpr Duration kSoon = seconds(5);
+
 PlannedDevice make_device(std::size_t user, Dice& dice) {
   PlannedDevice device;
   device.user = user;
@@ -73,9 +76,13 @@ Entry glare_of(const Plan& plan, const Entry& dial, Dice& dice) {
   return other;
 }
 
+constexpr std::array<Deed, 4> kOfApp = {Deed::end_call, Deed::revoke, Deed::place, Deed::place};
+
 Deed fault(const Plan& plan, Dice& dice) {
+  if (plan.tells_snapshots && dice.percent(12)) return Deed::crash;
   const std::uint64_t roll = dice.under(100);
   if (plan.is_tight && roll < 30) return roll < 15 ? Deed::burst : Deed::stall;
+  if (roll < 4) return kOfApp[dice.under(kOfApp.size())];
   if (roll < 25) return Deed::cut;
   if (roll < 35) return Deed::freeze;
   if (roll < 40) return Deed::stall;
@@ -110,6 +117,17 @@ Entry make_fault(const Plan& plan, Dice& dice) {
   return entry;
 }
 
+// In the middle of a talk, most of the time.
+Entry make_change(const Plan& plan, Dice& dice) {
+  const Entry& dial = plan.entries[dice.under(plan.entries.size())];
+  Entry entry;
+  entry.deed = dice.percent(50) ? Deed::change : Deed::take;
+  entry.device = dice.under(plan.devices.size());
+  entry.choice = dice.under(1000);
+  entry.at = dial.at + dial.wait + dice.scaled(milliseconds(1), std::max<Duration>(dial.talk, seconds(1)));
+  return entry;
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed) {
@@ -126,6 +144,9 @@ Plan make_plan(std::uint64_t seed) {
   plan.warm_path = policy < 5 ? WarmPath::relay : policy < 9 ? WarmPath::direct : WarmPath::off;
   plan.peers_by_call = dice.percent(50);
   plan.is_tight = dice.percent(10);
+  plan.tells_snapshots = !plan.is_tight && dice.percent(65);
+  plan.has_journal = plan.tells_snapshots && dice.percent(75);
+  plan.wakes = dice.percent(30);
   plan.slow_socket_percent = dice.percent(50) ? 0 : dice.under(40);
   plan.datagram_loss_percent = dice.percent(50) ? 0 : dice.under(15);
   plan.datagram_twice_percent = dice.percent(50) ? 0 : dice.under(10);
@@ -136,19 +157,34 @@ Plan make_plan(std::uint64_t seed) {
     if (dice.percent(20)) plan.entries.push_back(glare_of(plan, dial, dice));
   }
   const std::uint64_t faults = dice.percent(20) ? 0 : 1 + dice.under(7);
-  if (faults == 0) plan.slow_socket_percent = plan.datagram_loss_percent = 0;
+  const bool is_killed_alone = plan.tells_snapshots && dice.percent(15);
+  if (faults == 0 || is_killed_alone) plan.slow_socket_percent = plan.datagram_loss_percent = 0;
   std::vector<Entry> wrong;
-  for (std::uint64_t i = 0; i < faults; ++i) wrong.push_back(make_fault(plan, dice));
+  for (std::uint64_t i = 0; i < (is_killed_alone ? 1 : faults); ++i) {
+    wrong.push_back(make_fault(plan, dice));
+    if (is_killed_alone) wrong.back().deed = Deed::crash;
+  }
   plan.entries.insert(plan.entries.end(), wrong.begin(), wrong.end());
+  for (std::uint64_t i = dice.under(4); i > 0; --i) plan.entries.push_back(make_change(plan, dice));
   std::stable_sort(plan.entries.begin(), plan.entries.end(),
                    [](const Entry& a, const Entry& b) { return a.at < b.at; });
   return plan;
 }
 
 bool is_calm(const Plan& plan) {
-  const bool all_dial = std::all_of(plan.entries.begin(), plan.entries.end(),
-                                    [](const Entry& entry) { return entry.deed == Deed::dial; });
-  return all_dial && plan.slow_socket_percent == 0 && plan.datagram_loss_percent == 0 && !plan.is_tight;
+  const bool is_harmless = std::all_of(plan.entries.begin(), plan.entries.end(), [](const Entry& entry) {
+    return entry.deed == Deed::dial || entry.deed == Deed::change || entry.deed == Deed::take;
+  });
+  return is_harmless && plan.slow_socket_percent == 0 && plan.datagram_loss_percent == 0 && !plan.is_tight;
+}
+
+bool only_crashes(const Plan& plan) {
+  const auto is_harmless = [](const Entry& entry) {
+    return entry.deed == Deed::dial || entry.deed == Deed::change || entry.deed == Deed::take ||
+           (entry.deed == Deed::crash && entry.span <= kSoon);
+  };
+  return plan.tells_snapshots && plan.slow_socket_percent == 0 && plan.datagram_loss_percent == 0 &&
+         std::all_of(plan.entries.begin(), plan.entries.end(), is_harmless);
 }
 
 call::Settings call_settings(const Plan& plan) {
@@ -197,6 +233,16 @@ std::string name(Deed deed) {
       return "takes a fresh connection";
     case Deed::burst:
       return "sends a burst";
+    case Deed::change:
+      return "changes what it sends";
+    case Deed::take:
+      return "takes a call of another device";
+    case Deed::place:
+      return "is asked by the app to call somebody";
+    case Deed::end_call:
+      return "the app ends a call";
+    case Deed::revoke:
+      return "loses its sign-in";
     case Deed::crash:
       return "the server crashes";
     case Deed::shutdown:
@@ -248,16 +294,18 @@ std::string described(const Entry& entry, const Plan& plan) {
                             whole_ms(entry.wait), entry.answerer, whole_ms(entry.talk),
                             entry.caller_hangs_up ? "the caller" : "the callee");
   }
-  const bool is_of_server =
-      entry.deed == Deed::crash || entry.deed == Deed::shutdown || entry.deed == Deed::pause;
+  const bool is_of_server = entry.deed == Deed::crash || entry.deed == Deed::shutdown ||
+                            entry.deed == Deed::pause || entry.deed == Deed::end_call;
   return at + (is_of_server ? "" : device_name(entry.device, plan) + " ") + name(entry.deed) +
          fmt::format(" ({} ms, variant {})", whole_ms(entry.span), entry.choice);
 }
 
 std::string described(const Plan& plan) {
-  std::string text = fmt::format("seed {}, {} devices, warm path {}{}{}\n", plan.seed, plan.devices.size(),
-                                 name(plan.warm_path), plan.is_tight ? ", small queues" : "",
-                                 plan.peers_by_call ? ", peers by call" : "");
+  std::string text =
+      fmt::format("seed {}, {} devices, warm path {}{}{}{}{}{}\n", plan.seed, plan.devices.size(),
+                  name(plan.warm_path), plan.is_tight ? ", small queues" : "",
+                  plan.tells_snapshots ? ", snapshots" : "", plan.has_journal ? ", journal" : "",
+                  plan.wakes ? ", devices are woken" : "", plan.peers_by_call ? ", peers by call" : "");
   for (std::size_t i = 0; i < plan.devices.size(); ++i) {
     const PlannedDevice& device = plan.devices[i];
     text +=

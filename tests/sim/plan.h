@@ -30,6 +30,13 @@ enum class Deed : std::uint8_t {
   restart_ice,  // in all calls of the device
   fresh_path,   // a fresh offer in all accepted calls of the device
   burst,        // many messages at once
+  // the talk
+  change,  // what is sent, or that nothing is, in all answered calls of the device
+  take,    // an answered call of another device of the same user
+  // the app's backend
+  end_call,  // some call that lives
+  revoke,    // the sign-in of the device's user
+  place,     // a call that some device of the user is to make
   // the server
   crash,     // its state is lost
   shutdown,  // it says so first
@@ -82,13 +89,18 @@ struct Plan {
   WarmPath warm_path = WarmPath::relay;
   bool peers_by_call = false;
   bool is_tight = false;                  // small queues: sessions may be lost by bursts
+  bool tells_snapshots = false;           // clients do, so that calls outlive the server
+  bool has_journal = false;               // the server
+  bool wakes = false;                     // somebody tries to wake devices of those who have none
   std::uint64_t slow_socket_percent = 0;  // those that stand still for seconds soon after they open
   std::uint64_t datagram_loss_percent = 0;
   std::uint64_t datagram_twice_percent = 0;
 };
 
-// Whether nothing goes wrong in it.
+// Whether nothing goes wrong in it. Calls may go from one device to another.
 bool is_calm(const Plan& plan);
+// Whether nothing goes wrong in it but crashes from which the server is back soon, and calls outlive them.
+bool only_crashes(const Plan& plan);
 Plan make_plan(std::uint64_t seed);
 call::Settings call_settings(const Plan& plan);
 

@@ -68,9 +68,15 @@ std::string SessionLedger::text_of(Outcome outcome) const {
 }
 
 bool SessionLedger::is_crowded(std::string_view user) const {
+  return sessions_of(user) >= settings_.max_sessions_per_user;
+}
+
+std::size_t SessionLedger::sessions_of(std::string_view user) const {
   const auto count = std::count_if(sessions_.begin(), sessions_.end(),
                                    [&](const auto& entry) { return entry.second.user == user; });
-  return static_cast<std::size_t>(count) >= settings_.max_sessions_per_user;
+  const auto places = std::count_if(stand_ins_.begin(), stand_ins_.end(),
+                                    [&](const auto& entry) { return entry.second.user == user; });
+  return static_cast<std::size_t>(count + places);
 }
 
 std::vector<SessionLedger::Outcome> SessionLedger::outcomes(const std::optional<signal::Resume>& resume,
@@ -100,6 +106,7 @@ void SessionLedger::expect_hello(call::ConnectionId connection, std::string_view
   for (auto& [id, session] : sessions_) {
     if (session.user == user && !session.connection) session.may_be_over = true;
   }
+  for (auto& [call, stand_in] : stand_ins_) stand_in.may_be_over |= stand_in.user == user;
 }
 
 void SessionLedger::take(Outcome outcome) {
@@ -164,6 +171,11 @@ bool SessionLedger::hear(call::ConnectionId connection, const signal::ClientFram
   if (numbered->seq <= session.processed) stage_.tally.add(Count::repeated);
   if (numbered->seq != session.processed + 1) return false;
   session.processed += 1;
+  const auto* told = std::get_if<signal::Snapshot>(&numbered->message);
+  const auto stand_in = told != nullptr ? stand_ins_.find(told->call.text()) : stand_ins_.end();
+  // The caller is back.
+  if (stand_in != stand_ins_.end() && told->is_caller && stand_in->second.user == session.user)
+    stand_ins_.erase(stand_in);
   return true;
 }
 
@@ -183,15 +195,35 @@ void SessionLedger::run_deadlines() {
       over.push_back(id);
   }
   for (const std::string& id : over) end(id);
+  std::erase_if(stand_ins_, [this](const auto& entry) { return entry.second.until <= stage_.now(); });
+}
+
+void SessionLedger::add_stand_in(const std::string& user, const std::string& call) {
+  stand_ins_[call] = {user, stage_.now() + settings_.session_grace, false};
+}
+
+std::size_t SessionLedger::revoke(const std::string& user) {
+  std::vector<std::string> detached;
+  std::size_t count = 0;
+  for (const auto& [id, session] : sessions_) {
+    if (session.user != user) continue;
+    count += 1;
+    if (!session.connection) detached.push_back(id);
+  }
+  for (const std::string& id : detached) end(id);
+  count += std::erase_if(stand_ins_, [&user](const auto& entry) { return entry.second.user == user; });
+  return count;
 }
 
 void SessionLedger::forget_detached() {
+  stand_ins_.clear();
   std::erase_if(sessions_, [](const auto& entry) { return !entry.second.connection; });
 }
 
 void SessionLedger::end(const std::string& id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
+  handle_over_(found->first);
   if (found->second.connection) session_by_connection_.erase(*found->second.connection);
   sessions_.erase(found);
 }
@@ -243,7 +275,7 @@ void SessionLedger::close(call::ConnectionId connection, std::uint16_t code, std
   }
   if (code == call::kCloseTimeout) return lose(connection);
   if (code == call::kCloseReplaced) return;  // its welcome follows
-  require_or_say(code == kCloseNormal || code == call::kCloseGoingAway ||
+  require_or_say(code == kCloseNormal || code == call::kCloseToken || code == call::kCloseGoingAway ||
                      (code == call::kCloseOverload && stage_.plan.is_tight),
                  "a client that keeps the rules is not closed",
                  [&] { return fmt::format("{} {}", code, reason); });
@@ -251,13 +283,16 @@ void SessionLedger::close(call::ConnectionId connection, std::uint16_t code, std
 }
 
 void SessionLedger::compare(std::size_t sessions) {
-  const auto doubtful = static_cast<std::size_t>(std::count_if(
-      sessions_.begin(), sessions_.end(), [](const auto& entry) { return entry.second.may_be_over; }));
-  require_or_say(sessions <= sessions_.size(), "sessions end when they are to",
-                 [&] { return fmt::format("{} sessions, and {} ought to be", sessions, sessions_.size()); });
-  if (sessions + doubtful >= sessions_.size()) return;
+  const auto is_doubtful = [](const auto& entry) { return entry.second.may_be_over; };
+  const auto doubtful =
+      static_cast<std::size_t>(std::count_if(sessions_.begin(), sessions_.end(), is_doubtful) +
+                               std::count_if(stand_ins_.begin(), stand_ins_.end(), is_doubtful));
+  const std::size_t due = sessions_.size() + stand_ins_.size();
+  require_or_say(sessions <= due, "sessions end when they are to",
+                 [&] { return fmt::format("{} sessions, and {} ought to be", sessions, due); });
+  if (sessions + doubtful >= due) return;
   require_or_say(stage_.plan.is_tight, "sessions live as long as they are to",
-                 [&] { return fmt::format("{} sessions, and {} ought to be", sessions, sessions_.size()); });
+                 [&] { return fmt::format("{} sessions, and {} ought to be", sessions, due); });
   for (auto& [id, session] : sessions_) {
     if (!session.connection) session.may_be_over = true;
   }

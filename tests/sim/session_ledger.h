@@ -4,10 +4,12 @@
 // acknowledged comes again, and that nothing is acknowledged which has not come.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/call/effects.h"
@@ -27,7 +29,10 @@ FrameHead head_of(std::string_view frame);
 
 class SessionLedger {
  public:
-  SessionLedger(Stage& stage, const call::Settings& settings) : stage_(stage), settings_(settings) {}
+  // `handle_over` is told of each session that is over.
+  SessionLedger(Stage& stage, const call::Settings& settings,
+                std::function<void(const std::string&)> handle_over)
+      : stage_(stage), settings_(settings), handle_over_(std::move(handle_over)) {}
 
   // Before the server hears it.
   void expect_hello(call::ConnectionId connection, std::string_view user,
@@ -41,6 +46,10 @@ class SessionLedger {
   bool hear(call::ConnectionId connection, const signal::ClientFrame& frame);
   void lose(call::ConnectionId connection);
   void run_deadlines();
+  // The server holds the place of a caller who is not back yet in a call of before its start.
+  void add_stand_in(const std::string& user, const std::string& call);
+  // All sessions of this user end; of those that nobody is connected to nothing is said. How many there are.
+  std::size_t revoke(const std::string& user);
   // The server shuts down: sessions that nobody is connected to go without a word.
   void forget_detached();
 
@@ -51,6 +60,8 @@ class SessionLedger {
   // What the server says that it has. With small queues a session may end that nobody is connected to.
   void compare(std::size_t sessions);
 
+  // With the places that are held.
+  std::size_t sessions_of(std::string_view user) const;
   std::optional<std::string> session_of(call::ConnectionId connection) const;
 
  private:
@@ -65,6 +76,11 @@ class SessionLedger {
     std::uint64_t processed = 0;
     std::uint64_t due = 1;            // the number that comes next on this connection
     std::vector<std::size_t> hashes;  // of the messages, by number
+  };
+  struct StandIn {
+    std::string user;
+    Instant until{};
+    bool may_be_over = false;
   };
   enum class Outcome : std::uint8_t { opened, resumed, refused, full };
   struct Hello {
@@ -86,8 +102,10 @@ class SessionLedger {
 
   Stage& stage_;
   const call::Settings& settings_;
+  std::function<void(const std::string&)> handle_over_;
   std::map<std::string, Session, std::less<>> sessions_;
   std::map<call::ConnectionId, std::string> session_by_connection_;
+  std::map<std::string, StandIn> stand_ins_;  // by call
   std::optional<Hello> hello_;
   bool was_resumed_ = false;
   bool is_replaying_ = false;  // what goes out now was made before

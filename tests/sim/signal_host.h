@@ -13,6 +13,7 @@
 
 #include "core/call/server.h"
 #include "dice.h"
+#include "journal.h"
 #include "judge.h"
 #include "network.h"
 #include "relay_host.h"
@@ -30,9 +31,13 @@ class SignalHost final : public SocketServer {
   void receive_text(SocketId socket, const std::string& text) override;
   void lose_socket(SocketId socket) override;
 
-  // For a while; then it starts again, knowing nothing.
+  // For a while; then it starts again, knowing nothing but what its journal has.
   void crash(Duration down);
   void shut_down(Duration down);
+  // What the app's backend asks for.
+  void end_call(std::uint64_t choice);
+  void revoke(const std::string& user);
+  void place(const std::string& caller, const std::string& callee);
   // It does nothing for a while, and its clock goes on.
   void pause(Duration span);
 
@@ -43,6 +48,7 @@ class SignalHost final : public SocketServer {
   using Work = std::function<void(call::Outbox&)>;
 
   void start();
+  void restore();
   void go_down(Duration down);
   void go_on();
   void step(StepInput input, const Work& work);
@@ -56,6 +62,11 @@ class SignalHost final : public SocketServer {
   void check();
   void check_rung(SocketId socket, const std::string& user) const;
   void check_dialled(const signal::Dial& dial, const std::string& caller) const;
+  void check_told(const signal::Snapshot& told, bool goes_on) const;
+  void check_all_ring(const std::string& call, const std::string& callee) const;
+  void begin(const call::WaitingCall& call);
+  void try_to_wake(const std::string& call);
+  void wake(const std::string& call, call::Waking waking);
   void arm();
 
   Stage& stage_;
@@ -66,6 +77,7 @@ class SignalHost final : public SocketServer {
   Dice dice_;
   std::unique_ptr<call::Server> core_;
   std::unique_ptr<SessionLedger> ledger_;
+  Journal journal_;
   struct Connection {
     bool has_greeted = false;
     Instant hello_due{};
@@ -81,6 +93,8 @@ class SignalHost final : public SocketServer {
   // Of this step: who was told of a call, and who got an offer with it.
   std::multiset<SocketId> rung_;
   std::multiset<SocketId> offered_;
+  bool was_begun_ = false;  // a call
+  bool was_taken_ = false;  // the same
   Timer timer_;
   Timer restart_timer_;
   Timer pause_timer_;

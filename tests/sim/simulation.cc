@@ -147,7 +147,12 @@ void World::do_deed(const Entry& entry) {
     case Deed::restart_ice:
     case Deed::fresh_path:
     case Deed::burst:
+    case Deed::change:
+    case Deed::take:
       return do_to_page(entry, slot);
+    case Deed::end_call:
+    case Deed::revoke:
+    case Deed::place:
     case Deed::crash:
     case Deed::shutdown:
     case Deed::pause:
@@ -177,6 +182,8 @@ void World::do_to_page(const Entry& entry, Slot& slot) {
   if (entry.deed == Deed::restart_ice) page.restart_ice();
   if (entry.deed == Deed::fresh_path) page.take_fresh_path();
   if (entry.deed == Deed::burst) page.burst(entry.choice);
+  if (entry.deed == Deed::change) page.change(entry.choice);
+  if (entry.deed == Deed::take) page.ask_elsewhere();
   if (entry.deed == Deed::leave) close_page(slot, true);
   if (entry.deed == Deed::vanish) close_page(slot, false);
   if (entry.deed == Deed::reload) {
@@ -190,11 +197,15 @@ void World::do_to_server(const Entry& entry) {
   if (entry.deed == Deed::crash) signal_.crash(down);
   if (entry.deed == Deed::shutdown) signal_.shut_down(down);
   if (entry.deed == Deed::pause) signal_.pause(entry.span);
+  if (entry.deed == Deed::end_call) signal_.end_call(entry.choice);
+  const std::size_t own = stage_.plan.devices[entry.device].user;
+  const std::size_t other = (own + 1 + entry.choice % (stage_.plan.users - 1)) % stage_.plan.users;
+  if (entry.deed == Deed::place) signal_.place(user_name(own), user_name(other));
+  if (entry.deed == Deed::revoke) signal_.revoke(slots_[entry.device]->user);
 }
 
 void World::rebind(Slot& slot) {
-  slot.bindings += 1;
-  slot.client_address.port = static_cast<std::uint16_t>(40'000 + slot.bindings);
+  slot.move();
   slot.page->handle_rebinding();
 }
 
@@ -302,12 +313,15 @@ void World::look_at(std::size_t device, PageCall& call) {
     return;
   }
   stage_.tally.add(Count::quiet_looks);
+  require(call.heard_state() == other->call->own_state() && other->call->heard_state() == call.own_state(),
+          "those who talk know what each other sends", slots_[device]->label + " " + call.id());
   compare(call, *other->call, slots_[other->device]->label);
   compare(*other->call, call, slots_[device]->label);
 }
 
 void World::compare(const PageCall& teller, const PageCall& listener, const std::string& label) const {
   const std::int64_t generation = listener.link()->described;
+  if (generation <= std::max(teller.gap(), listener.gap())) return;
   for (const Told& told : teller.told()) {
     if (told.generation != generation || told.ufrag != teller.link()->ufrag) continue;
     std::vector<std::string> names = told.names;

@@ -25,7 +25,15 @@ enum class Count : std::uint8_t {
   ended_ice,
   ended_signaling_lost,
   ended_server_shutdown,
+  ended_credentials,
+  ended_by_app,
+  placed,  // calls that the app has asked for, and that were made
+  woken,   // calls without a device, that ring on for one
   lost_in_crash,
+  journalled,
+  outlived,        // of these: that the server has had again
+  talks_restored,  // as both sides have told of them
+  ends_told,       // to a side whose call the server did not know any more
   answered_elsewhere,
   accepted_fresh,
   glares,
@@ -41,6 +49,8 @@ enum class Count : std::uint8_t {
   fresh_offers,
   stale_offers,
   candidates,
+  states,       // that the other side was told
+  takes,        // of a call by another device
   quiet_looks,  // at calls between two ends that have everything
   allocations,
   introductions,
@@ -64,7 +74,15 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames = {
     "ended: ice_failed, ice_lost",
     "ended: signaling_lost",
     "ended: server_shutdown",
+    "ended: credentials",
+    "ended by the app",
+    "made as the app asked",
+    "calls for which devices were woken",
     "lost in a crash",
+    "rang on by the journal",
+    "had again after a crash",
+    "talked on after a crash",
+    "ends told after a crash",
     "answered elsewhere",
     "accepted on another device than the warm one",
     "both dialled at once",
@@ -80,6 +98,8 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames = {
     "fresh offers",
     "offers refused as stale",
     "candidates",
+    "states told",
+    "calls taken by another device",
     "calls looked at when quiet",
     "allocations",
     "introductions",

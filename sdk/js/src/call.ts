@@ -47,6 +47,8 @@ export class Call extends Emitter<CallEvents> {
   #accept_via: CallReport['accept_via'] = null;
   #end: CallError | null = null;
   #declined_here = false;
+  /** With the session, until the server knows the call again. */
+  #state_lost = false;
   #resolve: () => void = () => undefined;
   #reject: (error: CallError) => void = () => undefined;
   #dial_timer: ReturnType<typeof setInterval> | undefined;
@@ -268,7 +270,7 @@ export class Call extends Emitter<CallEvents> {
       case 'place':
         return;
       case 'restored':
-        this.#talk.handleForgotten(this.#media.local);
+        this.#tellStateAgain();
         return this.#links.handleRestored(message.generation);
       case 'ringing':
         return this.#handleRinging();
@@ -294,6 +296,7 @@ export class Call extends Emitter<CallEvents> {
   /** @internal The session is another one, and its server may know nothing of this call; or for `cause` there will be none. */
   handleSessionLost(cause: CallError | null): void {
     if (cause) return this.#finish(cause);
+    this.#state_lost = this.#answered;
     this.#deps.send(this.snapshot());
     // No media is interrupted, and what stood while it rang may have been relayed by a process that is gone.
     if (this.#calling && !this.#answered) this.#links.openAnew();
@@ -429,9 +432,16 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #handleNegotiation(message: NegotiationMessage): void {
+    // The accept that was told of counts, and nothing of what was said since then.
+    if (message.type === 'offer' && this.#state_lost) this.#tellStateAgain();
     if (message.type === 'offer') this.#timeline.mark('offer_received');
     if (message.type === 'answer') this.#timeline.mark('answer_received');
     this.#links.handleMessage(message);
+  }
+
+  #tellStateAgain(): void {
+    this.#state_lost = false;
+    this.#talk.handleForgotten(this.#media.local);
   }
 
   #handleError(refused_message: ServerMessage & { type: 'error' }): void {

@@ -185,6 +185,8 @@ export class CallClient extends Emitter<ClientEvents> {
   take({ call: id, peer, role }: TakeableCall, media: Partial<MediaKinds> = { audio: true }): Call {
     const kinds = { audio: media.audio ?? false, video: media.video ?? false };
     const call = new Call(this.#deps, { id, peer, direction: role === 'caller' ? 'outgoing' : 'incoming', media: kinds, takes: true });
+    // Its end on this device, if it has been here before, is no news any more.
+    this.#over.delete(id);
     this.#track(call);
     call.take();
     return call;

@@ -42,6 +42,8 @@ export class Talk extends Emitter<OwnEvents> {
   readonly #deps: CallDeps;
   /** What the other side knows of us; null before the answer. */
   #said: MediaState | null = null;
+  /** Whether the other side was ever told more than what `dial`, `accept` and `take` say. */
+  #told = false;
   /** What the app knows of us. */
   #shown: MediaState;
   #heard: MediaState;
@@ -90,10 +92,15 @@ export class Talk extends Emitter<OwnEvents> {
     this.emit('remotemedia', this.heard);
   }
 
-  /** Whoever passes on what is said knows of `told` alone. */
+  /**
+   * Whoever passes on what is said knows of `told` alone, and has lost what was said meanwhile. The other side may still
+   * believe what it has heard before.
+   */
   handleForgotten(told: MediaKinds): void {
-    if (this.#said) this.#said = stateOf(told);
-    this.announce();
+    if (!this.#said) return;
+    this.#said = stateOf(told);
+    if (this.#told) this.#tell();
+    else this.announce();
   }
 
   setHold(on: boolean): void {
@@ -143,8 +150,12 @@ export class Talk extends Emitter<OwnEvents> {
       this.#shown = state;
       this.emit('localmedia', { ...state });
     }
-    if (!this.#said || same(this.#said, state)) return;
-    this.#said = state;
-    this.emit('state', state);
+    if (this.#said && !same(this.#said, state)) this.#tell();
+  }
+
+  #tell(): void {
+    this.#told = true;
+    this.#said = this.local.state;
+    this.emit('state', this.#said);
   }
 }

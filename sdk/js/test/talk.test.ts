@@ -453,6 +453,19 @@ describe('a server that has forgotten everything', () => {
     await call.setMicrophone(true);
     expect(sent('state').at(-1)).toMatchObject(state());
   });
+
+  it('hears of a switch that is as it began, if the other side may believe something else', async () => {
+    const call = await connected();
+    await call.setMicrophone(false);
+    browser.socket.drop();
+    await call.setMicrophone(true);
+    await pass(500);
+    await open();
+    push();
+    restartNumbers();
+    receive({ type: 'restored', call: call.id, generation: 0 });
+    expect(sent('state')).toMatchObject([state()]);
+  });
 });
 
 describe('a socket that is lost', () => {

@@ -121,7 +121,10 @@ struct Call {
       newest_offer;  // for devices that attach later; nothing before it came and after accept
   std::optional<Negotiation> negotiation;
   std::size_t offers_before_accept = 0;
-  bool is_restored = false;   // from the time before a restart: its devices may still be on their way
+  bool is_restored = false;  // from the time before a restart: its devices may still be on their way
+  Instant others_until{};    // of such a call: until then they may
+  // Why the last of those that were back then has left it: how it ends if no other comes.
+  std::optional<signal::EndReason> left_for;
   bool waits_longer = false;  // for an accept that has reached the caller by another way
   bool being_woken = false;   // a device of the callee may come as long as it rings
   WarmLeg warm;

@@ -207,6 +207,9 @@ Handled Calls::handle(Session& from, const signal::Ringing& message, const Step&
 }
 
 Handled Calls::handle(Session& from, const signal::Accept& message, const Step& step) {
+  Claim* claim = claims_.find(from.key, message.call);
+  if (claim != nullptr && claim->rings() && !part_of(from, message.call))
+    return accept_claim(*claim, message, step);
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
   const bool fresh = located->role == Role::leg && located->call->warm.answer_passed &&
@@ -293,9 +296,12 @@ Handled Calls::handle(Session& from, const signal::Hangup& message, const Step& 
 Handled Calls::leave(Session& from, const Located& located, EndReason reason, bool here, const Step& step) {
   Call& call = *located.call;
   const bool is_last = call.legs()->size() == 1;
-  const Event event = reason == EndReason::declined && !here ? Event::leg_decline
-                      : is_last                              ? Event::leg_leave_last
-                                                             : Event::leg_leave;
+  const bool declines = reason == EndReason::declined && !here;
+  if (is_last && !declines && step.now < call.others_until) {
+    await_others(call, from, reason, step);
+    return {};
+  }
+  const Event event = declines ? Event::leg_decline : is_last ? Event::leg_leave_last : Event::leg_leave;
   const auto next = decide(located, event);
   if (!next) return fail(next.error());
   if (**next == State::ended) {

@@ -198,8 +198,12 @@ class Calls {
   Handled claim_end(Session& from, const signal::Snapshot& told, const Step& step);
   Handled keep_claim(const Session& from, const signal::Snapshot& told, const Step& step);
   Handled give_up_claim(Session& from, const Claim& claim, signal::EndReason reason, const Step& step);
+  // The person answers a call whose caller is not back yet.
+  Handled accept_claim(Claim& claim, const signal::Accept& message, const Step& step);
   // True if the other side, or this server, knows that the call is over; `from` has been told so then.
   bool is_over(Session& from, const signal::Snapshot& told, const Step& step);
+  bool has_seen_end(std::string_view user, const signal::CallId& id);
+  void note_leaving(const Session& from, const signal::Snapshot& told, const Step& step);
   void tell_end(Session& to, const signal::Snapshot& told, signal::EndReason reason, const Step& step);
   // Puts a call together that both sides claim to talk in.
   void establish(const signal::CallId& id, const Step& step);
@@ -224,6 +228,8 @@ class Calls {
   bool ring_devices(Call& call, const Step& step);
   // No device is left to ring: how long the caller waits for one.
   void await_device(const Call& call, const Step& step);
+  // This call is from the time before a restart, and its parties have so long to come back.
+  void expect_others(Call& call, const Step& step) const;
   void add_leg_if_room(Call& call, Session& session, const Step& step);
   // Takes out a leg whose queue has no room. False if the call ended with it, as the last one: `call` is gone
   // then.
@@ -233,6 +239,8 @@ class Calls {
   void wait_longer(Call& call, const Step& step);
   // `here`: a leg that declines leaves, and does not speak for the user's other devices.
   Handled leave(Session& from, const Located& located, signal::EndReason reason, bool here, const Step& step);
+  // The last device that is back leaves a call of before a restart: others may still be on their way.
+  void await_others(Call& call, Session& from, signal::EndReason reason, const Step& step);
   void take_out_leg(Call& call, SessionKey session);
   void lose_leg(Call& call, SessionKey session, const Step& step);
   void end_call(Call& call, const Ending& ending, const Step& step);

@@ -152,6 +152,14 @@ void Calls::lose_leg(Call& call, SessionKey session, const Step& step) {
   if (is_last) await_device(call, step);
 }
 
+void Calls::await_others(Call& call, Session& from, EndReason reason, const Step& step) {
+  lose_leg(call, from.key, step);
+  call.timeline.add(step.now, "it left: " + std::string(signal::name(reason)) + "; others may come");
+  call.left_for = reason;
+  if (!call.being_woken) deadlines_.set({Timer::unreachable, call.key.slot}, call.others_until);
+  end_for(call, from.key, reason, Side::callee, Cause::this_end, step);
+}
+
 void Calls::take_out_leg(Call& call, SessionKey session) {
   std::erase_if(*call.legs(), [session](const Leg& leg) { return leg.session == session; });
   if (call.warm.session == session) call.warm.session.reset();
@@ -173,8 +181,8 @@ void Calls::handle_unreachable_timeout(CallKey key, const Step& step) {
   const auto next = decide({&call, Role::caller}, Event::unreachable_timeout);
   assert(next && *next == State::ended);
   (void)next;
-  end_call(call, {EndReason::unreachable, EndReason::unreachable, std::nullopt, EndReason::unreachable},
-           step);
+  const EndReason reason = call.left_for.value_or(EndReason::unreachable);
+  end_call(call, {reason, reason, std::nullopt, reason}, step);
 }
 
 void Calls::shutdown(const Step& step) {
@@ -186,6 +194,9 @@ void Calls::shutdown(const Step& step) {
     end_call(call, {reason, reason, std::nullopt, reason}, step);
   });
   rooms_.clear();
+  // Those who wait for their other side tell the next process.
+  claims_.clear();
+  stand_ins_.clear();
 }
 
 std::optional<std::string> Calls::broken_call(Call& call) {

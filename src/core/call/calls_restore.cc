@@ -24,8 +24,16 @@ EndReason end_by_caller(const Snapshot& ended) {
   return gave_up ? EndReason::canceled : ended.reason;
 }
 
+// The call went on without this device: another one of its user had it, or declined it. That device tells of
+// the call, and this one of nothing but itself, even where it has accepted or had the call before.
+bool was_elsewhere(const Snapshot& ended) {
+  return ended.state == Snapshot::State::ended &&
+         (ended.reason == EndReason::answered_elsewhere || ended.reason == EndReason::declined_elsewhere);
+}
+
 // What `ended` of one side means for the other one, which has told `told`; nothing if that may go on.
 std::optional<EndReason> end_for_other(const Snapshot& ended, const Snapshot& told) {
+  if (was_elsewhere(ended)) return std::nullopt;
   if (ended.is_caller) return end_by_caller(ended);
   // Without an accept it is one device of several that is out.
   const bool rings = told.state == Snapshot::State::ringing;
@@ -34,8 +42,8 @@ std::optional<EndReason> end_for_other(const Snapshot& ended, const Snapshot& to
 }
 
 // One side is gone, as the protocol has it for the other.
-EndReason lost(const Snapshot& told) {
-  const bool is_ringing_leg = !told.is_caller && told.state == Snapshot::State::ringing;
+EndReason lost(const Snapshot& told, bool accepts = false) {
+  const bool is_ringing_leg = !told.is_caller && told.state == Snapshot::State::ringing && !accepts;
   return is_ringing_leg ? EndReason::canceled : EndReason::signaling_lost;
 }
 
@@ -45,7 +53,7 @@ Handled Calls::handle(Session& from, const Snapshot& told, const Step& step) {
   if (told.peer == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
   if (told.room && told.state == Snapshot::State::ringing)
     return fail(Refusal{ErrorCode::wrong_state, "in a room a call that nobody has answered is dialled anew"});
-  if (told.is_caller) take_over(from, told.call, step);
+  if (told.is_caller && !was_elsewhere(told)) take_over(from, told.call, step);
   if (has_ended(from, told.call)) return {};
   switch (told.state) {
     case Snapshot::State::ringing:
@@ -73,7 +81,7 @@ Handled Calls::ring_again(Session& from, const Snapshot& told, const Step& step)
   if (!allowed) return allowed;
   const auto age = std::min<Duration>(std::chrono::milliseconds(told.age_ms), settings_.ring_timeout);
   Call& call = begin(from, dial, from.warm_path, step.now - age, step);
-  call.is_restored = true;
+  expect_others(call, step);
   note_generation(call, told.generation);
   ring_devices(call, step);
   reconsider(told.call, step);
@@ -101,7 +109,10 @@ Handled Calls::claim_talk(Session& from, const Snapshot& told, const Step& step)
   if (part && part->call->winner() != nullptr) return {};
   if (!part && is_over(from, told, step)) return {};
   Call* call = find(told.call);
-  if (!told.is_caller && call != nullptr && call->callee_user == from.user && call->winner() != nullptr) {
+  // Another device of this user has it.
+  const bool is_ours =
+      call != nullptr && (told.is_caller ? call->caller_user : call->callee_user) == from.user;
+  if (is_ours && call->winner() != nullptr) {
     tell_end(from, told, EndReason::answered_elsewhere, step);
     return {};
   }
@@ -119,6 +130,12 @@ Handled Calls::claim_talk(Session& from, const Snapshot& told, const Step& step)
 
 Handled Calls::claim_end(Session& from, const Snapshot& told, const Step& step) {
   if (const auto part = part_of(from, told.call)) {
+    if (was_elsewhere(told)) {
+      if (part->role != Role::leg) return {};
+      lose_leg(*part->call, from.key, step);
+      remember_end(from, told.call);
+      return {};
+    }
     const EndReason reason = told.is_caller ? end_by_caller(told) : told.reason;
     if (part->role != Role::leg || told.was_accepted) {
       const auto next = decide(*part, part->role == Role::caller ? Event::caller_hangup
@@ -131,13 +148,9 @@ Handled Calls::claim_end(Session& from, const Snapshot& told, const Step& step) 
       // For those who are not back yet.
       return is_restored ? keep_claim(from, told, step) : Handled();
     }
-    if (reason == EndReason::answered_elsewhere || reason == EndReason::declined_elsewhere) {
-      lose_leg(*part->call, from.key, step);
-      remember_end(from, told.call);
-      return {};
-    }
     return leave(from, *part, reason, false, step);
   }
+  note_leaving(from, told, step);
   const Claim own{{}, from.key, from.user, told};
   for (const ClaimKey key : claims_.of_call(told.call)) {
     const Claim* other = claims_.find(key);  // the end of one may end others
@@ -147,17 +160,33 @@ Handled Calls::claim_end(Session& from, const Snapshot& told, const Step& step) 
   return keep_claim(from, told, step);
 }
 
+// A device that is no part of a call of before a restart says why it has left it.
+void Calls::note_leaving(const Session& from, const Snapshot& told, const Step& step) {
+  Call* call = find(told.call);
+  const bool was_leg = call != nullptr && !told.is_caller && call->callee_user == from.user &&
+                       call->caller_user == told.peer && !was_elsewhere(told);
+  if (was_leg && step.now < call->others_until) call->left_for = told.reason;
+}
+
 Handled Calls::keep_claim(const Session& from, const Snapshot& told, const Step& step) {
   if (claims_.put(from, told, step.now)) return {};
   return fail(Refusal{ErrorCode::too_many_calls, "too many calls wait for their other side"});
 }
 
+Handled Calls::accept_claim(Claim& claim, const signal::Accept& message, const Step& step) {
+  claim.accepts = true;
+  claim.snapshot.media = message.media;
+  establish(message.call, step);
+  return {};
+}
+
 // The person does not wait for the other side to be back.
 Handled Calls::give_up_claim(Session& from, const Claim& claim, EndReason reason, const Step& step) {
   if (claim.is_over()) return {};
-  Snapshot told = claims_.take(claim.key).snapshot;
+  const Claim taken = claims_.take(claim.key);
+  Snapshot told = taken.snapshot;
   if (!part_of(from, told.call)) tell_end(from, told, reason, step);
-  told.was_accepted = told.state != Snapshot::State::ringing;
+  told.was_accepted = taken.talks();
   told.state = Snapshot::State::ended;
   told.reason = !told.was_accepted && reason == EndReason::hangup ? EndReason::declined : reason;
   return claim_end(from, told, step);
@@ -165,17 +194,28 @@ Handled Calls::give_up_claim(Session& from, const Claim& claim, EndReason reason
 
 bool Calls::is_over(Session& from, const Snapshot& told, const Step& step) {
   const Claim own{{}, from.key, from.user, told};
+  bool goes_on = false;  // on some device of the other side
   for (const ClaimKey key : claims_.of_call(told.call)) {
     const Claim& other = *claims_.find(key);
-    if (!other.is_over() || !other.fits(own)) continue;
+    if (!other.fits(own)) continue;
+    goes_on = goes_on || !other.is_over();
+    if (!other.is_over()) continue;
     if (const auto reason = end_for_other(other.snapshot, told)) {
       tell_end(from, told, *reason, step);
       return true;
     }
   }
-  if (!is_remembered(told.call, told.peer)) return false;
+  if (goes_on || !has_seen_end(told.peer, told.call)) return false;
   tell_end(from, told, lost(told), step);
   return true;
+}
+
+// A device that is out by itself has told so, and has not seen the end of the call.
+bool Calls::has_seen_end(std::string_view user, const signal::CallId& id) {
+  const std::vector<SessionKey>& devices = sessions_.of_user(user);
+  return std::any_of(devices.begin(), devices.end(), [&](SessionKey device) {
+    return has_ended(*sessions_.find(device), id) && claims_.find(device, id) == nullptr;
+  });
 }
 
 void Calls::tell_end(Session& to, const Snapshot& told, EndReason reason, const Step& step) {
@@ -194,14 +234,18 @@ void Calls::establish(const signal::CallId& id, const Step& step) {
   reconsider(id, step);
 }
 
+// Whoever has talked with the caller comes before somebody who would like to.
 std::optional<std::pair<ClaimKey, ClaimKey>> Calls::talking_pair(const signal::CallId& id) {
   const std::vector<ClaimKey> keys = claims_.of_call(id);
-  for (const ClaimKey first : keys) {
-    const Claim& caller = *claims_.find(first);
-    if (!caller.talks() || !caller.snapshot.is_caller) continue;
-    for (const ClaimKey second : keys) {
-      const Claim& callee = *claims_.find(second);
-      if (callee.talks() && callee.fits(caller)) return std::pair(first, second);
+  for (const bool has_talked : {true, false}) {
+    for (const ClaimKey first : keys) {
+      const Claim& caller = *claims_.find(first);
+      if (!caller.has_talked() || !caller.snapshot.is_caller) continue;
+      for (const ClaimKey second : keys) {
+        const Claim& callee = *claims_.find(second);
+        const bool agrees = has_talked ? callee.has_talked() : callee.talks();
+        if (agrees && callee.fits(caller)) return std::pair(first, second);
+      }
     }
   }
   return std::nullopt;
@@ -256,7 +300,14 @@ void Calls::reconsider(const signal::CallId& id, const Step& step) {
     const Claim claim = claims_.take(key);
     Session* session = sessions_.find(claim.session);
     // It was allowed when it was told, and nobody waits for another answer.
-    if (session != nullptr) (void)handle(*session, claim.snapshot, step);
+    if (session == nullptr) continue;
+    // Its session may have seen the end of its own part.
+    if (claim.is_over()) {
+      (void)claim_end(*session, claim.snapshot, step);
+      continue;
+    }
+    (void)handle(*session, claim.snapshot, step);
+    if (claim.accepts) (void)handle(*session, signal::Accept{id, claim.snapshot.media}, step);
   }
 }
 
@@ -299,7 +350,7 @@ void Calls::handle_claim_timeout(ClaimKey key, const Step& step) {
   if (claim.is_over()) {
     (void)claims_.take(key);
   } else {
-    end_claim(key, lost(claim.snapshot), step);
+    end_claim(key, lost(claim.snapshot, claim.accepts), step);
   }
 }
 
@@ -325,9 +376,14 @@ void Calls::restore(const WaitingCall& waiting, const Step& step) {
   Session& stand_in = sessions_.open_detached(waiting.caller, step.now);
   stand_ins_.emplace(waiting.call, stand_in.key);
   Call& call = begin(stand_in, {waiting.call, waiting.callee, waiting.media}, waiting.warm_path, began, step);
-  call.is_restored = true;
+  expect_others(call, step);
   call.timeline.add(step.now, "restored from the journal");
   ring_devices(call, step);
+}
+
+void Calls::expect_others(Call& call, const Step& step) const {
+  call.is_restored = true;
+  call.others_until = step.now + settings_.session_grace;
 }
 
 // What either side has used of the generations; the next offer is above it. Whatever was under way of them is

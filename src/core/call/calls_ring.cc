@@ -31,8 +31,10 @@ bool Calls::ring_devices(Call& call, const Step& step) {
   const std::vector<SessionKey> devices = devices_for(call);
   for (const SessionKey device : devices) add_leg_if_room(call, *sessions_.find(device), step);
   if (!call.legs()->empty()) return true;
-  const bool nobody = std::all_of(devices.begin(), devices.end(),
-                                  [this](SessionKey key) { return sessions_.find(key)->holds_place; });
+  const bool nobody = std::all_of(devices.begin(), devices.end(), [&](SessionKey key) {
+    const Session& session = *sessions_.find(key);
+    return session.holds_place || has_ended(session, call.id);
+  });
   if (nobody) {
     call.timeline.add(step.now, "no device of the callee is online");
     await_device(call, step);
@@ -75,9 +77,12 @@ void Calls::handle_attached(Session& session, const Step& step) {
   }
 }
 
-// Without room nothing is said: the device has never heard of the call.
+// Without room nothing is said: the device has never heard of the call. Or it has seen its end, and nothing
+// may follow that.
 void Calls::add_leg_if_room(Call& call, Session& session, const Step& step) {
-  if (session.holds_place || session.incoming.size() >= settings_.max_incoming_calls_per_session) return;
+  if (session.holds_place || has_ended(session, call.id) ||
+      session.incoming.size() >= settings_.max_incoming_calls_per_session)
+    return;
   const WarmPath warm_path = std::max(call.caller_warm_path, session.warm_path);
   Parcel parcel;
   // Once an answer has passed, the caller's messages are for that device alone; this one starts afresh if it

@@ -89,6 +89,8 @@ void Calls::hand_over(Call& call, Session& to, bool as_caller, const Step& step)
     call.caller_session = to.key;
     call.caller_warm_path = to.warm_path;
     call.caller_outflow = Outflow();
+    // What the callee has described went to the device before.
+    winner.outflow = Outflow();
     to.dialled.push_back(call.key);
   } else {
     winner = Leg{to.key, std::max(call.caller_warm_path, to.warm_path), true, {}};

@@ -66,6 +66,10 @@ Claim Claims::take(ClaimKey key) {
   return claim;
 }
 
+void Claims::clear() {
+  while (!keys_by_call_.empty()) (void)take(keys_by_call_.begin()->second.front());
+}
+
 std::optional<std::string> Claims::broken_invariant() {
   std::size_t by_call = 0;
   std::size_t by_session = 0;

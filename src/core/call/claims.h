@@ -26,12 +26,16 @@ struct Claim {
   SessionKey session;
   std::string user;
   signal::Snapshot snapshot;
+  bool accepts = false;  // the person of a device that rang has accepted since
 
   bool is_over() const { return snapshot.state == signal::Snapshot::State::ended; }
-  bool talks() const {
+  bool rings() const { return snapshot.state == signal::Snapshot::State::ringing && !accepts; }
+  // As it was told, in contrast to an accept since then.
+  bool has_talked() const {
     return snapshot.state == signal::Snapshot::State::accepted ||
            snapshot.state == signal::Snapshot::State::connected;
   }
+  bool talks() const { return has_talked() || accepts; }
   // Whether both name each other, from either end of the call. A call of nobody else's can be claimed so.
   bool fits(const Claim& other) const {
     return user == other.snapshot.peer && other.user == snapshot.peer &&
@@ -54,6 +58,7 @@ class Claims {
   std::vector<ClaimKey> of_session(SessionKey session) const;
   // Precondition: it is there.
   Claim take(ClaimKey key);
+  void clear();
 
   std::size_t size() const { return claims_.size(); }
   std::optional<std::string> broken_invariant();

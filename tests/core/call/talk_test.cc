@@ -130,6 +130,8 @@ TEST(Take, TheCallerGoesOnOnAnotherDevice) {
   EXPECT_EQ(talk.phone.take(), Inbox{"error wrong_state"});
   talk.exchange.send(tablet, fresh_offer("1", 1, "o1"));
   EXPECT_EQ(talk.phone.take(), Inbox{"fresh offer 1 o1"});
+  // Its description went to the device before.
+  talk.exchange.send(talk.phone, candidate("1", 0, "late"));
   talk.exchange.send(talk.phone, answer("1", 1, "a1"));
   EXPECT_EQ(tablet.take(), Inbox{"answer 1 a1"});
   talk.exchange.send(talk.phone, hangup("1"));

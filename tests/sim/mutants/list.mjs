@@ -10,6 +10,8 @@ const description = 'src/core/call/calls_description.cc';
 const end = 'src/core/call/calls_end.cc';
 const causality = 'src/core/call/causality.cc';
 const transitions = 'src/core/call/transitions.cc';
+const restore = 'src/core/call/calls_restore.cc';
+const talk = 'src/core/call/calls_talk.cc';
 
 export const mutants = [
   // Numbers and acknowledgements
@@ -267,6 +269,129 @@ export const mutants = [
     what: 'an address is introduced each time that it comes',
     file: relay,
     edits: [['    if (std::find(known.begin(), known.end(), address.ip) != known.end()) continue;\n', '']],
+  },
+  // A server that is killed
+  {
+    name: 'journal-forgets-nothing',
+    what: 'a call that was accepted or is over stays in the journal',
+    file: calls,
+    edits: [['if (std::erase(waiting->second, call.key) > 0 && !call.room)', 'if (std::erase(waiting->second, call.key) > 1 && !call.room)']],
+  },
+  {
+    name: 'journal-rings-anew',
+    what: 'a call from the journal is as if it were dialled now',
+    file: restore,
+    edits: [['  const Instant began = step.now - waiting.age;\n', '  const Instant began = step.now;\n']],
+  },
+  {
+    name: 'told-rings-anew',
+    what: 'a call that its caller tells of is as if it were dialled now',
+    file: restore,
+    edits: [['from.warm_path, step.now - age, step);', 'from.warm_path, step.now - age / 2, step);']],
+  },
+  {
+    name: 'caller-shut-out',
+    what: 'a caller who is back does not get the place that was held',
+    file: restore,
+    edits: [['  if (told.is_caller && !was_elsewhere(told)) take_over(from, told.call, step);\n', '']],
+  },
+  {
+    name: 'missed-is-lost',
+    what: 'a caller who is back does not hear what was missed',
+    file: restore,
+    edits: [['  for (const Queued& queued : stand_in.queue) sessions_.send(from.key, queued.body, queued.began, step);\n', '']],
+  },
+  {
+    name: 'told-in-vain',
+    what: 'a call that both sides tell of does not go on',
+    file: restore,
+    edits: [['  if (!pair) return;\n', '  if (!pair || !claims_.find(pair->first)->snapshot.room) return;\n']],
+  },
+  {
+    name: 'told-for-half-the-time',
+    what: 'the server waits for the other side for half the time',
+    file: 'src/core/call/claims.cc',
+    edits: [['now + settings_.session_grace);', 'now + settings_.session_grace / 2);']],
+  },
+  {
+    name: 'accept-before-the-caller',
+    what: 'an accept does not count as long as the caller is not back',
+    file: calls,
+    edits: [['  if (claim != nullptr && claim->rings() && !part_of', '  if (claim != nullptr && !claim->rings() && !part_of']],
+  },
+  {
+    name: 'loser-ends-it',
+    what: 'a device that lost the race ends the call for the one that won',
+    file: restore,
+    edits: [['  if (was_elsewhere(ended)) return std::nullopt;\n', '']],
+  },
+  {
+    name: 'first-back-speaks-for-all',
+    what: 'the first device that is back and takes itself out ends the call',
+    file: calls,
+    edits: [['step.now < call.others_until)', 'step.now < call.others_until - settings_.session_grace)']],
+  },
+  {
+    name: 'stop-leaves-claims',
+    what: 'a server that stops keeps what was told of other calls',
+    file: end,
+    edits: [['  claims_.clear();\n', '']],
+  },
+  // A talk
+  {
+    name: 'state-not-passed',
+    what: 'what a caller sends now is not passed on',
+    file: talk,
+    edits: [['  if (winner == nullptr) return {};  // told at accept\n', '  if (winner == nullptr || role == Role::caller) return {};\n']],
+  },
+  {
+    name: 'state-forgotten-at-accept',
+    what: 'what a caller sends at the accept is not told',
+    file: calls,
+    edits: [['  if (call.caller_state != signal::MediaState{call.media}) {\n', '  if (call.caller_state != signal::MediaState{call.media} && call.waits_longer) {\n']],
+  },
+  {
+    name: 'taken-with-the-wrong-state',
+    what: 'a device that takes a call is told what its own side sends',
+    file: talk,
+    edits: [['as_caller ? call.callee_state : call.caller_state};', 'as_caller ? call.caller_state : call.callee_state};']],
+  },
+  {
+    name: 'taken-by-the-caller-untold',
+    what: 'the other side does not hear what the device sends that has taken the call',
+    file: talk,
+    edits: [['  if (as_caller) {\n    sessions_.send(call.winner()->session, signal::state(', '  if (as_caller) {\n    if (call.timeline.size() > 1000) sessions_.send(call.winner()->session, signal::state(']],
+  },
+  {
+    name: 'old-offers-after-a-take',
+    what: 'what belongs to the old connection passes to a device that has taken the call',
+    file: talk,
+    edits: [['  call.warm.awaits_fresh_offer = true;\n', '']],
+  },
+  // The app's backend
+  {
+    name: 'app-hangs-up-a-ring',
+    what: 'a call that the app ends before its accept ends as hangup',
+    file: 'src/core/call/calls_backend.cc',
+    edits: [['call->winner() == nullptr ? EndReason::canceled : EndReason::hangup;', 'EndReason::hangup;']],
+  },
+  {
+    name: 'asked-in-vain',
+    what: 'devices that were asked for a call do not hear that another one has made it',
+    file: calls,
+    edits: [['  settle_placement(message.call, from, step);\n', '']],
+  },
+  {
+    name: 'revoked-sessions-stay',
+    what: 'a revocation ends the calls of a user alone',
+    file: server,
+    edits: [['    for (const SessionKey device : devices) end_session(device, kCloseToken, "token_revoked", step);\n', '']],
+  },
+  {
+    name: 'woken-in-vain',
+    what: 'a call does not wait for a device that is being woken',
+    file: ring,
+    edits: [['  call->being_woken = under_way;\n', '']],
   },
   // The relay
   {

@@ -1,0 +1,135 @@
+// A killed server, and users with several devices: each tells what it knows, and none of them speaks for the
+// others.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/call/crashed.h"
+
+namespace offhook::call {
+namespace {
+
+TEST(RestoreDevices, TheDevicesThatDidNotAnswerAreTold) {
+  for (const bool other_first : {true, false}) {
+    Crashed call(State::connected);
+    Device& laptop = call.exchange.add("bob");
+    call.exchange.crash();
+    if (other_first) call.back(laptop, kCalleeRings);
+    call.back(call.alice, kCallerTalks);
+    call.back(call.bob, kCalleeTalks);
+    if (!other_first) call.back(laptop, kCalleeRings);
+    EXPECT_EQ(laptop.take(), (Inbox{"ended answered_elsewhere"}));
+    call.exchange.send(laptop, kCalleeTalks);  // an accept that came second
+    EXPECT_EQ(laptop.take(), Inbox{});
+    EXPECT_EQ(call.exchange.server.counts().calls, 1U);
+    call.exchange.check();
+  }
+}
+
+TEST(RestoreDevices, OneDeviceThatIsOutDoesNotEndTheRingOfAnother) {
+  for (const std::string reason : {"busy", "media_denied", "answered_elsewhere", "declined_elsewhere"}) {
+    Crashed call(State::ringing);
+    Device& laptop = call.exchange.add("bob");
+    call.exchange.send(laptop, ringing("1"));
+    call.exchange.crash();
+    call.back(call.bob, over("1", "alice", "callee", reason));
+    call.back(call.alice, kCallerRings);
+    EXPECT_EQ(call.exchange.server.counts().calls, 1U) << reason;
+    call.exchange.advance_alive(seconds(20));
+    call.back(laptop, kCalleeRings);
+    call.exchange.send(laptop, accept("1"));
+    EXPECT_EQ(call.alice.take(), (Inbox{"accepted"}));
+    call.exchange.check();
+  }
+}
+
+TEST(RestoreDevices, ADeviceThatLostTheRaceEndsNothingForTheOneThatWon) {
+  for (const bool loser_first : {true, false}) {
+    for (const bool by_caller : {true, false}) {
+      Crashed call(State::connected);
+      Device& old = call.exchange.add(by_caller ? "alice" : "bob");
+      call.exchange.crash();
+      const std::string told =
+          over("1", by_caller ? "bob" : "alice", by_caller ? "caller" : "callee", "answered_elsewhere", true);
+      if (loser_first) call.back(old, told);
+      call.back(call.alice, kCallerTalks);
+      call.back(call.bob, kCalleeTalks);
+      if (!loser_first) call.back(old, told);
+      EXPECT_EQ(call.alice.take(), (Inbox{"accepted", "restored 0"}));
+      EXPECT_EQ(call.bob.take(), (Inbox{"restored 0"}));
+      EXPECT_EQ(call.exchange.server.counts().calls, 1U);
+    }
+  }
+}
+
+TEST(RestoreDevices, AnAcceptCountsThoughTheCallerIsNotBack) {
+  for (const std::string& told : {kCallerRings, kCallerTalks}) {
+    Crashed call(State::ringing);
+    call.exchange.crash(false);
+    call.back(call.bob, kCalleeRings);
+    call.exchange.send(call.bob, accept("1"));
+    call.back(call.alice, told);
+    EXPECT_EQ(call.alice.take().front(), "accepted");
+    const auto record = call.exchange.server.record(*signal::CallId::parse(call_id("1")), call.exchange.now);
+    ASSERT_TRUE(record);
+    EXPECT_TRUE(record->accepted);
+    call.exchange.check();
+  }
+}
+
+TEST(RestoreDevices, WhoHasTalkedComesBeforeWhoWouldLikeTo) {
+  Crashed call(State::connected);
+  Device& laptop = call.exchange.add("bob");  // it missed that the call was answered
+  call.exchange.crash();
+  call.back(laptop, kCalleeRings);
+  call.exchange.send(laptop, accept("1"));
+  call.back(call.bob, kCalleeTalks);
+  call.back(call.alice, kCallerTalks);
+  EXPECT_EQ(call.alice.take(), (Inbox{"accepted", "restored 0"}));
+  EXPECT_EQ(call.bob.take(), (Inbox{"restored 0"}));
+  EXPECT_EQ(laptop.take(), (Inbox{"ended answered_elsewhere"}));
+  call.exchange.check();
+}
+
+TEST(RestoreDevices, OfTwoDevicesOfTheCallerOneGoesOn) {
+  for (const bool other_side_last : {true, false}) {
+    Crashed call(State::connected);
+    Device& tablet = call.exchange.add("alice");  // it was about to take the call
+    call.exchange.crash();
+    call.back(tablet, snapshot("1", "bob", "caller", "accepted"));
+    if (!other_side_last) call.back(call.bob, kCalleeTalks);
+    call.back(call.alice, kCallerTalks);
+    if (other_side_last) call.back(call.bob, kCalleeTalks);
+    EXPECT_EQ(tablet.take(), (Inbox{"accepted", "restored 0"}));
+    EXPECT_EQ(call.alice.take(), Inbox{"ended answered_elsewhere"});
+    EXPECT_EQ(call.bob.take(), Inbox{"restored 0"});
+    call.exchange.check();
+  }
+}
+
+TEST(RestoreDevices, ADeviceThatLeavesBeforeTheCallerIsBackSpeaksForItselfAlone) {
+  for (const bool other_comes : {true, false}) {
+    Crashed call(State::ringing);
+    Device& laptop = call.exchange.add("bob");
+    call.exchange.crash(false);
+    call.back(call.bob, kCalleeRings);
+    call.exchange.send(call.bob, reject("1", "busy"));
+    EXPECT_EQ(call.bob.take(), (Inbox{"ended busy"}));
+    call.back(call.alice, kCallerRings);
+    EXPECT_EQ(call.alice.take(), Inbox{});
+    EXPECT_EQ(call.bob.take(), Inbox{});  // nothing follows the end
+    if (other_comes) {
+      call.back(laptop, kCalleeRings);
+      call.exchange.send(laptop, accept("1"));
+      EXPECT_EQ(call.alice.take(), (Inbox{"accepted"}));
+    } else {
+      call.exchange.advance_alive(seconds(30));
+      EXPECT_EQ(call.alice.take(), (Inbox{"ended busy"}));
+    }
+    call.exchange.check();
+  }
+}
+
+}  // namespace
+}  // namespace offhook::call
