@@ -61,11 +61,10 @@ ProbeClient::ProbeClient(const Address& server, credentials::TurnCredential cred
 
 ProbeClient::~ProbeClient() {
   if (!allocated_) return;
-  std::array<std::uint8_t, stun::kMessageBytesLimit> buffer{};
-  const Bytes request = build_request(stun::Method::refresh, buffer, [](stun::MessageBuilder& builder) {
-    turn::add_lifetime(builder, std::chrono::seconds(0));
-  });
-  (void)io::send_datagram(socket_.get(), server_, request);
+  deadline_ = std::min(deadline_, io::read_now().monotonic + kRetransmission);
+  // Without an answer the allocation ends by its age.
+  (void)ask(stun::Method::refresh,
+            [](stun::MessageBuilder& builder) { turn::add_lifetime(builder, std::chrono::seconds(0)); });
 }
 
 Result<Address, std::string> ProbeClient::allocate() {

@@ -20,7 +20,9 @@ class ProbeClient {
   // Until `deadline` every step must be done; `random` must outlive the client.
   ProbeClient(const Address& server, credentials::TurnCredential credential, Instant deadline,
               Random& random);
-  ~ProbeClient();  // deletes its allocation, without waiting for the answer
+  // Deletes its allocation. Waits for the answer as for one transmission: the next client may come to another
+  // shard, and find the quota of its user taken.
+  ~ProbeClient();
   ProbeClient(const ProbeClient&) = delete;
   ProbeClient& operator=(const ProbeClient&) = delete;
 
