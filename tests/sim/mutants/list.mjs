@@ -162,7 +162,7 @@ export const mutants = [
     name: 'no-limit-of-waiting-calls',
     what: 'one user may dial another once more often than they may',
     file: calls,
-    edits: [['waiting_calls(from.user, to) >= settings_.max_waiting_calls_per_pair)', 'waiting_calls(from.user, to) > settings_.max_waiting_calls_per_pair)']],
+    edits: [['waiting_calls(from.user, dial.to) >= settings_.max_waiting_calls_per_pair)', 'waiting_calls(from.user, dial.to) > settings_.max_waiting_calls_per_pair)']],
   },
   {
     name: 'connected-by-one',
@@ -367,6 +367,12 @@ export const mutants = [
     what: 'what belongs to the old connection passes to a device that has taken the call',
     file: talk,
     edits: [['  call.warm.awaits_fresh_offer = true;\n', '']],
+  },
+  {
+    name: 'late-for-the-one-before',
+    what: 'a device that takes a call as its caller gets candidates whose description went to the one before',
+    file: talk,
+    edits: [['    winner.outflow = Outflow();\n', '']],
   },
   // The app's backend
   {
