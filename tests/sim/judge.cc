@@ -163,6 +163,7 @@ void Judge::begin(const call::WaitingCall& made, const StepInput& input) {
   require(made.caller == call.caller_user && made.callee == call.callee_user, "a record names its parties",
           id);
   check_birth(made, call, input);
+  call.restored_at = stage_.now();
   call.is_restored = input.message == nullptr || std::holds_alternative<signal::Snapshot>(*input.message);
   if (call.was_lost) stage_.tally.add(Count::outlived);
   const auto claims_nothing = [&call](const std::string& session) { return !call.claims.contains(session); };
@@ -259,6 +260,7 @@ void Judge::end(const call::CallEnded& record, const StepInput& input, std::size
           "a record names its parties", id);
   require(is_explained(record, call, input, sessions_after), "a call ends for an honest reason",
           id + " " + reason + (record.accepted ? " after its accept" : " before an accept"));
+  require(!speaks_for_others(record, call, input), "no device speaks for another one", id + " " + reason);
   require(record.accepted == call.is_accepted, "the first accept wins", id + " " + reason);
   require(record.accepted || !call.awaits_accept || stage_.plan.is_tight, "the first accept wins",
           id + " " + reason);

@@ -154,6 +154,7 @@ class Judge {
     bool lives = false;        // the server has it
     bool is_over = false;      // it has ended, at this server or one before
     bool is_restored = false;  // from the time before a crash, or before its session was lost
+    Instant restored_at{};
     bool is_accepted = false;
     bool is_being_woken = false;
     bool awaits_accept = false;  // one has come, and counts
@@ -211,6 +212,8 @@ class Judge {
   bool speak_of_claim(const std::string& session, Truth& call, const signal::NumberedMessage& message) const;
   void check_birth(const call::WaitingCall& made, const Truth& call, const StepInput& input) const;
   bool is_claim_alive(const Claim& claim) const;
+  // Whether the call ends as one device leaves it, and others may still be on their way.
+  bool speaks_for_others(const call::CallEnded& record, const Truth& call, const StepInput& input) const;
   bool is_told(const std::string& reason, const Truth& call) const;
   bool is_end_of_claim(const call::CallEnded& record, const Truth& call, const StepInput& input,
                        bool loses_session) const;

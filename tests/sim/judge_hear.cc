@@ -30,6 +30,10 @@ void Judge::hear_of_call(const std::string& session, std::size_t device, View& v
     view.was_asked = true;
     return;
   }
+  // A session that was opened since then hears that another one has made the call, too.
+  const bool may_hear_of_placed =
+      call.is_placed && user_name(stage_.plan.devices[device].user) == call.caller_user;
+  if (message.said == Said::ended && may_hear_of_placed && !view.is_caller) view.was_asked = true;
   if (message.said == Said::taken) return hear_taken(session, view, message, call, label);
   if (message.said != Said::error) {
     require(!view.told, "nothing follows the end of a call", label);

@@ -171,6 +171,17 @@ bool Judge::goes_on(const std::string& session, const Snapshot& told) const {
   });
 }
 
+bool Judge::speaks_for_others(const call::CallEnded& record, const Truth& call,
+                              const StepInput& input) const {
+  const bool may_come = call.is_restored && call.restored_at + settings_.session_grace > stage_.now();
+  if (!may_come || record.accepted || input.message == nullptr) return false;
+  if (const auto* reject = std::get_if<signal::Reject>(input.message))
+    return reject->call == record.call && reject->reason != EndReason::declined;
+  const auto* told = std::get_if<Snapshot>(input.message);
+  return told != nullptr && told->call == record.call && is_over(*told) && !told->is_caller &&
+         !told->was_accepted && told->reason != EndReason::declined;
+}
+
 bool Judge::is_told(const std::string& reason, const Truth& call) const {
   return std::any_of(call.ends_told.begin(), call.ends_told.end(),
                      [&reason](const EndTold& one) { return one.reason == reason; });
