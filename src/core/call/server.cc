@@ -36,6 +36,12 @@ std::optional<std::uint64_t> retry_after_ms(const Refusal& refusal) {
 signal::Body error_about(const Refusal& refusal, const signal::CallId& call, std::uint64_t seq) {
   return signal::error(refusal.code, refusal.message, &call, seq, retry_after_ms(refusal));
 }
+signal::Body error_about(const Refusal& refusal, const signal::RoomName& room, std::uint64_t seq) {
+  return signal::error_about_room(refusal.code, refusal.message, room, seq, retry_after_ms(refusal));
+}
+signal::Body error_about(const Refusal& refusal, std::string_view user, std::uint64_t seq) {
+  return signal::error_about_user(refusal.code, refusal.message, user, seq, retry_after_ms(refusal));
+}
 
 }  // namespace
 
@@ -245,7 +251,7 @@ class Server::Impl {
     }
   }
 
-  // One message in its turn. Here, in about_room() and in about_user() alone `error` is sent.
+  // One message in its turn. Here and in about() alone `error` is sent.
   void process(SessionKey key, const signal::NumberedMessage& message, const Step& step) {
     Session& session = *sessions_.find(key);
     const std::uint64_t seq = session.processed;
@@ -257,40 +263,22 @@ class Server::Impl {
                                     std::nullopt, step);
                    },
                    [&](const signal::Elsewhere&) { calls_.tell_elsewhere(session, step); },
-                   [&](const signal::Block& block) { about_user(session, block, seq, step); },
-                   [&](const signal::Unblock& unblock) { about_user(session, unblock, seq, step); },
-                   [&](const signal::Join& join) { about_room(session, join, seq, step); },
-                   [&](const signal::Leave& leave) { about_room(session, leave, seq, step); },
-                   [&](const auto& about_call) {
-                     const Handled handled = calls_.handle(session, about_call, step);
-                     if (handled) return;
-                     const Refusal& refusal = handled.error();
-                     sessions_.send(key, error_about(refusal, about_call.call, seq), std::nullopt, step);
-                   },
+                   [&](const signal::Block& block) { about(block.user, session, block, seq, step); },
+                   [&](const signal::Unblock& unblock) { about(unblock.user, session, unblock, seq, step); },
+                   [&](const signal::Join& join) { about(join.room, session, join, seq, step); },
+                   [&](const signal::Leave& leave) { about(leave.room, session, leave, seq, step); },
+                   [&](const auto& about_call) { about(about_call.call, session, about_call, seq, step); },
                },
                message);
   }
 
-  template <typename Message>
-  void about_room(Session& session, const Message& message, std::uint64_t seq, const Step& step) {
+  // `what`: the call, the room or the user that it is about.
+  template <typename Message, typename What>
+  void about(const What& what, Session& session, const Message& message, std::uint64_t seq,
+             const Step& step) {
+    const SessionKey key = session.key;
     const Handled handled = calls_.handle(session, message, step);
-    if (handled) return;
-    const Refusal& refusal = handled.error();
-    sessions_.send(
-        session.key,
-        signal::error_about_room(refusal.code, refusal.message, message.room, seq, retry_after_ms(refusal)),
-        std::nullopt, step);
-  }
-
-  template <typename Message>
-  void about_user(Session& session, const Message& message, std::uint64_t seq, const Step& step) {
-    const Handled handled = calls_.handle(session, message, step);
-    if (handled) return;
-    const Refusal& refusal = handled.error();
-    sessions_.send(
-        session.key,
-        signal::error_about_user(refusal.code, refusal.message, message.user, seq, retry_after_ms(refusal)),
-        std::nullopt, step);
+    if (!handled) sessions_.send(key, error_about(handled.error(), what, seq), std::nullopt, step);
   }
 
   void deadline(const DeadlineKey& due, const Step& step) {
