@@ -242,17 +242,27 @@ export class World {
   }
 
   async #siteOf(side, network, kind = SECOND_NETWORK) {
-    const present = side.sites.get(network);
-    if (present) return present;
+    const site = side.sites.get(network) ?? (await this.#addNetwork(side, network, kind));
+    if (!side.attached.includes(network)) await this.#raiseLink(side, site);
+    return site;
+  }
+
+  async #addNetwork(side, network, kind) {
     const site = this.#addSite([side], kindNamed(kind), network);
     if (site.v6) await setUp(side.ns, { sysctl: { ...clientSysctl(true), ...enabledV6 } });
     await this.#build([site]);
     for (const rule of this.filters.get(side) ?? []) await setUp(site.home, blocking(rule));
-    // Its device is up already and has no address yet: until the kernel has noticed that a link came up, it drops what is
-    // sent there, the first question for a neighbour's address among it, and that is asked again only a second later.
+    return site;
+  }
+
+  /**
+   * The device of a network that a side is to move to is up before, and has no address yet: until the kernel has noticed
+   * that a link came up, it drops what is sent there, the first question for a neighbour's address among it, and that is
+   * asked again only a second later.
+   */
+  async #raiseLink(side, site) {
     await setUp(side.ns, { ip: [`link set ${site.device} up`] });
     await allOf([[side.ns, site.device], [site.home, 'lan']].map((end) => () => linkIsUp(...end)));
-    return site;
   }
 
   /**

@@ -42,7 +42,7 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     {"io/fastpath", {"base", "wire/route_abi.h", "io/loop"}},
     {"io/net", {"base", "io/loop"}},
     {"io/tls", {"base", "io/loop", "io/store"}},
-    {"io/http", {"base", "io/loop", "io/tls"}},
+    {"io/http", {"base", "io/loop", "io/net", "io/tls"}},
     {"io/store", {"base"}},
     {"service/settings", {"base", "io"}},
     {"service/relay", {"base", "crypto", "wire", "core", "io"}},

@@ -72,6 +72,8 @@ export class Links extends Emitter<LinksEvents> {
   /** Until when the browser's word of a changed network is of the change that we have seen ourselves. */
   #echo_until = -Infinity;
   #quiet_timer: ReturnType<typeof setTimeout> | undefined;
+  /** When ICE found a path for the connection in use. */
+  #up_at = 0;
   #handshake_timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -294,7 +296,9 @@ export class Links extends Emitter<LinksEvents> {
     link.on('word', (text) => this.emit('word', text));
     link.on('up', () => {
       this.emit('up');
-      if (is_current()) this.#awaitHandshake();
+      if (!is_current()) return;
+      this.#up_at = performance.now();
+      this.#awaitHandshake();
     });
     link.on('interrupted', () => is_current() && this.emit('interrupted'));
     link.on('restored', () => is_current() && this.emit('restored'));
@@ -314,13 +318,15 @@ export class Links extends Emitter<LinksEvents> {
 
   /**
    * DTLS waits twice as long after each packet that it has lost, while ICE has long found a path: where it takes too long, a
-   * second connection is made beside it, and the first that is through carries the call. One of the two sides does so.
+   * second connection is made beside it, and the first that is through carries the call. The caller does so; the callee waits
+   * twice as long, for a caller who is through already does not know that the last word has not come.
    */
   #awaitHandshake(): void {
     const link = this.#link;
-    if (!this.#answered || !this.#options.calling() || !link?.up || link.ready) return;
+    if (!this.#answered || !link?.up || link.ready) return;
     clearTimeout(this.#handshake_timer);
-    const wait_ms = Math.max(this.#options.deps.policy.handshake_wait_ms, 3 * link.found_after_ms);
+    const usual_ms = Math.max(this.#options.deps.policy.handshake_wait_ms, 3 * link.found_after_ms);
+    const wait_ms = (this.#options.calling() ? 1 : 2) * usual_ms - (performance.now() - this.#up_at);
     this.#handshake_timer = setTimeout(() => {
       if (link === this.#link && !this.#next && link.up && !link.ready) this.#beginFresh('the handshake takes too long');
     }, wait_ms);

@@ -135,7 +135,7 @@ export const default_policy: Policy = {
   suspicion_ms: 3000,
   silence_restarts: 4,
   steady_sound_ms: 5000,
-  handshake_wait_ms: 700,
+  handshake_wait_ms: 500,
   direct_after_ms: 1500,
   moved_ms: 5000,
   moved_again_ms: 300,

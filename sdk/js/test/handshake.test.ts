@@ -36,7 +36,7 @@ async function half(ms = 100): Promise<Call> {
 describe('a handshake that takes too long', () => {
   it('gets a second connection beside it, and the first that is through carries the call', async () => {
     const call = await half();
-    await pass(650);
+    await pass(450);
     expect(offers()).toEqual([0]);
     await pass(100);
     expect(offers()).toEqual([0, 'fresh 1']);
@@ -69,21 +69,21 @@ describe('a handshake that takes too long', () => {
 
   it('is nothing to a call whose handshake is done in time', async () => {
     await half();
-    await pass(500);
+    await pass(400);
     finishHandshake(first());
     await pass(600);
     expect(offers()).toEqual([0]);
     expect(inUse()).toHaveLength(1);
   });
 
-  it('keeps the connection of the callee, too, which leaves the second one to the caller', async () => {
+  it('keeps the connection of the callee, too, which leaves the second one to the caller for a while', async () => {
     const call = await incoming();
     receive({ type: 'offer', call: call.id, generation: 0, sdp: 'theirs 0', from: 'bob' });
     await settle();
     call.accept();
     await pass(100);
     await findPath(first());
-    await pass(2000);
+    await pass(900);
     expect(offers()).toEqual([]);
     receive({ type: 'offer', call: call.id, generation: 1, sdp: 'theirs 1', fresh: true, from: 'bob' });
     await settle();
@@ -92,5 +92,34 @@ describe('a handshake that takes too long', () => {
     finishHandshake(first());
     await pass(100);
     expect(call.state).toBe('connected');
+    await pass(1000);
+    expect(offers()).toEqual([]);
+  });
+
+  it('is ended by the callee where the caller is through and the last word has not come', async () => {
+    const call = await incoming();
+    receive({ type: 'offer', call: call.id, generation: 0, sdp: 'theirs 0', from: 'bob' });
+    await settle();
+    call.accept();
+    await pass(100);
+    await findPath(first());
+    await pass(950);
+    expect(offers()).toEqual([]);
+    await pass(100);
+    expect(offers()).toEqual(['fresh 1']);
+    expect(inUse()).toHaveLength(2);
+  });
+
+  it('counts from when there was a path, which may be long before the answer', async () => {
+    const call = await incoming({ warm_path: 'relay' });
+    receive({ type: 'offer', call: call.id, generation: 0, sdp: 'theirs 0', from: 'bob' });
+    await settle();
+    await pass(100);
+    await findPath(first());
+    await pass(3000);
+    expect(offers()).toEqual([]);
+    call.accept();
+    await pass(10);
+    expect(offers()).toEqual(['fresh 1']);
   });
 });

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "io/http/connection.h"
+#include "io/net/socket.h"
 
 namespace offhook::io {
 namespace {
@@ -114,7 +115,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
     boost::system::error_code error;
     const tcp::endpoint endpoint = socket.remote_endpoint(error);
     if (error) return;  // gone already
-    socket.set_option(tcp::no_delay(true), error);
+    send_promptly(socket.native_handle());
     server_->admit(std::move(socket), std::nullopt, from_endpoint(endpoint));
   }
 

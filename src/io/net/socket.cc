@@ -116,8 +116,14 @@ Result<Accepted, int> accept_connection(const Socket& listener) {
   if (!socket) return fail(errno);
   const auto client_address = to_address(from);
   if (!client_address) return fail(EAFNOSUPPORT);
-  (void)set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  send_promptly(socket.get());
   return Accepted{std::move(socket), *client_address};
+}
+
+void send_promptly(int fd) {
+  (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  // Where every tenth packet is lost, the doubled wait held an answer back for 1.8 s.
+  (void)set_option(fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1);
 }
 
 bool limit_unsent(const Socket& socket, std::size_t bytes) {

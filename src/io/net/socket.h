@@ -37,12 +37,16 @@ void take_merged(const Socket& socket);
 // Sets or clears DF for what this socket sends next.
 bool set_dont_fragment(const Socket& socket, Family family, bool on);
 
-// The next connection, without delay of small segments (TCP_NODELAY), or an errno: EAGAIN if none waits.
+// The next connection, which sends promptly, or an errno: EAGAIN if none waits.
 struct Accepted {
   Socket socket;
   Address client_address;
 };
 Result<Accepted, int> accept_connection(const Socket& listener);
+// A TCP socket sends small segments at once (TCP_NODELAY) and, with fewer than four of them on their way,
+// repeats the first six times at the same distance rather than at twice the one before
+// (TCP_THIN_LINEAR_TIMEOUTS). What a kernel does not know is left out: it is only later then.
+void send_promptly(int fd);
 // A stream socket takes no more while it holds so much that it has not sent once (TCP_NOTSENT_LOWAT). False
 // if it cannot.
 bool limit_unsent(const Socket& socket, std::size_t bytes);

@@ -1,12 +1,15 @@
 #include "io/net/socket.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 
 #include <algorithm>
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +30,13 @@ Address loopback(Family family, std::uint16_t port = 0) {
 bool await(int fd, short events) {
   pollfd wanted{fd, events, 0};
   return poll(&wanted, 1, kPatienceMs) == 1;
+}
+
+std::optional<int> option_of(const Socket& socket, int option) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  if (getsockopt(socket.get(), IPPROTO_TCP, option, &value, &length) != 0) return std::nullopt;
+  return value;
 }
 
 class EachFamily : public testing::TestWithParam<Family> {};
@@ -153,6 +163,8 @@ TEST_P(EachFamily, AcceptsConnectionsAndTellsWhenNoneWaits) {
   ASSERT_TRUE(accepted);
   EXPECT_EQ(accepted->client_address, bound_address(client));
   EXPECT_EQ(bound_address(accepted->socket), at);
+  EXPECT_EQ(option_of(accepted->socket, TCP_NODELAY), 1);
+  EXPECT_EQ(option_of(accepted->socket, TCP_THIN_LINEAR_TIMEOUTS), 1);
 }
 
 TEST_P(EachFamily, APortInUseSaysSoAndWhatToDo) {
