@@ -28,6 +28,7 @@ export function rowsOf(runs, slots) {
         per_core_s: spread(phases.map(({ measured_received, cpu }) => measured_received / cpu.core_s)),
         per_process_s: spread(phases.map(({ measured_received, cpu }) => measured_received / cpu.process_s)),
         received_pps: spread(phases.map(({ measured_received, cpu }) => measured_received / cpu.wall_s)),
+        delay_us: Object.fromEntries(['p50', 'p99', 'p999'].map(share => [share, median(phases.map(phase => phase.delay_us[share]))])),
         core_share: median(phases.map(({ cpu }) => cpu.core_s / cpu.wall_s)),
         user_share: median(phases.map(({ cpu }) => cpu.process_user_s / cpu.core_s)),
         sent: sum(phases, 'sent'),
@@ -42,29 +43,32 @@ export function rowsOf(runs, slots) {
   return rows;
 }
 
+// None of the kernel's forwarding, which needs none.
 export function setUpsOf(runs, slots) {
-  return slots.map(slot => {
-    const results = runs.filter(run => run.slot === slot).map(run => run.result);
+  const resultsOf = slot => runs.filter(run => run.slot === slot).map(run => run.result);
+  return slots.filter(slot => resultsOf(slot).every(result => result.set_up.wall_s > 0)).map(slot => {
+    const results = resultsOf(slot);
     return {
       server: slot,
       per_wall_s: spread(results.map(result => result.allocations / result.set_up.wall_s)),
       cpu_us: spread(results.map(result => result.set_up.core_s / result.allocations * 1e6)),
+      resident_bytes: spread(results.map(result => result.resident_bytes / result.allocations)),
     };
   });
 }
 
-// The last slot against the first, row by row; the goal is measured on the core.
+// The last slot against each other one, row by row; the goal is measured on the core.
 export function ratiosOf(rows, slots) {
-  const [first, last] = [slots[0], slots[slots.length - 1]];
-  if (first === last) return [];
+  const last = slots[slots.length - 1];
   const of = slot => rows.filter(row => row.server === slot);
-  return of(first).map((base, index) => ({
+  return slots.slice(0, -1).flatMap(slot => of(slot).map((base, index) => ({
     load: base.load,
+    rate_pps: base.rate_pps,
     direction: base.direction,
     of: last,
-    to: first,
+    to: slot,
     ratio: of(last)[index].per_core_s.median / base.per_core_s.median,
-  }));
+  })));
 }
 
 const thousands = value => (value / 1000).toFixed(0);
@@ -80,25 +84,61 @@ function table(header, lines) {
 const arrow = { up: 'up (ChannelData to UDP)', down: 'down (UDP to ChannelData)', across: 'across (ChannelData to ChannelData)' };
 const loadOf = row => (row.load === 'paced' ? `${thousands(row.rate_pps)} kpps` : 'saturated');
 
+// At saturation it is the packets that the generator has under way, and says nothing of the server.
+const delayOf = ({ load, delay_us }) =>
+  (load === 'paced' ? [delay_us.p50, delay_us.p99, delay_us.p999].map(value => value.toFixed(0)).join(' / ') : '–');
+
 export function markdown(rows, setUps, ratios) {
   const header = ['load', 'direction', 'server', 'k packets / CPU-s', 'min-max', 'process only', 'received kpps',
-    'core busy', 'lost', 'dup/corrupt/misrouted'];
+    'core busy', 'delay p50/p99/p99.9 µs', 'lost', 'dup/corrupt/misrouted'];
   const lines = rows.map(row => [loadOf(row), arrow[row.direction], row.server, thousands(row.per_core_s.median),
     range(row.per_core_s), thousands(row.per_process_s.median), thousands(row.received_pps.median),
-    percent(row.core_share), `${(row.lost / row.sent * 100).toFixed(3)} %`,
+    percent(row.core_share), delayOf(row), `${(row.lost / row.sent * 100).toFixed(3)} %`,
     `${row.duplicated}/${row.corrupted}/${row.misrouted}`]);
-  const parts = [table(header, lines), table(['server', 'allocations / s', 'CPU µs each'], setUps.map(setUp => [
-    setUp.server, setUp.per_wall_s.median.toFixed(0), setUp.cpu_us.median.toFixed(0)]))];
+  const parts = [table(header, lines), table(['server', 'allocations / s', 'CPU µs each', 'resident KiB each'], setUps.map(setUp => [
+    setUp.server, setUp.per_wall_s.median.toFixed(0), setUp.cpu_us.median.toFixed(0), (setUp.resident_bytes.median / 1024).toFixed(1)]))];
   if (ratios.length > 0) {
-    parts.push(table(['load', 'direction', `${ratios[0].of} / ${ratios[0].to}`],
-      ratios.map(ratio => [ratio.load, arrow[ratio.direction], ratio.ratio.toFixed(2)])));
+    parts.push(table(['load', 'direction', 'ratio of', 'times'],
+      ratios.map(ratio => [loadOf(ratio), arrow[ratio.direction], `${ratio.of} / ${ratio.to}`, ratio.ratio.toFixed(2)])));
   }
   return parts.join('\n\n');
 }
 
+const colours = ['#8a8f98', '#1769e0', '#2a9d5c', '#c2571a'];
+
+// Packets per CPU-second at saturation over the number of allocations, a line for each server and direction, as one SVG file.
+export function curve(parts, slots) {
+  const saturated = parts.flatMap(({ allocations, rows }) =>
+    rows.filter(row => row.load === 'saturated').map(row => ({ ...row, allocations })));
+  const counts = parts.map(part => part.allocations).sort((a, b) => a - b);
+  const most = Math.max(...saturated.map(row => row.per_core_s.max));
+  const [left, top, width, height] = [70, 50, 480, 260];
+  const [from, to] = [Math.log(counts[0]), Math.log(counts.at(-1))];
+  const x = count => (left + (Math.log(count) - from) / (to - from) * width).toFixed(1);
+  const y = value => (top + height - value / most * height).toFixed(1);
+  const directions = [...new Set(saturated.map(row => row.direction))];
+  const lines = slots.flatMap((slot, index) => directions.map((direction, which) => {
+    const points = saturated.filter(row => row.server === slot && row.direction === direction)
+      .sort((a, b) => a.allocations - b.allocations);
+    const path = points.map(row => `${x(row.allocations)} ${y(row.per_core_s.median)}`).join('L');
+    const colour = colours[index % colours.length];
+    const last = points.at(-1);
+    return `<path d="M${path}" stroke="${colour}" stroke-width="2" fill="none"${which > 0 ? ' stroke-dasharray="5 4"' : ''}/>
+<text x="${left + width + 8}" y="${Number(y(last.per_core_s.median)) + 4}" fill="${colour}">${slot}, ${direction}</text>`;
+  }));
+  const scale = counts.map(count => `<text x="${x(count)}" y="${top + height + 18}" text-anchor="middle">${count}</text>`);
+  const steps = [0, 0.25, 0.5, 0.75, 1].map(share => `<text x="${left - 8}" y="${Number(y(share * most)) + 4}" text-anchor="end">${thousands(share * most)} k</text>
+<path d="M${left} ${y(share * most)}h${width}" stroke="#ddd"/>`);
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 ${top + height + 50}" font-family="sans-serif" font-size="12">
+<rect width="760" height="${top + height + 50}" fill="#fff"/>
+<text x="16" y="22" font-size="14">Packets relayed per server CPU-second at saturation, over the number of allocations (medians)</text>
+${[...steps, ...scale, ...lines].join('\n')}
+</svg>
+`;
+}
+
 // Bars of the medians with whiskers from least to most, as one SVG file.
 export function svg(rows, slots) {
-  const colours = ['#8a8f98', '#1769e0', '#2a9d5c', '#c2571a'];
   const most = Math.max(...rows.map(row => row.per_core_s.max));
   const [left, width, step] = [250, 420, 24];
   const x = value => (left + value / most * width).toFixed(1);

@@ -5,9 +5,9 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { disturbed, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
+import { curve, disturbed, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
 import { Network, addresses } from './network.mjs';
-import { Server, inKernel, kinds, makeCertificate, port, programOf, secret, tlsPort, transports } from './servers.mjs';
+import { Server, inKernel, kinds, ofForwarding, makeCertificate, port, programOf, secret, tlsPort, transports } from './servers.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -16,33 +16,42 @@ const usage = `usage: bench/relay [options]        (as root: it makes network na
 Packets relayed per server CPU-second, kernel work included, for the same load on each server.
 
   --server WHICH       coturn, offhook, both, or a list such as coturn,coturn        (default both)
-                       offhook-xdp, offhook-tc: with the fast path, which needs ethtool
+                       offhook-xdp, offhook-tc: with the fast path, which needs ethtool;
+                       nat: the kernel's forwarding with NAT, as a yardstick, with --frames
   --mode WHICH         relay, or relay-to-relay: the clients in pairs, each the other's
                        peer, both behind this server                                 (default relay)
   --transport WHICH    udp, tcp or tls: how the clients reach the server; a TCP or TLS
                        connection each (tls needs openssl)                           (default udp)
   --rounds N           rounds, of which the first is a warm-up and is dropped        (default 6)
-  --seconds S          length of each of the four measurements of a run              (default 4)
-  --allocations N      allocations, each with one channel                            (default 1000)
-  --payload BYTES      bytes in a ChannelData message, 16 to 1400                    (default 172)
-  --rate PPS           offered rate of the paced measurements                        (default 60000)
+  --seconds S          length of each measurement of a run: up and down, at each
+                       rate and saturated                                            (default 4)
+  --allocations N      allocations, each with one channel; a list, such as
+                       1,100,10000, shows how the cost grows                         (default 1000)
+  --payload BYTES      bytes in a ChannelData message, 24 to 1400                    (default 172)
+  --rate PPS           offered rate of the paced measurements, or a list of rates    (default 60000)
   --window N           packets under way in the saturated measurements               (default 128)
   --burst N            packets of one flow in a row, 1 to 64 (> 1 needs ethtool)     (default 1)
+  --frames             for servers whose packets the kernel relays: frames as from a
+                       network card, not packets of sockets; UDP alone, Linux 5.18,
+                       ethtool (network.mjs says more)
   --cores S,G          core of the server, core of the generator                     (default 1,0)
   --steering           each core receives its own packets, interrupts between cores included (network.mjs says more)
   --coturn PROGRAM     (default turnserver)      --offhook PROGRAM  (default build/release/offhook)
   --load-program FILE  (default build/release/bench/bench_relay_load, built if missing)
-  --output DIR         for relay.json, relay.md and relay.svg                        (default build/bench)
+  --output DIR         for relay.json, relay.md, relay.svg, and curve.svg of a list
+                       of allocations                                                (default build/bench)
 
 examples:
   bench/relay                                    offhook against coturn, about four minutes
   bench/relay --server coturn,coturn --rounds 4  coturn against itself: the noise of this machine
   bench/relay --mode relay-to-relay              both clients behind this relay
   bench/relay --transport tls --rate 20000       clients behind a firewall that lets out TLS alone
+  bench/relay --rounds 3 --seconds 2 --allocations 1,10,100,1000,10000
+  bench/relay --frames --server coturn,nat,offhook-xdp --allocations 2000
   bench/relay --server offhook --rounds 2 --seconds 2 --allocations 100
 
 Exit status: 0 good; 1 a packet came twice, damaged or at the wrong place, or the last server relays fewer packets per
-CPU-second at saturation than the first; 2 bad usage or something missing.
+CPU-second at saturation than another; 2 bad usage or something missing.
 `;
 
 class Problem extends Error {} // said in one line, exit status 2
@@ -60,6 +69,7 @@ const options = {
   burst: { type: 'string', default: '1' },
   cores: { type: 'string', default: '1,0' },
   steering: { type: 'boolean' },
+  frames: { type: 'boolean' },
   coturn: { type: 'string', default: 'turnserver' },
   offhook: { type: 'string', default: join(root, 'build/release/offhook') },
   'load-program': { type: 'string' },
@@ -73,6 +83,12 @@ function numberOf(values, flag, least, most, whole = true) {
     throw new Problem(`--${flag} ${values[flag]}: a ${whole ? 'whole ' : ''}number from ${least} to ${most} is needed`);
   }
   return value;
+}
+
+function numbersOf(values, flag, least, most) {
+  const numbers = values[flag].split(',').map(text => numberOf({ [flag]: text }, flag, least, most));
+  if (new Set(numbers).size !== numbers.length) throw new Problem(`--${flag} ${values[flag]}: one of them stands there twice`);
+  return numbers;
 }
 
 function slotsOf(text) {
@@ -107,23 +123,31 @@ function planOf() {
   if (!transports.includes(values.transport)) {
     throw new Problem(`--transport ${values.transport}: there are ${transports.join(', ')}`);
   }
+  if (values.frames && (values.transport !== 'udp' || values.steering)) {
+    throw new Problem('--frames goes with --transport udp, and without --steering');
+  }
+  const slots = slotsOf(values.server);
+  if (slots.some(slot => slot.kind === 'nat') && !(values.frames && values.mode === 'relay')) {
+    throw new Problem('--server nat goes with --frames and --mode relay');
+  }
   return {
-    slots: slotsOf(values.server),
-    kernelPath: slotsOf(values.server).some(slot => inKernel(slot.kind)),
+    slots,
+    frames: values.frames ?? false,
+    kernelPath: values.frames || slots.some(slot => inKernel(slot.kind)),
     rounds: numberOf(values, 'rounds', 2, 100),
+    allocations: numbersOf(values, 'allocations', 1, 20000),
     load: {
       mode: values.mode,
       transport: values.transport,
       seconds: numberOf(values, 'seconds', 0.5, 30, false),
-      allocations: numberOf(values, 'allocations', 1, 20000),
-      payload: numberOf(values, 'payload', 16, 1400),
-      rate: numberOf(values, 'rate', 100, 10000000),
+      payload: numberOf(values, 'payload', 24, 1400),
+      rate: numbersOf(values, 'rate', 100, 10000000),
       window: numberOf(values, 'window', 1, 65536),
       burst: numberOf(values, 'burst', 1, 64),
     },
     cores: coresOf(values.cores),
     steering: values.steering ?? false,
-    programs: { coturn: values.coturn, offhook: values.offhook },
+    programs: { coturn: values.coturn, offhook: values.offhook, nft: 'nft' },
     loadProgram: values['load-program'] ?? join(root, 'build/release/bench/bench_relay_load'),
     mayBuild: values['load-program'] === undefined,
     output: resolve(values.output),
@@ -149,7 +173,7 @@ function checkMachine(plan) {
   for (const [tool, packageName] of Object.entries(tools)) {
     if (!find(tool)) throw new Problem(`${tool} is missing: apt-get install ${packageName}`);
   }
-  const advice = { coturn: 'apt-get install coturn, or --coturn PROGRAM', offhook: 'tools/build release, or --offhook PROGRAM' };
+  const advice = { nft: 'apt-get install nftables', coturn: 'apt-get install coturn, or --coturn PROGRAM', offhook: 'tools/build release, or --offhook PROGRAM' };
   for (const { kind } of plan.slots) {
     const name = programOf(kind);
     const found = find(plan.programs[name]);
@@ -178,44 +202,49 @@ class Comparison {
 
   async run() {
     const { rounds, slots, cores, load } = this.plan;
-    this.network = new Network(cores.server, cores.generator, this.plan.steering, load.burst > 1,
+    this.network = new Network(cores.server, cores.generator, this.plan.steering, load.burst > 1 || this.plan.frames,
       this.plan.kernelPath);
     const runs = [];
     for (let round = 0; round < rounds; ++round) {
-      for (const slot of slots) {
-        const result = await this.undisturbed(slot, round);
-        const saturated = result.phases.filter(phase => phase.load === 'saturated')
-          .map(({ direction, measured_received, cpu }) => `${direction} ${(measured_received / cpu.core_s / 1000).toFixed(0)} k`);
-        say(`round ${round + 1}/${rounds}${round === 0 ? ' (warm-up)' : ''}, ${slot.name}: ${saturated.join(', ')} packets / CPU-s`);
-        runs.push({ round, slot: slot.name, result });
+      for (const allocations of this.plan.allocations) {
+        for (const slot of slots) runs.push({ round, slot: slot.name, allocations, result: await this.told(slot, round, allocations) });
       }
     }
     return runs;
   }
 
+  async told(slot, round, allocations) {
+    const result = await this.undisturbed(slot, round, allocations);
+    const saturated = result.phases.filter(phase => phase.load === 'saturated')
+      .map(({ direction, measured_received, cpu }) => `${direction} ${(measured_received / cpu.core_s / 1000).toFixed(0)} k`);
+    const many = this.plan.allocations.length > 1 ? `, ${allocations} allocations` : '';
+    say(`round ${round + 1}/${this.plan.rounds}${round === 0 ? ' (warm-up)' : ''}, ${slot.name}${many}: ${saturated.join(', ')} packets / CPU-s`);
+    return result;
+  }
+
   // A run that others disturbed is repeated, twice at most; then it counts, and is marked.
-  async undisturbed(slot, round) {
+  async undisturbed(slot, round, allocations) {
     for (let attempt = 0; ; ++attempt) {
-      const result = await this.once(slot, `${round}-${attempt}`);
+      const result = await this.once(slot, `${round}-${allocations}-${attempt}`, allocations);
       result.disturbed = disturbed(result);
       if (!result.disturbed || attempt === 2) return result;
       say(`others used the server's core while ${slot.name} ran; once more`);
     }
   }
 
-  async once(slot, label) {
+  async once(slot, label, allocations) {
     const { plan, network } = this;
     const directory = join(this.directory, `${slot.name.replace(/\W+/g, '-')}-${label}`);
-    if (plan.kernelPath) network.queueInServer(slot.kind === 'offhook-tc');
+    if (plan.kernelPath) network.queueInServer(['nat', 'offhook-tc'].includes(slot.kind));
     if (plan.kernelPath) network.pollBySender();
     this.server = new Server(slot.kind, plan.programs[programOf(slot.kind)], network.server, plan.cores.server, directory,
-      plan.load.transport, this.certificate);
+      plan.load.transport, this.certificate, allocations);
     try {
       if (inKernel(slot.kind)) {
-        await this.server.fastPathRuns();
+        await this.server.kernelServes();
         network.pollBySides(plan.cores.server, plan.cores.generator);
       }
-      return await this.generate();
+      return await this.generate(slot.kind, allocations);
     } catch (error) {
       throw new Problem(`${slot.name}: ${error.message}\n  its last words:\n${this.server.lastWords()}`);
     } finally {
@@ -224,13 +253,15 @@ class Comparison {
     }
   }
 
-  async generate() {
+  async generate(kind, allocations) {
     const { plan, network } = this;
     const flags = Object.entries({
       server: `${addresses.serverForClients}:${port}`, secret, 'tls-port': tlsPort, 'server-pid': this.server.pid,
       'server-core': plan.cores.server, 'client-netns': `/run/netns/${network.clients}`,
-      'peer-netns': `/run/netns/${network.peers}`, ...plan.load,
+      'peer-netns': `/run/netns/${network.peers}`, allocations, ...plan.load,
+      ...(kind === 'nat' ? { mode: 'forward', 'forward-port': ofForwarding.port, 'forward-from': ofForwarding.from } : {}),
     }).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
+    if (plan.frames && inKernel(kind)) flags.push('--frames');
     const generator = spawn('taskset', ['-c', String(plan.cores.generator), plan.loadProgram, ...flags],
       { stdio: ['ignore', 'pipe', 'pipe'] });
     this.generator = generator;
@@ -275,32 +306,44 @@ function countedRuns(runs, names) {
   return { counted: enough ? quiet : measured, disturbedRuns: measured.length - quiet.length, all: measured.length, enough };
 }
 
+// The figures of one number of allocations.
+function figuresOf(runs, names) {
+  const { counted, ...about } = countedRuns(runs, names);
+  const rows = rowsOf(counted, names);
+  return { rows, ratios: ratiosOf(rows, names), setUps: setUpsOf(counted, names), counted: counted.length, ...about };
+}
+
 function report(plan, runs) {
   const names = plan.slots.map(slot => slot.name);
-  const { counted: measured, disturbedRuns, all, enough } = countedRuns(runs, names);
-  const rows = rowsOf(measured, names);
-  const ratios = ratiosOf(rows, names);
-  const setUps = setUpsOf(measured, names);
-  const text = markdown(rows, setUps, ratios);
+  const parts = plan.allocations.map(allocations => ({
+    allocations, ...figuresOf(runs.filter(run => run.allocations === allocations), names),
+  }));
+  const isList = parts.length > 1;
+  const text = parts.map(({ allocations, rows, setUps, ratios }) =>
+    `${isList ? `${allocations} allocations\n\n` : ''}${markdown(rows, setUps, ratios)}`).join('\n\n');
   const machine = { processor: cpus()[0].model, cores: cpus().length, kernel: release() };
   mkdirSync(plan.output, { recursive: true });
   writeFileSync(join(plan.output, 'relay.json'),
-    `${JSON.stringify({ machine, load: plan.load, programs: plan.programs, rows, setUps, ratios, runs }, null, 1)}\n`);
+    `${JSON.stringify({ machine, load: plan.load, programs: plan.programs, parts, runs }, null, 1)}\n`);
   writeFileSync(join(plan.output, 'relay.md'), `${text}\n`);
-  writeFileSync(join(plan.output, 'relay.svg'), svg(rows, names));
+  writeFileSync(join(plan.output, 'relay.svg'), svg(parts.at(-1).rows, names));
+  if (isList) writeFileSync(join(plan.output, 'curve.svg'), curve(parts, names));
 
-  const { allocations, payload, burst, transport } = plan.load;
-  console.log(`${allocations} allocations by ${transport}, ${payload} bytes, bursts of ${burst}; ${measured.length} runs counted; ` +
+  const sum = field => parts.reduce((total, part) => total + part[field], 0);
+  const disturbedRuns = sum('disturbedRuns');
+  const { payload, burst, transport } = plan.load;
+  console.log(`${plan.allocations.join(', ')} allocations by ${transport}${plan.frames ? ', frames for the kernel' : ''}, ${payload} bytes, bursts of ${burst}; ${sum('counted')} runs counted; ` +
     `${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}\n\n${text}\n`);
   if (disturbedRuns > 0) {
-    console.log(`${disturbedRuns} of ${all} runs were disturbed by others on the server's core; ${enough ? 'they are left out.'
+    const enough = parts.every(part => part.enough);
+    console.log(`${disturbedRuns} of ${sum('all')} runs were disturbed by others on the server's core; ${enough ? 'they are left out.'
       : 'NOISY: too few quiet ones are left, so all are counted. Repeat on a quiet machine.'}`);
   }
-  console.log(`written: ${join(plan.output, 'relay.json')}, relay.md, relay.svg`);
+  console.log(`written: ${join(plan.output, 'relay.json')}, relay.md, relay.svg${isList ? ', curve.svg' : ''}`);
 
-  const faults = rows.reduce((total, row) => total + row.duplicated + row.corrupted + row.misrouted, 0);
+  const faults = parts.flatMap(part => part.rows).reduce((total, row) => total + row.duplicated + row.corrupted + row.misrouted, 0);
   if (faults > 0) console.log(`FAULT: ${faults} packets came twice, damaged or at the wrong place.`);
-  const behind = ratios.filter(ratio => ratio.load === 'saturated' && ratio.ratio < 1);
+  const behind = parts.flatMap(part => part.ratios).filter(ratio => ratio.load === 'saturated' && ratio.ratio < 1);
   for (const { of, to, direction, ratio } of behind) {
     console.log(`BEHIND: ${of} relays ${ratio.toFixed(2)} times the packets per CPU-second of ${to}, ${direction}.`);
   }

@@ -6,7 +6,10 @@
 // core for nearly every packet; in a virtual machine that costs more than all the rest, and hides what is compared.
 //
 // The fast path would run on the sender's core. So for a server with it each side polls the queues of its own devices
-// (`pollBySides`), and its core pays for one reception a packet as well: for its own, in which the fast path runs.
+// (`pollBySides`), and its core pays for one reception a packet as well: for its own, in which the fast path runs. With
+// `frames` what arrives for it are frames as a network card brings them, not packets that a socket at the far end has made:
+// those are copied first, which costs the fast path five times what it costs itself. A server with sockets of its own would
+// not gain by that: each packet that it sends would wake the far end's core, at the price of all the rest together.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
@@ -33,12 +36,17 @@ function coreBitmap(core) {
   return (1n << BigInt(core)).toString(16).replace(/\B(?=(.{8})+$)/g, ',');
 }
 
-function join(far, near, device, nearAddress, farAddress) {
-  run('ip', '-n', near, 'link', 'add', device, 'type', 'veth', 'peer', 'name', device, 'netns', far);
+function join(far, near, device, nearAddress, farAddress, number) {
+  const [nearHardware, farHardware] = [1, 2].map(end => `02:00:00:00:0${number}:0${end}`);
+  run('ip', '-n', near, 'link', 'add', device, 'address', nearHardware, 'type', 'veth',
+    'peer', 'name', device, 'address', farHardware, 'netns', far);
   for (const [namespace, address] of [[near, nearAddress], [far, farAddress]]) {
     run('ip', '-n', namespace, 'address', 'add', `${address}/30`, 'dev', device);
     run('ip', '-n', namespace, 'link', 'set', device, 'up');
   }
+  // Neither has to ask for the other, whatever takes its frames.
+  run('ip', '-n', far, 'neighbour', 'replace', nearAddress, 'lladdr', nearHardware, 'dev', device, 'nud', 'permanent');
+  run('ip', '-n', near, 'neighbour', 'replace', farAddress, 'lladdr', farHardware, 'dev', device, 'nud', 'permanent');
 }
 
 // Makes the namespace hold every address of the prefix, without one line for each.
@@ -97,8 +105,8 @@ export class Network {
       this.made.push(namespace);
       run('ip', '-n', namespace, 'link', 'set', 'lo', 'up');
     }
-    join(this.clients, this.server, 'clients', addresses.serverForClients, addresses.clientGateway);
-    join(this.peers, this.server, 'peers', addresses.serverForPeers, addresses.peerGateway);
+    join(this.clients, this.server, 'clients', addresses.serverForClients, addresses.clientGateway, 1);
+    join(this.peers, this.server, 'peers', addresses.serverForPeers, addresses.peerGateway, 2);
     ownPrefix(this.clients, addresses.clients, addresses.serverForClients);
     ownPrefix(this.peers, addresses.peers, addresses.serverForPeers);
     run('ip', '-n', this.server, 'route', 'add', addresses.clients, 'via', addresses.clientGateway);

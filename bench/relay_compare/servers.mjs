@@ -1,6 +1,6 @@
 // The servers under test: how each is started for one round, on one core, with one relay thread.
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addresses } from './network.mjs';
 
@@ -10,6 +10,9 @@ export const transports = ['udp', 'tcp', 'tls'];
 export const secret = 'bench-secret-of-32-bytes-or-more';
 const realm = 'bench.invalid';
 const relayPorts = { low: 20000, high: 59999 };
+export const forwardPort = 20000;
+const clientPort = 40000; // of the generator
+const peerPort = 50000; // the same
 const startOfServer_ms = 10000;
 const endOfServer_ms = 10000;
 
@@ -26,6 +29,7 @@ const commands = {
   offhook: (...how) => offhook('off', ...how),
   'offhook-xdp': (...how) => offhook('xdp', ...how),
   'offhook-tc': (...how) => offhook('tc', ...how),
+  nat: forwarding,
 };
 
 /** For this run alone; nobody checks it. Files of `directory`. */
@@ -46,20 +50,39 @@ function offhook(fastPath, program, directory, transport, certificate) {
   ];
 }
 
+// The yardstick: the kernel's own forwarding. Ports of the server lead to the peers, and what comes back finds its client.
+function forwarding(program, directory, transport, certificate, allocations) {
+  const rules = join(directory, 'rules.nft');
+  const firstPeer = addresses.peers.split('/')[0].split('.').map(Number);
+  const peer = index => [...firstPeer.slice(0, 2), (index + 1) >> 8, (index + 1) & 255].join('.');
+  const entries = Array.from({ length: allocations }, (_, index) => `${forwardPort + index} : ${peer(index)} . ${peerPort}`);
+  writeFileSync(rules, `table ip offhook_bench {
+  map peers { type inet_service : ipv4_addr . inet_service; elements = { ${entries.join(', ')} } }
+  chain in { type nat hook prerouting priority -100; ip daddr ${addresses.serverForClients} dnat ip to udp dport map @peers; }
+  chain out { type nat hook postrouting priority 100; ip daddr ${addresses.peers} snat to ${addresses.serverForPeers}; }
+}
+`);
+  return ['sh', '-c', `
+    trap 'kill "$!"; "$1" delete table ip offhook_bench; echo 0 > /proc/sys/net/ipv4/ip_forward; exit 0' TERM
+    "$1" -f "$2" && echo 1 > /proc/sys/net/ipv4/ip_forward && echo forwarding
+    sleep infinity & wait`, 'sh', program, rules];
+}
+
 export const kinds = Object.keys(commands);
-export const programOf = kind => kind.split('-')[0];
+export const programOf = kind => (kind === 'nat' ? 'nft' : kind.split('-')[0]);
 // Those whose packets the kernel relays.
 export const inKernel = kind => kind !== programOf(kind);
+export const ofForwarding = { port: forwardPort, from: `${addresses.serverForPeers}:${clientPort}` };
 
 export class Server {
   // Starts it inside the namespace, pinned to the core. `directory` is its own and empty.
-  constructor(kind, program, namespace, core, directory, transport, certificate) {
+  constructor(kind, program, namespace, core, directory, transport, certificate, allocations) {
     mkdirSync(directory, { recursive: true });
     this.kind = kind;
     this.output = join(directory, 'output.log');
     const output = openSync(this.output, 'w');
     // exec all the way: the pid that we hold is the server's own.
-    const command = commands[kind](program, directory, transport, certificate);
+    const command = commands[kind](program, directory, transport, certificate, allocations);
     this.child = spawn('ip', ['netns', 'exec', namespace, 'taskset', '-c', String(core),
       'sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh', ...command], { stdio: ['ignore', output, output] });
     closeSync(output);
@@ -72,15 +95,17 @@ export class Server {
   get pid() { return this.child.pid; }
   get running() { return this.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null; }
 
-  // Until it serves; an error if it does without the fast path that it was asked for.
-  async fastPathRuns() {
+  // Until the kernel relays or forwards for it; an error if it does without the fast path that it was asked for. The
+  // generator waits for all others itself.
+  async kernelServes() {
+    const [word, otherwise] = this.kind === 'nat' ? ['forwarding', 'it does not forward'] : ['relay: fast path on', 'it has no fast path'];
     for (const until = Date.now() + startOfServer_ms; this.running && Date.now() < until;) {
       const said = readFileSync(this.output, 'utf8');
-      if (said.includes('relay: fast path on')) return;
+      if (said.includes(word)) return;
       if (said.includes('relay: no fast path')) break;
       await new Promise(resolve => setTimeout(resolve, 50));
     }
-    throw new Error('it has no fast path');
+    throw new Error(otherwise);
   }
 
   lastWords() {

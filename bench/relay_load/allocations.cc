@@ -63,6 +63,7 @@ class SetUp {
       Client& client = clients_[i];
       const auto offset = static_cast<std::uint32_t>(i);
       client.allocation.client_ip = plan.first_client_ip + offset;
+      client.allocation.server = plan.server;
       client.allocation.peer = {plan.first_peer_ip + offset, plan.peer_port};
       client.allocation.channel_number = static_cast<std::uint16_t>(
           turn::kChannelNumberFirst + i % (turn::kChannelNumberLast - turn::kChannelNumberFirst + 1));
@@ -226,6 +227,18 @@ class SetUp {
 };
 
 }  // namespace
+
+std::vector<Allocation> forwarded_flows(const AllocationPlan& plan, std::uint16_t first_port,
+                                        const Endpoint& outer) {
+  std::vector<Allocation> flows(plan.count);
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    const auto offset = static_cast<std::uint32_t>(i);
+    const Endpoint entry{plan.server.ip, static_cast<std::uint16_t>(first_port + i)};
+    flows[i] = {
+        plan.first_client_ip + offset, entry, {plan.first_peer_ip + offset, plan.peer_port}, 0, outer};
+  }
+  return flows;
+}
 
 Result<void, std::string> wait_for_server(MessageSockets& clients, const AllocationPlan& plan,
                                           double timeout_s) {

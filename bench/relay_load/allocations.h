@@ -14,8 +14,10 @@ namespace offhook::bench {
 
 struct Allocation {
   std::uint32_t client_ip = 0;
+  Endpoint server;  // that the client sends to
   Endpoint peer;
-  std::uint16_t channel_number = 0;
+  std::uint16_t channel_number =
+      0;  // none where the network address translation of forwarded_flows() is the relay
   Endpoint relayed;
 };
 
@@ -32,6 +34,11 @@ struct AllocationPlan {
   std::int64_t expiry_unix_s = 0;  // of the ephemeral usernames
   bool in_pairs = false;  // the peer of a client is the other's relayed address; then `count` is even
 };
+
+// Flows through a router instead, whose NAT sends port `first_port` + i of plan.server to peer i, and what
+// client i has sent from `outer`.
+std::vector<Allocation> forwarded_flows(const AllocationPlan& plan, std::uint16_t first_port,
+                                        const Endpoint& outer);
 
 // Asks with Binding requests until the server answers. The error: it did not within the time.
 Result<void, std::string> wait_for_server(MessageSockets& clients, const AllocationPlan& plan,

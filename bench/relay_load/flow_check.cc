@@ -6,9 +6,10 @@
 namespace offhook::bench {
 namespace {
 
-// Ties the three numbers together, so that a damaged one does not pass for another.
-std::uint32_t mix(std::uint32_t flow, std::uint32_t phase, std::uint32_t sequence) {
-  return (flow * 0x9E3779B1U) ^ (phase * 0x85EBCA77U) ^ (sequence * 0xC2B2AE3DU) ^ 0x27D4EB2FU;
+// Ties the four numbers together, so that a damaged one does not pass for another.
+std::uint32_t mix(std::uint32_t flow, std::uint32_t phase, std::uint32_t sequence, std::uint64_t time) {
+  const auto times = static_cast<std::uint32_t>(time) * 0x165667B1U + static_cast<std::uint32_t>(time >> 32U);
+  return (flow * 0x9E3779B1U) ^ (phase * 0x85EBCA77U) ^ (sequence * 0xC2B2AE3DU) ^ times ^ 0x27D4EB2FU;
 }
 
 }  // namespace
@@ -27,6 +28,7 @@ FlowCheck::FlowCheck(std::size_t flows, std::size_t payload_bytes)
 void FlowCheck::begin_phase() {
   ++phase_;
   counts_ = {};
+  delays_.clear();
   for (Flow& flow : flows_) {
     flow.next_sequence = 0;
     flow.highest_seen = 0;
@@ -44,7 +46,8 @@ void FlowCheck::stamp(std::size_t flow, MutableBytes payload) {
   writer.u32(number);
   writer.u32(phase_);
   writer.u32(sequence);
-  writer.u32(mix(number, phase_, sequence));
+  writer.u64(time_ns_);
+  writer.u32(mix(number, phase_, sequence, time_ns_));
   writer.bytes(state.tail);
   ++counts_.sent;
 }
@@ -54,9 +57,10 @@ void FlowCheck::arrived(std::size_t flow, Bytes payload) {
   const std::uint32_t number = reader.u32();
   const std::uint32_t phase = reader.u32();
   const std::uint32_t sequence = reader.u32();
+  const std::uint64_t sent_ns = reader.u64();
   const std::uint32_t mixed = reader.u32();
-  const bool whole = reader.ok() && mixed == mix(number, phase, sequence) && number < flows_.size() &&
-                     equal(reader.take_rest(), flows_[number].tail);
+  const bool whole = reader.ok() && mixed == mix(number, phase, sequence, sent_ns) &&
+                     number < flows_.size() && equal(reader.take_rest(), flows_[number].tail);
   if (!whole) {
     ++counts_.corrupted;
     return;
@@ -80,6 +84,7 @@ void FlowCheck::arrived(std::size_t flow, Bytes payload) {
   }
   state.seen[sequence] = true;
   ++counts_.received;
+  delays_.add(time_ns_ - sent_ns);
   if (sequence < state.highest_seen) ++counts_.reordered;
   state.highest_seen = std::max(state.highest_seen, sequence);
 }

@@ -1,14 +1,15 @@
 #pragma once
-// Stamps every payload with its flow, phase and sequence number, and checks each one that arrives: once,
-// whole, and at the right place.
+// Stamps every payload with its flow, phase, sequence number and time, and checks each one that arrives:
+// once, whole, at the right place, and how long after.
 //
-//   | flow (32) | phase (32) | sequence (32) | mix of the three (32) | bytes that depend on flow and position
-//   ... |
+//   | flow (32) | phase (32) | sequence (32) | time (64) | mix of the four (32) | bytes that depend on flow
+//   and position ... |
 
 #include <cstdint>
 #include <vector>
 
 #include "base/bytes.h"
+#include "relay_load/delays.h"
 
 namespace offhook::bench {
 
@@ -25,13 +26,16 @@ struct FlowCounts {
 
 class FlowCheck {
  public:
-  static constexpr std::size_t kStampBytes = 16;
+  static constexpr std::size_t kStampBytes = 24;
 
   // `payload_bytes` >= kStampBytes.
   FlowCheck(std::size_t flows, std::size_t payload_bytes);
 
   // Sequence numbers start again, counts are zero, and packets of the phase before count as stale.
   void begin_phase();
+  // What time it is for all that is stamped or arrives from now on: nanoseconds of one clock that does not go
+  // back.
+  void set_time(std::uint64_t nanoseconds) { time_ns_ = nanoseconds; }
   // Writes the next payload of this flow; `payload` has payload_bytes.
   void stamp(std::size_t flow, MutableBytes payload);
   // A payload arrived where only those of `flow` belong.
@@ -40,6 +44,8 @@ class FlowCheck {
   void arrived_misrouted() { ++counts_.misrouted; }
 
   const FlowCounts& counts() const { return counts_; }
+  // Of what was received since they were cleared.
+  Delays& delays() { return delays_; }
   std::size_t payload_bytes() const { return payload_bytes_; }
   std::size_t flows() const { return flows_.size(); }
 
@@ -55,6 +61,8 @@ class FlowCheck {
   std::uint32_t phase_ = 0;
   std::vector<Flow> flows_;
   FlowCounts counts_;
+  std::uint64_t time_ns_ = 0;
+  Delays delays_;
 };
 
 }  // namespace offhook::bench

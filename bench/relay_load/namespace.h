@@ -1,6 +1,7 @@
 #pragma once
-// Sockets inside a network namespace that is not the thread's own.
+// Work inside a network namespace that is not the thread's own.
 
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -8,8 +9,13 @@
 
 namespace offhook::bench {
 
-// A non-blocking IPv4 socket of `type` (SOCK_DGRAM, SOCK_STREAM) in the namespace at `netns_path`, such as
-// /run/netns/NAME; empty stays in the namespace of the process. It remains there for its whole life. The
+// Does `work` with this thread in the namespace at `netns_path`, such as /run/netns/NAME (empty: where it
+// is), and comes back. The error is that of `work`, or says what failed.
+Result<void, std::string> inside(const std::string& netns_path,
+                                 const std::function<Result<void, std::string>()>& work);
+
+// A non-blocking IPv4 socket of `type` (SOCK_DGRAM, SOCK_STREAM) in the namespace at `netns_path`, as
+// inside() has it. It remains there for its whole life. The
 // error says what failed.
 Result<io::Fd, std::string> socket_inside(const std::string& netns_path, int type);
 

@@ -18,6 +18,8 @@ constexpr std::size_t kSaturationBatch = 16;
 // taking the socket's cache lines away from the core that fills it, which is the server's.
 constexpr double kTurn_s = 20e-6;
 
+std::uint64_t nanoseconds(double seconds) { return static_cast<std::uint64_t>(seconds * 1e9); }
+
 // Tells the processor that this is a spin, so that a sibling thread gets the core's units.
 void relax() {
 #if defined(__x86_64__)
@@ -40,12 +42,14 @@ class Run {
     const auto before = sample_server_cpu(bench_.server_pid, bench_.server_core);
     if (!before) return fail(before.error());
     const FlowCounts at_start = flows_.counts();
+    flows_.delays().clear();
     if (auto load = load_until(before->monotonic_s + plan_.measured_s); !load) return fail(load.error());
     const auto after = sample_server_cpu(bench_.server_pid, bench_.server_core);
     if (!after) return fail(after.error());
     PhaseResult result;
     result.sent = flows_.counts().sent - at_start.sent;
     result.received = flows_.counts().received - at_start.received;
+    result.delays = flows_.delays();
     result.cpu = server_cpu_between(*before, *after);
     if (auto drained = drain(); !drained) return fail(drained.error());
     result.counts = flows_.counts();
@@ -55,11 +59,12 @@ class Run {
  private:
   bool from_clients() const { return plan_.direction != Direction::down; }
   bool to_peers() const { return plan_.direction == Direction::up; }
-  MessageSockets& sender() const { return from_clients() ? bench_.clients : bench_.peers; }
-  MessageSockets& receiver() const { return to_peers() ? bench_.peers : bench_.clients; }
+  MessageSockets& sender() const { return from_clients() ? *bench_.clients : *bench_.peers; }
+  MessageSockets& receiver() const { return to_peers() ? *bench_.peers : *bench_.clients; }
 
   Result<void, std::string> load_until(double end_s) {
     for (double now_s = monotonic_seconds(); now_s < end_s; now_s = monotonic_seconds()) {
+      flows_.set_time(nanoseconds(now_s));
       const std::size_t due = due_now(now_s);
       for (std::size_t i = 0; i < due; ++i) send_one();
       if (auto sent = sender().flush(); !sent) return fail(sent.error());
@@ -95,13 +100,13 @@ class Run {
     const Allocation& allocation = bench_.allocations[flow_];
     const std::size_t payload_bytes = flows_.payload_bytes();
     if (from_clients()) {
-      MutableBytes out = bench_.clients.queue(allocation.client_ip, bench_.server,
-                                              turn::kChannelDataHeaderBytes + payload_bytes);
+      MutableBytes out = bench_.clients->queue(allocation.client_ip, bench_.server,
+                                               turn::kChannelDataHeaderBytes + payload_bytes);
       turn::write_channel_data_header(out, allocation.channel_number,
                                       static_cast<std::uint16_t>(payload_bytes));
       flows_.stamp(flow_, out.subspan(turn::kChannelDataHeaderBytes));
     } else {
-      flows_.stamp(flow_, bench_.peers.queue(allocation.peer.ip, allocation.relayed, payload_bytes));
+      flows_.stamp(flow_, bench_.peers->queue(allocation.peer.ip, allocation.relayed, payload_bytes));
     }
     if (++in_burst_ < plan_.burst) return;
     in_burst_ = 0;
@@ -111,6 +116,7 @@ class Run {
   Result<std::size_t, std::string> receive_batch() {
     const auto batch = receiver().receive();
     if (!batch) return fail(batch.error());
+    flows_.set_time(nanoseconds(monotonic_seconds()));
     for (const auto& received : *batch) {
       if (to_peers()) {
         arrived_at_peer(received);

@@ -36,12 +36,14 @@ struct PhaseResult {
   // Within the measured time:
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
+  Delays delays;  // from the turn of the generator that sent a packet to the one that received it
   ServerCpuUse cpu;
 };
 
 struct Bench {
-  MessageSockets& clients;
-  MessageSockets& peers;
+  // Not null for run_phase() below.
+  MessageSockets* clients = nullptr;
+  MessageSockets* peers = nullptr;
   Endpoint server;
   const std::vector<Allocation>& allocations;
   int server_pid = 0;

@@ -109,6 +109,14 @@ double monotonic_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
+Result<std::uint64_t, std::string> resident_bytes(int pid) {
+  std::ifstream file(fmt::format("/proc/{}/statm", pid));
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  if (!(file >> all >> resident)) return fail(fmt::format("the server (pid {}) has ended", pid));
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 Result<ServerCpuSample, std::string> sample_server_cpu(int pid, unsigned core) {
   ServerCpuSample sample;
   sample.others = threads_beside(pid, core);
