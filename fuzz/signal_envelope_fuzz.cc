@@ -1,9 +1,11 @@
-// Each line of the input is one step of a signalling server with two users:
+// Each line of the input is one step of a signalling server with two users, one of whom has two devices:
 //   a{...}  alice sends this frame      -a  alice's connection is gone     =NNN  so many milliseconds pass
 //   b{...}  bob sends this frame        +b  bob connects, and resumes if he has a session
-//   *c_...  the callee is being woken   !c_...  nobody can be woken
+//   c{...}  so does his other device    -c +c  the same for that one
+//   A"type":...}  alice sends this message with the number that is due, and acknowledges all that has come
+//   (B, C) *c_...  the callee is being woken   !c_...  nobody can be woken
 // Any other line is parsed as a frame and goes nowhere. After each step the server's tables must agree, and
-// all that it sends must be JSON.
+// all that it sends must be JSON. Half of the mutations are whole lines (fuzz/session_mutator.h).
 
 #include <algorithm>
 #include <array>
@@ -13,6 +15,7 @@
 #include <string_view>
 
 #include "core/call/server.h"
+#include "session_mutator.h"
 #include "wire/json/json.h"
 
 namespace {
@@ -38,28 +41,27 @@ class CountingRandom final : public Random {
   std::uint64_t next_ = 0;
 };
 
-struct User {
-  std::string name;
+struct Device {
+  char letter;
+  std::string user;
   std::optional<ConnectionId> connection;
   std::optional<signal::Resume> resume;
+  std::uint64_t sent = 0;
+  std::uint64_t heard = 0;
 };
 
 class Session {
  public:
   void step(std::string_view line) {
     if (line.size() < 2) return;
-    User* user = user_of(line[0] == 'a' || line[0] == 'b' ? line[0] : line[1]);
     call::Outbox outbox;
-    if (line[0] == 'a' || line[0] == 'b') {
-      if (!user->connection) connect(*user, outbox);
-      if (user->connection) {
-        server_.handle_frame(*user->connection, signal::parse_client_frame(line.substr(1)), now_, outbox);
-      }
-    } else if (line[0] == '-' && user != nullptr && user->connection) {
-      server_.handle_connection_closed(*user->connection, now_, outbox);
-      user->connection.reset();
-    } else if (line[0] == '+' && user != nullptr) {
-      connect(*user, outbox);
+    if (Device* device = device_of(line[0])) {
+      send(*device, std::string(line.substr(1)), outbox);
+    } else if (Device* numbering = device_of(lower(line[0]))) {
+      send_numbered(*numbering, line.substr(1), outbox);
+    } else if (line[0] == '-' || line[0] == '+') {
+      if (Device* moving = device_of(line[1]))
+        line[0] == '+' ? connect(*moving, outbox) : disconnect(*moving, outbox);
     } else if (line[0] == '*' || line[0] == '!') {
       const auto id = signal::CallId::parse(line.substr(1));
       const auto waking = line[0] == '*' ? call::Waking::under_way : call::Waking::failed;
@@ -82,14 +84,45 @@ class Session {
   }
 
  private:
-  User* user_of(char letter) {
-    if (letter == 'a') return &users_[0];
-    return letter == 'b' ? &users_[1] : nullptr;
+  static char lower(char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : '\0';
   }
 
-  void connect(User& user, call::Outbox& outbox) {
-    user.connection = ConnectionId{++last_connection_};
-    server_.handle_hello(*user.connection, {.user = user.name}, user.resume, now_, outbox);
+  Device* device_of(char letter) {
+    const auto device = std::ranges::find(devices_, letter, &Device::letter);
+    return device == devices_.end() ? nullptr : &*device;
+  }
+
+  void send(Device& device, const std::string& frame, call::Outbox& outbox) {
+    if (!device.connection) connect(device, outbox);
+    carry_out(outbox);
+    outbox.clear();
+    if (!device.connection) return;
+    auto parsed = signal::parse_client_frame(frame);
+    const auto* numbered = parsed ? std::get_if<signal::Numbered>(&parsed->content) : nullptr;
+    if (numbered != nullptr && numbered->seq == device.sent + 1) device.sent += 1;
+    server_.handle_frame(*device.connection, std::move(parsed), now_, outbox);
+  }
+
+  void send_numbered(Device& device, std::string_view rest, call::Outbox& outbox) {
+    if (!device.connection) connect(device, outbox);
+    carry_out(outbox);
+    outbox.clear();
+    const std::string numbers =
+        R"({"seq":)" + std::to_string(device.sent + 1) + R"(,"ack":)" + std::to_string(device.heard);
+    send(device, numbers + "," + std::string(rest), outbox);
+  }
+
+  void connect(Device& device, call::Outbox& outbox) {
+    device.connection = ConnectionId{++last_connection_};
+    if (device.resume) device.resume->ack = device.heard;
+    server_.handle_hello(*device.connection, {.user = device.user}, device.resume, now_, outbox);
+  }
+
+  void disconnect(Device& device, call::Outbox& outbox) {
+    if (!device.connection) return;
+    server_.handle_connection_closed(*device.connection, now_, outbox);
+    device.connection.reset();
   }
 
   void carry_out(const call::Outbox& outbox) {
@@ -102,21 +135,33 @@ class Session {
   void sent(const call::SendFrame& frame) {
     const auto document = json::parse(frame.text, {.max_bytes = 1U << 20U});
     require(document.has_value());
+    const auto device = std::ranges::find_if(
+        devices_, [&frame](const Device& one) { return one.connection == frame.connection; });
+    if (device == devices_.end()) return;
     json::Fields fields(document->root());
-    if (fields.string("type", {.max = 64}) != "welcome") return;
-    for (User& user : users_) {
-      if (user.connection != frame.connection) continue;
-      user.resume = signal::Resume{std::string(fields.string("session", {.max = 64})),
-                                   Secret(std::string(fields.string("resume_token", {.max = 64}))), 0, 0};
+    if (fields.string("type", {.max = 64}) == "welcome") return welcome(*device, fields);
+    if (const auto seq = fields.optional_integer("seq", 0, INT64_MAX)) {
+      // Each message comes once, in order, whatever the client has done.
+      require(static_cast<std::uint64_t>(*seq) == device->heard + 1);
+      device->heard += 1;
     }
+  }
+
+  static void welcome(Device& device, json::Fields& fields) {
+    const std::string session(fields.string("session", {.max = 64}));
+    if (!device.resume || device.resume->session != session) device.heard = 0;
+    device.sent = static_cast<std::uint64_t>(fields.integer("ack", 0, INT64_MAX));
+    device.resume =
+        signal::Resume{session, Secret(std::string(fields.string("resume_token", {.max = 64}))), 0, 0};
   }
 
   void closed(const call::CloseConnection& close) {
     require(close.reason.size() <= 123);
-    for (User& user : users_) {
-      if (user.connection != close.connection) continue;
-      user.connection.reset();
-      if (close.code == call::kCloseReplaced) user.resume.reset();  // it came late; the next one begins anew
+    for (Device& device : devices_) {
+      if (device.connection != close.connection) continue;
+      device.connection.reset();
+      if (close.code == call::kCloseReplaced)
+        device.resume.reset();  // it came late; the next one begins anew
     }
   }
 
@@ -139,7 +184,8 @@ class Session {
   CountingRandom random_;
   call::Server server_{settings(), random_};
   Instant now_{std::chrono::hours(1)};
-  std::array<User, 2> users_{User{"alice", {}, {}}, User{"bob", {}, {}}};
+  std::array<Device, 3> devices_{Device{'a', "alice", {}, {}}, Device{'b', "bob", {}, {}},
+                                 Device{'c', "bob", {}, {}}};
   std::uint64_t last_connection_ = 0;
 };
 
@@ -155,4 +201,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   }
   session.finish();
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* bytes, std::size_t size, std::size_t max_size,
+                                               unsigned int seed) {
+  return fuzz::mutate_session(bytes, size, max_size, seed);
 }

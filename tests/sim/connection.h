@@ -44,6 +44,8 @@ class Connection final : public SocketOwner {
   bool is_online() const { return socket_ && !greeting_; }
   // Heard on a socket that is in use, within `span`.
   bool heard_within(Duration span) const { return is_online() && stage_.now() - heard_at_ <= span; }
+  // The same, from `then` on: a socket that is cut off and has not noticed yet has heard nothing.
+  bool heard_after(Instant then) const { return is_online() && heard_at_ > then; }
   const NumberedStream& numbered() const { return numbered_; }
   const std::string& session() const { return session_; }
   // Rises with each session.

@@ -170,6 +170,7 @@ void Judge::begin(const call::WaitingCall& made, const StepInput& input) {
   std::erase_if(call.accepted_by, claims_nothing);
   std::erase_if(call.connected_by, claims_nothing);
   call.lives = call.was_heard = true;
+  call.was_refused = false;  // by a server before this one, as far as its caller does not know
   call.is_being_woken = false;
   call.is_over = call.was_lost = call.is_accepted = call.awaits_accept = call.waits_longer = false;
   call.has_offer = call.has_answer = call.had_offer = call.is_settled = false;

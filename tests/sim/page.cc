@@ -50,7 +50,8 @@ Page::Page(Stage& stage, Network& network, RelayHost& relay, Judge& judge, Paths
           [this](Buffer datagram) { paths_.send_datagram(slot_.index, std::move(datagram)); },
           [this] {
             for (PageCall* call : calls()) call->handle_relay();
-          }),
+          },
+          [this] { slot_.move(); }),
       offline_timer_(stage.timetable),
       burial_timer_(stage.timetable) {}
 

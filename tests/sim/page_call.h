@@ -50,8 +50,9 @@ struct Link {
   std::string other_ufrag;  // theirs, of the newest that counts
   std::int64_t local_offer = -1;
   bool awaits_answer = false;
-  bool offer_is_fresh = false;  // the one that awaits its answer
-  std::int64_t described = -1;  // the generation of which both descriptions are there
+  bool offer_is_fresh = false;    // the one that awaits its answer
+  std::int64_t fresh_offer = -1;  // the one that this connection began with, if it was fresh
+  std::int64_t described = -1;    // the generation of which both descriptions are there
   bool is_met = false;
   bool was_up = false;
   bool was_ever_up = false;

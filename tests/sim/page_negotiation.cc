@@ -54,6 +54,7 @@ void PageCall::make_offer(bool fresh) {
   link_->local_offer = newest_;
   link_->awaits_answer = true;
   link_->offer_is_fresh = fresh;
+  if (fresh) link_->fresh_offer = newest_;
   describe(newest_, true, fresh);
 }
 
@@ -222,9 +223,10 @@ std::vector<std::string> PageCall::heard(std::int64_t generation) const {
 }
 
 void PageCall::handle_refused_offer(const ClientMessage& offer, bool stale) {
-  if (!link_ || link_->local_offer != offer.generation || !link_->awaits_answer) return;
-  link_->awaits_answer = false;
-  if (offer.fresh && stale) begin_fresh_again();
+  if (!link_) return;
+  // Whatever has followed it is of a connection that the other side has not taken.
+  if (stale && offer.fresh && offer.generation == link_->fresh_offer) return begin_fresh_again();
+  if (link_->local_offer == offer.generation) link_->awaits_answer = false;
 }
 
 void PageCall::restart_ice() {

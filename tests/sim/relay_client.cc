@@ -25,11 +25,12 @@ constexpr Duration kAgain = seconds(3);
 }  // namespace
 
 RelayClient::RelayClient(Stage& stage, std::uint64_t seed, SendDatagram send,
-                         std::function<void()> handle_relay)
+                         std::function<void()> handle_relay, std::function<void()> take_port)
     : stage_(stage),
       dice_(seed),
       send_(std::move(send)),
       handle_relay_(std::move(handle_relay)),
+      take_port_(std::move(take_port)),
       retransmission_(stage.timetable),
       refresh_timer_(stage.timetable),
       again_timer_(stage.timetable) {}
@@ -167,6 +168,9 @@ void RelayClient::handle_error(const stun::Message& answer) {
     if (!requests_.empty()) transmit();
     return;
   }
+  // The server has an allocation for this address that we do not know of: the answer that told of it came
+  // after an error that was for another copy of the request (RFC 8656 section 7.4).
+  if (error->number == 437 && request.method == stun::Method::allocate) take_port_();
   lose_allocation();
   allocate_later();
 }

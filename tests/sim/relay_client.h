@@ -18,8 +18,10 @@ class RelayClient {
  public:
   using SendDatagram = std::function<void(Buffer datagram)>;
 
-  // `handle_relay` is called whenever relayed_address() changes to another one.
-  RelayClient(Stage& stage, std::uint64_t seed, SendDatagram send, std::function<void()> handle_relay);
+  // `handle_relay` is called whenever relayed_address() changes to another one, `take_port` when requests are
+  // to come from another address from now on.
+  RelayClient(Stage& stage, std::uint64_t seed, SendDatagram send, std::function<void()> handle_relay,
+              std::function<void()> take_port);
 
   void set_credentials(std::string username, std::string credential);
   // The old address reaches nobody any more.
@@ -54,6 +56,7 @@ class RelayClient {
   Dice dice_;
   SendDatagram send_;
   std::function<void()> handle_relay_;
+  std::function<void()> take_port_;
   std::string username_;
   std::string credential_;
   std::string realm_;

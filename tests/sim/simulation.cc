@@ -27,6 +27,8 @@ constexpr Duration kExpiry = hours(3);
 constexpr std::uint64_t kStepsLimit = 3'000'000;
 // Before a look at both ends everything has been said for so long.
 constexpr Duration kQuiet = seconds(5);
+// What was said so long before something else arrived has arrived, too.
+constexpr Duration kInOrder = seconds(2);
 
 class World final : public Paths {
  public:
@@ -312,6 +314,10 @@ void World::look_at(std::size_t device, PageCall& call) {
       !is_quiet(other->device, *other->call)) {
     return;
   }
+  const auto has_heard = [this](std::size_t listener, const PageCall& teller) {
+    return slots_[listener]->page->connection().heard_after(teller.changed_at() + kInOrder);
+  };
+  if (!has_heard(device, *other->call) || !has_heard(other->device, call)) return;
   stage_.tally.add(Count::quiet_looks);
   require(call.heard_state() == other->call->own_state() && other->call->heard_state() == call.own_state(),
           "those who talk know what each other sends", slots_[device]->label + " " + call.id());
