@@ -157,7 +157,8 @@ void Judge::hear_end(const std::string& session, View& view, const ServerMessage
     stage_.tally.add(Count::answered_elsewhere);
     require(!view.was_told_where || view.warm_path == WarmPath::direct || !call.taken_by.empty(),
             "a device that did not win hears nothing of where the caller is", label);
-  } else if (call.record && call.record->accepted && view.said_accept) {
+  } else if (call.record && call.record->accepted && view.said_accept && !view.telling) {
+    // What a device tells after a restart may be of a take that nobody has heard of.
     call.winners += message.reason == name(call.record->reason) ? 1U : 0U;
     require(call.winners <= 1, "one device wins", label);
   }
@@ -177,7 +178,8 @@ void Judge::hear_end_as_callee(const std::string& session, const View& view, con
     // What it said itself, or what crossed it.
     is_right = true;
   } else if (reason == name(EndReason::busy)) {
-    is_right = stage_.plan.is_tight;
+    // Or the caller has told so, who knows it from a server before this one.
+    is_right = stage_.plan.is_tight || is_told(reason, call);
   } else {
     is_right =
         call.record && reason == name(call.record->reason) && (!call.record->accepted || view.said_accept);

@@ -162,6 +162,10 @@ bool Judge::goes_on(const std::string& session, const Snapshot& told) const {
   const bool is_open =
       !call.is_accepted && !call.record && !call.has_told_end(true) && !call.has_told_end(false);
   if (!is_open || is_over(told) || !(talks(told) || told.is_caller)) return false;
+  // It rings first, and there is a limit to that, too.
+  const bool is_dial = !talks(told) && !call.lives;
+  if (is_dial && waiting(call.callee_user, call.caller_user, false) >= settings_.max_waiting_calls_per_pair)
+    return false;
   return std::any_of(call.claims.begin(), call.claims.end(), [&](const auto& entry) {
     const Claim& claim = entry.second;
     const bool is_other = entry.first != session && claim.telling.is_caller != told.is_caller;

@@ -39,7 +39,8 @@ class NumberedStream {
   bool push(ClientMessage message) {
     if (pending_.size() >= kMaxPending) return false;
     const std::uint64_t seq = ++last_;
-    if (message.kind == Kind::dial || message.kind == Kind::offer || message.kind == Kind::connected) {
+    if (message.kind == Kind::dial || message.kind == Kind::take || message.kind == Kind::offer ||
+        message.kind == Kind::connected) {
       sent_[seq] = {message.kind, message.call, message.generation, message.fresh, ""};
     }
     pending_.push_back({seq, std::move(message), false, {}});

@@ -71,12 +71,16 @@ bool SessionLedger::is_crowded(std::string_view user) const {
   return sessions_of(user) >= settings_.max_sessions_per_user;
 }
 
-std::size_t SessionLedger::sessions_of(std::string_view user) const {
+std::size_t SessionLedger::devices_of(std::string_view user) const {
   const auto count = std::count_if(sessions_.begin(), sessions_.end(),
                                    [&](const auto& entry) { return entry.second.user == user; });
+  return static_cast<std::size_t>(count);
+}
+
+std::size_t SessionLedger::sessions_of(std::string_view user) const {
   const auto places = std::count_if(stand_ins_.begin(), stand_ins_.end(),
                                     [&](const auto& entry) { return entry.second.user == user; });
-  return static_cast<std::size_t>(count + places);
+  return devices_of(user) + static_cast<std::size_t>(places);
 }
 
 std::vector<SessionLedger::Outcome> SessionLedger::outcomes(const std::optional<signal::Resume>& resume,

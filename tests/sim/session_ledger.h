@@ -60,6 +60,7 @@ class SessionLedger {
   // What the server says that it has. With small queues a session may end that nobody is connected to.
   void compare(std::size_t sessions);
 
+  std::size_t devices_of(std::string_view user) const;
   // With the places that are held.
   std::size_t sessions_of(std::string_view user) const;
   std::optional<std::string> session_of(call::ConnectionId connection) const;

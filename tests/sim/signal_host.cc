@@ -132,7 +132,7 @@ void SignalHost::place(const std::string& caller, const std::string& callee) {
   step({StepInput::Kind::place, nullptr, "", 0, caller}, [&](call::Outbox& outbox) {
     const call::Placed placed = core_->handle_place(caller, callee, {true, true}, stage_.now(), outbox);
     judge_.place(placed.call.text(), caller, callee);
-    require(placed.devices == ledger_->sessions_of(caller) || stage_.plan.is_tight, "all devices are asked",
+    require(placed.devices == ledger_->devices_of(caller) || stage_.plan.is_tight, "all devices are asked",
             fmt::format("{} of {} of {}", placed.devices, ledger_->sessions_of(caller), caller));
   });
 }

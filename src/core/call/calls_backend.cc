@@ -90,6 +90,8 @@ std::size_t Calls::place(const signal::CallId& id, const std::string& caller, st
   const signal::Body asks = signal::place(id, callee, media);
   std::size_t devices = 0;
   for (const SessionKey device : sessions_.of_user(caller)) {
+    if (sessions_.find(device)->holds_place)
+      continue;  // no device; one that is back would hear of it once more
     // Like a ring: nobody at the device has chosen it, so it may not fill the queue.
     if (!sessions_.has_room_to_ring(device, {asks})) continue;
     sessions_.send(device, asks, step.now, step);
@@ -105,7 +107,7 @@ void Calls::settle_placement(const signal::CallId& id, const Session& dialler, c
   const signal::Body over =
       signal::ended(id, EndReason::answered_elsewhere, "The call was made on another device.", false);
   for (const SessionKey device : sessions_.of_user(dialler.user)) {
-    if (device == dialler.key) continue;
+    if (device == dialler.key || sessions_.find(device)->holds_place) continue;
     remember_end(*sessions_.find(device), id);
     // One that has no room finds out when it dials.
     if (sessions_.has_room_to_ring(device, {over})) sessions_.send(device, over, std::nullopt, step);

@@ -153,6 +153,7 @@ class Server::Impl {
     Presence presence;
     for (const SessionKey key : sessions_.of_user(user)) {
       const Session& session = *sessions_.find(key);
+      if (session.holds_place) continue;  // its device is not back yet
       Presence::Device device{session.id, session.connection.has_value(), {}};
       for (const auto* calls : {&session.dialled, &session.incoming}) {
         for (const CallKey call : *calls) {

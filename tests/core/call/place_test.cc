@@ -52,6 +52,27 @@ TEST(Place, NobodyIsAskedWhereNobodyIs) {
   exchange.check();
 }
 
+// The place that is held for a caller after a restart is no device: it would tell whoever takes it once more.
+TEST(Place, APlaceThatIsHeldIsNoDevice) {
+  Exchange exchange;
+  Device& alice = exchange.add("alice");
+  exchange.send(alice, dial("1", "bob"));
+  exchange.send(alice, dial("2", "carol"));
+  exchange.crash();
+  EXPECT_EQ(exchange.place("alice", "dave").devices, 0U);
+  EXPECT_TRUE(exchange.server.presence("alice").devices.empty());
+  exchange.connect(alice);
+  (void)alice.take();
+  const Placed placed = exchange.place("alice", "dave");
+  EXPECT_EQ(placed.devices, 1U);
+  EXPECT_EQ(exchange.server.presence("alice").devices.size(), 1U);
+  exchange.send(alice, dial_as(placed.call, "dave"));
+  exchange.send(alice, snapshot("1", "bob", "caller", "ringing", R"(,"generation":0)"));
+  exchange.send(alice, snapshot("2", "carol", "caller", "ringing", R"(,"generation":0)"));
+  EXPECT_EQ(alice.take(), Inbox{"place dave"}) << "once, and nothing of another device";
+  exchange.check();
+}
+
 TEST(Place, NoOtherUserDialsAsThisCall) {
   Exchange exchange;
   exchange.add("alice");
