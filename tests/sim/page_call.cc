@@ -324,7 +324,7 @@ ClientMessage PageCall::snapshot() const {
 
 void PageCall::tell() {
   gap_ = newest_;
-  is_state_lost_ = is_answered();
+  is_state_lost_ = true;
   place_.send(snapshot());
   if (is_over() || !is_calling_ || is_answered()) return;
   // The path that stood while it rang may have gone with the relay.

@@ -148,6 +148,7 @@ class PageCall {
   void answer_offer(const ServerMessage& offer);
   void begin_fresh_again();
   void handle_offer(const ServerMessage& message);
+  void take_offer(const ServerMessage& message);
   void handle_answer(const ServerMessage& message);
   void handle_candidate(const ServerMessage& message);
   void handle_accepted(bool fresh);

@@ -42,7 +42,7 @@ void PageCall::open_link(bool offers, bool fresh) {
   std::vector<ServerMessage> early = std::exchange(early_, {});
   for (const ServerMessage& message : early) {
     if (is_over()) return;
-    if (message.said == Said::offer) handle_offer(message);
+    if (message.said == Said::offer) take_offer(message);
     if (message.said == Said::answer) handle_answer(message);
     if (message.said == Said::candidate) place_.handle_candidate(message.candidate);
   }
@@ -155,14 +155,15 @@ void PageCall::tell_next(Trickle& trickle) {
 
 void PageCall::handle_offer(const ServerMessage& message) {
   newest_ = std::max(newest_, message.generation);
-  if (!link_) {
-    if (message.fresh) early_.clear();
-    early_.push_back(message);
-    return;
-  }
   for (const std::string& inside : candidates_in(message.sdp)) {
     heard_.push_back({message.generation, std::string(foundation_of(inside))});
   }
+  if (link_) return take_offer(message);
+  if (message.fresh) early_.clear();
+  early_.push_back(message);
+}
+
+void PageCall::take_offer(const ServerMessage& message) {
   const bool has_begun = link_->local_offer >= 0 || link_->is_met;
   if (message.fresh && has_begun) {
     other_candidates_.clear();

@@ -296,7 +296,8 @@ export class Call extends Emitter<CallEvents> {
   /** @internal The session is another one, and its server may know nothing of this call; or for `cause` there will be none. */
   handleSessionLost(cause: CallError | null): void {
     if (cause) return this.#finish(cause);
-    this.#state_lost = this.#answered;
+    // Also of one that rings: it may be answered before the server knows it again.
+    this.#state_lost = true;
     this.#deps.send(this.snapshot());
     // No media is interrupted, and what stood while it rang may have been relayed by a process that is gone.
     if (this.#calling && !this.#answered) this.#links.openAnew();

@@ -115,6 +115,23 @@ describe('a new session', () => {
     expect(sent('ringing')).toEqual([]);
   });
 
+  it('is told again what is sent by a call that was answered before the server knew it again', async () => {
+    const call = await incoming();
+    await restart();
+    call.accept();
+    await settle();
+    call.setHold(true);
+    await settle();
+    expect(sent('state').map(({ hold }) => hold)).toEqual([true]);
+    // The caller is back, and its offer is the first that comes of this call.
+    receive({ type: 'offer', call: call.id, generation: 0, sdp: 'theirs', from: 'bob' });
+    await settle();
+    expect(sent('state').map(({ hold }) => hold)).toEqual([true, true]);
+    receive({ type: 'offer', call: call.id, generation: 1, sdp: 'theirs 1', from: 'bob' });
+    await settle();
+    expect(sent('state')).toHaveLength(2);
+  });
+
   it('hears of a call that this device alone has declined only that the device is out of it', async () => {
     const call = await incoming();
     call.reject('declined', { here: true });
