@@ -148,6 +148,7 @@ int run_command(int argc, char** argv) {
       "  tools/sim --seeds 10000             ten thousand seeds\n"
       "  tools/sim --seed 4711               one seed; if it breaks a rule, the least that breaks it\n"
       "  tools/sim --seed 4711 --trace       everything that happens in it\n"
+      "  tools/sim --seeds-of tests/sim/seeds.txt   those that have found something\n"
       "  tools/sim --mutants                 the server made wrong on purpose, in every way that is listed\n"
       "exit status: 0 no rule is broken, 1 one is, 2 bad usage");
   try {

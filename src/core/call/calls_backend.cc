@@ -90,8 +90,8 @@ std::size_t Calls::place(const signal::CallId& id, const std::string& caller, st
   const signal::Body asks = signal::place(id, callee, media);
   std::size_t devices = 0;
   for (const SessionKey device : sessions_.of_user(caller)) {
-    if (sessions_.find(device)->holds_place)
-      continue;  // no device; one that is back would hear of it once more
+    // No device: whoever is back and takes the place would hear of it once more.
+    if (sessions_.find(device)->holds_place) continue;
     // Like a ring: nobody at the device has chosen it, so it may not fill the queue.
     if (!sessions_.has_room_to_ring(device, {asks})) continue;
     sessions_.send(device, asks, step.now, step);
