@@ -9,6 +9,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// Sockets that stand still do so no later than this after they opened (network.cc).
+constexpr Duration kSlowAtMost = seconds(15);
 // The SDK's policy.
 constexpr std::array<Duration, 7> kRetryDelays = {milliseconds(0),    milliseconds(300),  milliseconds(600),
                                                   milliseconds(1200), milliseconds(2400), milliseconds(4800),
@@ -215,6 +217,7 @@ void Connection::handle_welcome(SocketId socket, json::Fields& fields, const std
   greeting_.reset();
   drop_openings();
   socket_ = socket;
+  welcomed_at_ = stage_.now();
   heard_at_ = stage_.now();
   is_hurried_ = false;
   hedge_timer_.cancel();
@@ -329,6 +332,9 @@ void Connection::acknowledge() {
 // What was written on a socket that works is acknowledged within the delay of docs/protocol.md.
 void Connection::check_acknowledged() {
   if (!is_online() || stage_.now() < stage_.disturbed_until || numbered_.pending().empty()) return;
+  const bool may_stand_still =
+      stage_.plan.slow_socket_percent > 0 && stage_.now() - welcomed_at_ < kSlowAtMost;
+  if (may_stand_still) return;
   const NumberedStream::Pending& oldest = numbered_.pending().front();
   if (!oldest.was_written) return;
   const Duration round_trip = 2 * (access_.delay + access_.jitter);

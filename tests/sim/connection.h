@@ -113,6 +113,7 @@ class Connection final : public SocketOwner {
   std::size_t attempt_ = 0;
   std::size_t overflows_ = 0;
   Instant heard_at_{};
+  Instant welcomed_at_{};
   Duration pong_wait_{};
   Timer retry_timer_;
   Timer hedge_timer_;

@@ -137,6 +137,16 @@ void Judge::check_birth(const call::WaitingCall& made, const Truth& call, const 
   const auto* dial = input.message != nullptr ? std::get_if<signal::Dial>(input.message) : nullptr;
   if (dial != nullptr && dial->call == made.call)
     return require(made.age == Duration::zero(), "a call keeps its age", id);
+  const auto talks_as = [&call](bool as_caller) {
+    return std::any_of(call.claims.begin(), call.claims.end(), [as_caller](const auto& entry) {
+      const Claim& claim = entry.second;
+      return claim.talks() && !claim.is_gone && claim.telling.is_caller == as_caller;
+    });
+  };
+  // A device that rings, by what it has told, accepts, and the caller talks.
+  const auto* accept = input.message != nullptr ? std::get_if<signal::Accept>(input.message) : nullptr;
+  if (accept != nullptr && accept->call == made.call)
+    return require(talks_as(true) && talks_as(false), "a call goes on when both sides tell of it", id);
   const auto* told = input.message != nullptr ? std::get_if<Snapshot>(input.message) : nullptr;
   require(told != nullptr && told->call == made.call && !is_over(*told),
           "a call comes about as somebody dials it or tells of it", id);
@@ -145,10 +155,7 @@ void Judge::check_birth(const call::WaitingCall& made, const Truth& call, const 
     const Duration age = std::min<Duration>(milliseconds(told->age_ms), settings_.ring_timeout);
     return require(made.age == age, "a call keeps its age", id);
   }
-  const bool is_told_by_both = std::any_of(call.claims.begin(), call.claims.end(), [&](const auto& entry) {
-    return entry.second.talks() && !entry.second.is_gone && entry.second.telling.is_caller != told->is_caller;
-  });
-  require(is_told_by_both, "a call goes on when both sides tell of it", id);
+  require(talks_as(!told->is_caller), "a call goes on when both sides tell of it", id);
 }
 
 void Judge::check_age(const std::string& id, std::uint64_t age_ms) const {
