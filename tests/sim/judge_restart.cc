@@ -75,7 +75,10 @@ bool Judge::has_left(const std::string& id, const std::string& session) const {
 }
 
 bool Judge::is_claim_alive(const Claim& claim) const {
-  return !claim.is_gone && !claim.is_given_up && claim.at + settings_.session_grace > stage_.now();
+  // A server that has stood still hears what waited for it before it looks at the time.
+  const bool may_live_longer = stage_.now() < stage_.disturbed_until;
+  return !claim.is_gone && !claim.is_given_up &&
+         (may_live_longer || claim.at + settings_.session_grace > stage_.now());
 }
 
 void Judge::tell(const std::string& session, std::string_view user, Truth& call, const Snapshot& told) {

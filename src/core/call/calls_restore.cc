@@ -107,15 +107,15 @@ Handled Calls::claim_ring(Session& from, const Snapshot& told, const Step& step)
 Handled Calls::claim_talk(Session& from, const Snapshot& told, const Step& step) {
   const auto part = part_of(from, told.call);
   if (part && part->call->winner() != nullptr) return {};
-  if (!part && is_over(from, told, step)) return {};
   Call* call = find(told.call);
-  // Another device of this user has it.
+  // Another device of this user has it, whatever the other side's devices have seen of it.
   const bool is_ours =
       call != nullptr && (told.is_caller ? call->caller_user : call->callee_user) == from.user;
   if (is_ours && call->winner() != nullptr) {
     tell_end(from, told, EndReason::answered_elsewhere, step);
     return {};
   }
+  if (!part && is_over(from, told, step)) return {};
   const Handled kept = keep_claim(from, told, step);
   if (!kept) return kept;
   establish(told.call, step);

@@ -27,6 +27,24 @@ TEST(RestoreDevices, TheDevicesThatDidNotAnswerAreTold) {
   }
 }
 
+// alice goes on with her phone: her desk has seen the call end, and bob's laptop, whose accept came second,
+// is not back.
+TEST(RestoreDevices, ADeviceThatIsLateHearsWhoHasAnsweredWhateverHasBecomeOfTheCaller) {
+  Crashed call(State::connected);
+  Device& laptop = call.exchange.add("bob");
+  Device& phone = call.exchange.add("alice");
+  call.exchange.crash();
+  call.back(call.alice, kCallerTalks);
+  call.back(call.bob, kCalleeTalks);
+  call.exchange.connect(phone);
+  call.exchange.send(phone, take("1"));
+  EXPECT_EQ(call.alice.take().back(), "ended answered_elsewhere");
+  call.back(laptop, kCalleeTalks);
+  EXPECT_EQ(laptop.take(), (Inbox{"ended answered_elsewhere"}));
+  EXPECT_EQ(call.exchange.server.counts().calls, 1U);
+  call.exchange.check();
+}
+
 TEST(RestoreDevices, OneDeviceThatIsOutDoesNotEndTheRingOfAnother) {
   for (const std::string reason : {"busy", "media_denied", "answered_elsewhere", "declined_elsewhere"}) {
     Crashed call(State::ringing);
