@@ -75,10 +75,7 @@ bool Judge::has_left(const std::string& id, const std::string& session) const {
 }
 
 bool Judge::is_claim_alive(const Claim& claim) const {
-  // A server that has stood still hears what waited for it before it looks at the time.
-  const bool may_live_longer = stage_.now() < stage_.disturbed_until;
-  return !claim.is_gone && !claim.is_given_up &&
-         (may_live_longer || claim.at + settings_.session_grace > stage_.now());
+  return !claim.is_gone && !claim.is_given_up && claim.at + settings_.session_grace > stage_.now();
 }
 
 void Judge::tell(const std::string& session, std::string_view user, Truth& call, const Snapshot& told) {
@@ -105,8 +102,10 @@ void Judge::tell(const std::string& session, std::string_view user, Truth& call,
 bool Judge::speak_of_claim(const std::string& session, Truth& call,
                            const signal::NumberedMessage& message) const {
   const auto found = call.claims.find(session);
-  if (found == call.claims.end() || found->second.telling.is_over || !is_claim_alive(found->second))
-    return false;
+  if (found == call.claims.end() || found->second.telling.is_over) return false;
+  // A server that has stood still hears what waited for it before it looks at the time.
+  const bool may_live_longer = stage_.now() < stage_.disturbed_until && !found->second.is_given_up;
+  if (!may_live_longer && !is_claim_alive(found->second)) return false;
   Claim& claim = found->second;
   std::optional<EndReason> reason;
   if (const auto* hangup = std::get_if<signal::Hangup>(&message)) reason = hangup->reason;
