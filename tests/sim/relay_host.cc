@@ -159,14 +159,7 @@ void RelayHost::close(const turn::RelayId& relay) {
   const auto found = address_by_relay_.find(relay);
   require(found != address_by_relay_.end(), "a relay is closed once", "a relay that is not open");
   tables_.live.erase(found->second);
-  closed_at_[found->second] = stage_.now();
   address_by_relay_.erase(found);
-}
-
-bool RelayHost::was_live_lately(const Address& relayed_address) const {
-  const auto closed = closed_at_.find(relayed_address);
-  return is_live(relayed_address) ||
-         (closed != closed_at_.end() && stage_.now() - closed->second < seconds(2));
 }
 
 void RelayHost::note(const turn::Audit& audit) {

@@ -61,8 +61,9 @@ class RelayHost {
   void crash();
 
   bool is_live(const Address& relayed_address) const { return tables_.contains(relayed_address); }
-  // The same of a moment ago: a candidate is looked at when it comes, and may wait for its description.
-  bool was_live_lately(const Address& relayed_address) const;
+  // The same of any time since the start: a candidate is looked at when it comes, and may wait for its
+  // description or a device.
+  bool was_live(const Address& relayed_address) const { return tables_.openings.contains(relayed_address); }
   // Whose it is as long as it lives.
   const RelayTables::Opened* find(const Address& relayed_address) const;
   // Whether a packet of the client that has `from` reaches the client that has `to`, through both relays.
@@ -103,7 +104,6 @@ class RelayHost {
   std::unique_ptr<turn::Server> server_;
   std::map<turn::RelayId, Address> address_by_relay_;
   std::map<Introduced, std::set<std::string>> calls_by_introduced_;
-  std::map<Address, Instant> closed_at_;
   std::set<std::pair<std::string, Ip>> asked_;
   std::uint16_t next_port_ = 50'000;
   Instant armed_for_ = kNever;

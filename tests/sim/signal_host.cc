@@ -339,7 +339,7 @@ void SignalHost::carry_out(call::Outbox& outbox) {
     } else if (const auto* dialled = std::get_if<call::CallDialled>(&effect)) {
       if (stage_.plan.wakes) try_to_wake(dialled->call.text());
     } else if (const auto* introduced = std::get_if<call::PeerIntroduced>(&effect)) {
-      judge_.introduce(*introduced, relay_.was_live_lately(introduced->peer_address));
+      judge_.introduce(*introduced, relay_.was_live(introduced->peer_address));
       relay_.introduce(introduced->user, introduced->call.text(), introduced->peer_address);
     } else if (const auto* due = std::get_if<call::CredentialsDue>(&effect)) {
       const RelayCredentials minted = relay_.mint(due->user);
