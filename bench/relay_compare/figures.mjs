@@ -104,6 +104,7 @@ export function markdown(rows, setUps, ratios) {
   return parts.join('\n\n');
 }
 
+const labelStep = 14;
 const colours = ['#8a8f98', '#1769e0', '#2a9d5c', '#c2571a'];
 
 // Packets per CPU-second at saturation over the number of allocations, a line for each server and direction, as one SVG file.
@@ -117,22 +118,27 @@ export function curve(parts, slots) {
   const x = count => (left + (Math.log(count) - from) / (to - from) * width).toFixed(1);
   const y = value => (top + height - value / most * height).toFixed(1);
   const directions = [...new Set(saturated.map(row => row.direction))];
+  const labels = [];
   const lines = slots.flatMap((slot, index) => directions.map((direction, which) => {
     const points = saturated.filter(row => row.server === slot && row.direction === direction)
       .sort((a, b) => a.allocations - b.allocations);
     const path = points.map(row => `${x(row.allocations)} ${y(row.per_core_s.median)}`).join('L');
     const colour = colours[index % colours.length];
-    const last = points.at(-1);
-    return `<path d="M${path}" stroke="${colour}" stroke-width="2" fill="none"${which > 0 ? ' stroke-dasharray="5 4"' : ''}/>
-<text x="${left + width + 8}" y="${Number(y(last.per_core_s.median)) + 4}" fill="${colour}">${slot}, ${direction}</text>`;
+    labels.push({ text: `${slot}, ${direction}`, colour, at: Number(y(points.at(-1).per_core_s.median)) + 4 });
+    return `<path d="M${path}" stroke="${colour}" stroke-width="2" fill="none"${which > 0 ? ' stroke-dasharray="5 4"' : ''}/>`;
   }));
+  // Those that would stand on each other move down.
+  labels.sort((a, b) => a.at - b.at).forEach((label, index) => {
+    if (index > 0) label.at = Math.max(label.at, labels[index - 1].at + labelStep);
+  });
+  const names = labels.map(({ text, colour, at }) => `<text x="${left + width + 8}" y="${at.toFixed(1)}" fill="${colour}">${text}</text>`);
   const scale = counts.map(count => `<text x="${x(count)}" y="${top + height + 18}" text-anchor="middle">${count}</text>`);
   const steps = [0, 0.25, 0.5, 0.75, 1].map(share => `<text x="${left - 8}" y="${Number(y(share * most)) + 4}" text-anchor="end">${thousands(share * most)} k</text>
 <path d="M${left} ${y(share * most)}h${width}" stroke="#ddd"/>`);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 ${top + height + 50}" font-family="sans-serif" font-size="12">
 <rect width="760" height="${top + height + 50}" fill="#fff"/>
 <text x="16" y="22" font-size="14">Packets relayed per server CPU-second at saturation, over the number of allocations (medians)</text>
-${[...steps, ...scale, ...lines].join('\n')}
+${[...steps, ...scale, ...lines, ...names].join('\n')}
 </svg>
 `;
 }
