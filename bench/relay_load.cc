@@ -170,6 +170,8 @@ Result<std::unique_ptr<FrameTraffic>, Failure> attach_frames(const Options& opti
                                                              const AllocationPlan& plan) {
   if (!options.frames) return std::unique_ptr<FrameTraffic>();
   if (options.transport != "udp") return fail(Failure{"--frames: clients speak UDP"});
+  if (plan.count > FRAME_FLOWS_LIMIT)
+    return fail(Failure{fmt::format("--allocations: with --frames {} at most", FRAME_FLOWS_LIMIT)});
   auto attached = FrameTraffic::attach(
       {options.client_netns, options.client_device, plan.first_client_ip, kClientPort},
       {options.peer_netns, options.peer_device, plan.first_peer_ip, kPeerPort}, options.payload);

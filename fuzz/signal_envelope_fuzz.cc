@@ -2,8 +2,8 @@
 //   a{...}  alice sends this frame      -a  alice's connection is gone     =NNN  so many milliseconds pass
 //   b{...}  bob sends this frame        +b  bob connects, and resumes if he has a session
 //   c{...}  so does his other device    -c +c  the same for that one
-//   A"type":...}  alice sends this message with the number that is due, and acknowledges all that has come
-//   (B, C) *c_...  the callee is being woken   !c_...  nobody can be woken
+//   A"type":…}  alice sends this message, numbered as is due, and acknowledges what has come; B and C alike
+//   *c_...  the callee is being woken   !c_...  nobody can be woken
 // Any other line is parsed as a frame and goes nowhere. After each step the server's tables must agree, and
 // all that it sends must be JSON. Half of the mutations are whole lines (fuzz/session_mutator.h).
 
@@ -93,10 +93,15 @@ class Session {
     return device == devices_.end() ? nullptr : &*device;
   }
 
-  void send(Device& device, const std::string& frame, call::Outbox& outbox) {
+  // Connects it if it is not, and lets it hear what that brings.
+  void reach(Device& device, call::Outbox& outbox) {
     if (!device.connection) connect(device, outbox);
     carry_out(outbox);
     outbox.clear();
+  }
+
+  void send(Device& device, const std::string& frame, call::Outbox& outbox) {
+    reach(device, outbox);
     if (!device.connection) return;
     auto parsed = signal::parse_client_frame(frame);
     const auto* numbered = parsed ? std::get_if<signal::Numbered>(&parsed->content) : nullptr;
@@ -105,9 +110,7 @@ class Session {
   }
 
   void send_numbered(Device& device, std::string_view rest, call::Outbox& outbox) {
-    if (!device.connection) connect(device, outbox);
-    carry_out(outbox);
-    outbox.clear();
+    reach(device, outbox);
     const std::string numbers =
         R"({"seq":)" + std::to_string(device.sent + 1) + R"(,"ack":)" + std::to_string(device.heard);
     send(device, numbers + "," + std::string(rest), outbox);

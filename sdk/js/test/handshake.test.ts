@@ -33,6 +33,17 @@ async function half(ms = 100): Promise<Call> {
   return call;
 }
 
+/** The same of the callee. */
+async function halfOfCallee(): Promise<Call> {
+  const call = await incoming();
+  receive({ type: 'offer', call: call.id, generation: 0, sdp: 'theirs 0', from: 'bob' });
+  await settle();
+  call.accept();
+  await pass(100);
+  await findPath(first());
+  return call;
+}
+
 describe('a handshake that takes too long', () => {
   it('gets a second connection beside it, and the first that is through carries the call', async () => {
     const call = await half();
@@ -77,12 +88,7 @@ describe('a handshake that takes too long', () => {
   });
 
   it('keeps the connection of the callee, too, which leaves the second one to the caller for a while', async () => {
-    const call = await incoming();
-    receive({ type: 'offer', call: call.id, generation: 0, sdp: 'theirs 0', from: 'bob' });
-    await settle();
-    call.accept();
-    await pass(100);
-    await findPath(first());
+    const call = await halfOfCallee();
     await pass(900);
     expect(offers()).toEqual([]);
     receive({ type: 'offer', call: call.id, generation: 1, sdp: 'theirs 1', fresh: true, from: 'bob' });
@@ -97,12 +103,7 @@ describe('a handshake that takes too long', () => {
   });
 
   it('is ended by the callee where the caller is through and the last word has not come', async () => {
-    const call = await incoming();
-    receive({ type: 'offer', call: call.id, generation: 0, sdp: 'theirs 0', from: 'bob' });
-    await settle();
-    call.accept();
-    await pass(100);
-    await findPath(first());
+    await halfOfCallee();
     await pass(950);
     expect(offers()).toEqual([]);
     await pass(100);
