@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace offhook::sim {
 namespace {
@@ -236,7 +237,10 @@ void Connection::handle_welcome(SocketId socket, json::Fields& fields, const std
   resume_token_ = fields.string("resume_token", {.max = 64});
   const auto ack = static_cast<std::uint64_t>(fields.integer("ack", 0, INT64_MAX));
   require(fields.ok(), "the server speaks the protocol", text);
-  if (!resumed) epoch_ += 1;
+  if (!resumed) {
+    epoch_ += 1;
+    has_given_up_ = std::exchange(gives_up_, false);
+  }
   can_resume_ = had_session_ = true;
   attempt_ = tries_again_ = 0;
   slow_hellos_ = 0;
@@ -339,8 +343,10 @@ void Connection::check_acknowledged() {
   if (!oldest.was_written) return;
   const Duration round_trip = 2 * (access_.delay + access_.jitter);
   const Duration waited = stage_.now() - oldest.written_at;
-  const bool is_well = heard_within(seconds(1)) && access_.frozen_until + seconds(1) < stage_.now() &&
-                       access_.stalled_until + seconds(1) < stage_.now();
+  // What has stood still goes there, and the acknowledgement comes back.
+  const Duration settling = seconds(1) + round_trip;
+  const bool is_well = heard_within(seconds(1)) && access_.frozen_until + settling < stage_.now() &&
+                       access_.stalled_until + settling < stage_.now();
   require(
       !is_well || waited < seconds(2) + round_trip || heard_at_ < oldest.written_at + seconds(2) + round_trip,
       "what has come is acknowledged", label_ + " waits for it");
@@ -370,6 +376,7 @@ void Connection::lose_calmly(SocketId socket) {
 // Nothing of the session can be saved: the next connection begins a new one.
 void Connection::lose_session() {
   can_resume_ = false;
+  gives_up_ = true;
   drop_openings();
   drop_socket();
   owner_.handle_offline();

@@ -48,6 +48,8 @@ class Connection final : public SocketOwner {
   bool heard_after(Instant then) const { return is_online() && heard_at_ > then; }
   const NumberedStream& numbered() const { return numbered_; }
   const std::string& session() const { return session_; }
+  // The session before this one was given up here, so the server may still have it, with all its calls.
+  bool has_given_up() const { return has_given_up_; }
   // Rises with each session.
   std::uint64_t epoch() const { return epoch_; }
   // Whether what is written now has been acknowledged for long.
@@ -108,6 +110,8 @@ class Connection final : public SocketOwner {
   std::string resume_token_;
   bool can_resume_ = false;
   bool had_session_ = false;
+  bool gives_up_ = false;
+  bool has_given_up_ = false;
   bool has_stopped_ = false;
   std::uint64_t epoch_ = 0;
   std::size_t attempt_ = 0;

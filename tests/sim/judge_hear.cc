@@ -60,8 +60,9 @@ void Judge::hear_of_call(const std::string& session, std::size_t device, View& v
       return require(view.is_caller, "the caller hears that it rings", label);
     case Said::accepted:
       require(view.is_caller, "the caller hears of an accept", label);
-      require(!view.heard_accepted || (message.fresh && !call.taken_by.empty()), "a call is accepted once",
-              label);
+      // Or another device has won while the caller, who had heard of one, was away.
+      require(!view.heard_accepted || (message.fresh && (!call.taken_by.empty() || view.has_talked())),
+              "a call is accepted once", label);
       require(!call.accepted_by.empty(), "a call is accepted by somebody", label);
       view.heard_accepted = true;
       if (message.fresh) stage_.tally.add(Count::accepted_fresh);
@@ -196,6 +197,11 @@ void Judge::hear_error(View& view, const ServerMessage& message, Truth& call,
   if (message.reason == "stale_generation") stage_.tally.add(Count::stale_offers);
   // A call that is over meanwhile cannot be taken.
   if (message.reason == "unknown_call" && view.said_take) return;
+  const bool is_of_another = message.reason == "bad_call_id" || message.reason == "not_in_call";
+  if (is_of_another && view.may_be_with_old_session) {
+    view.was_refused = true;
+    return;
+  }
   // What follows a dial that was refused is about no call.
   if (message.reason == "unknown_call" && (view.was_refused || call.was_refused)) return;
   const bool is_expected = std::find(kExpected.begin(), kExpected.end(), message.reason) != kExpected.end();

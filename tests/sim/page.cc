@@ -118,7 +118,11 @@ void Page::send(ClientMessage message) {
   if (message.kind == Kind::accept) views_[message.call].said_accept = true;
   if (message.kind == Kind::dial) views_[message.call].is_caller = true;
   if (message.kind == Kind::take) views_[message.call].said_take = true;
-  if (message.kind == Kind::snapshot) views_[message.call].tell(message.telling);
+  if (message.kind == Kind::snapshot) {
+    View& view = views_[message.call];
+    view.tell(message.telling);
+    view.may_be_with_old_session = connection_.has_given_up();
+  }
   connection_.send(std::move(message));
 }
 

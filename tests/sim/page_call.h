@@ -213,7 +213,6 @@ class PageCall {
   bool has_told_state_ = false;
   bool is_state_lost_ = false;  // with the session, until the server knows the call again
   signal::MediaState heard_state_ = kFirstState;
-  bool has_burst_ = false;
   Instant down_since_{};
   Instant changed_at_{};
   Timer dial_timer_;

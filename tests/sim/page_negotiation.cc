@@ -259,7 +259,7 @@ void PageCall::handle_relay() {
 
 void PageCall::burst(std::size_t count) {
   if (is_over() || !link_ || link_->ufrag.empty() || told_.empty()) return;
-  has_burst_ = true;
+  changed_at_ = stage_.now();
   for (std::size_t i = 0; i < count; ++i) {
     const std::string text = candidate("host", place_.host_address() + ":" + std::to_string(10'000 + i));
     told_.back().names.emplace_back(foundation_of(text));

@@ -213,7 +213,9 @@ class Calls {
   // Everything that was told of the call, as if it were told now.
   void reconsider(const signal::CallId& id, const Step& step);
   // The call that was restored for this caller, and what it has missed, are handed over to `from`.
-  void take_over(Session& from, const signal::CallId& id, const Step& step);
+  // True if it was away, and has its place in the call again.
+  bool take_over(Session& from, const signal::CallId& id, const Step& step);
+  void meet_winner(Session& caller, const signal::Snapshot& told, const Step& step);
   void end_claim(ClaimKey key, signal::EndReason reason, const Step& step);
   void lose_claims(const Session& session, const Step& step);
   static void outdate_offer(Call& call, std::optional<std::uint32_t> generation);

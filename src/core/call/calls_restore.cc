@@ -53,8 +53,9 @@ Handled Calls::handle(Session& from, const Snapshot& told, const Step& step) {
   if (told.peer == from.user) return fail(Refusal{ErrorCode::self_call, "a user cannot call themselves"});
   if (told.room && told.state == Snapshot::State::ringing)
     return fail(Refusal{ErrorCode::wrong_state, "in a room a call that nobody has answered is dialled anew"});
-  if (told.is_caller && !was_elsewhere(told)) take_over(from, told.call, step);
+  const bool is_back = told.is_caller && !was_elsewhere(told) && take_over(from, told.call, step);
   if (has_ended(from, told.call)) return {};
+  if (is_back) meet_winner(from, told, step);
   switch (told.state) {
     case Snapshot::State::ringing:
       return told.is_caller ? ring_again(from, told, step) : claim_ring(from, told, step);
@@ -311,13 +312,13 @@ void Calls::reconsider(const signal::CallId& id, const Step& step) {
   }
 }
 
-void Calls::take_over(Session& from, const signal::CallId& id, const Step& step) {
+bool Calls::take_over(Session& from, const signal::CallId& id, const Step& step) {
   const auto found = stand_ins_.find(id);
-  if (found == stand_ins_.end()) return;
+  if (found == stand_ins_.end()) return false;
   Session& stand_in = *sessions_.find(found->second);
   // A device that has taken the call meanwhile has missed nothing of it.
-  if (stand_in.user != from.user || has_ended(from, id) || part_of(from, id)) return;
-  if (from.dialled.size() >= settings_.max_dialled_calls_per_session) return;
+  if (stand_in.user != from.user || has_ended(from, id) || part_of(from, id)) return false;
+  if (from.dialled.size() >= settings_.max_dialled_calls_per_session) return false;
   if (Call* call = find(id); call != nullptr && call->caller_session == stand_in.key) {
     call->caller_session = from.key;
     std::erase(stand_in.dialled, call->key);
@@ -330,6 +331,23 @@ void Calls::take_over(Session& from, const signal::CallId& id, const Step& step)
   const SessionKey gone = stand_in.key;
   handle_gone(stand_in, step);
   sessions_.close(gone, 0, "", step);
+  return true;
+}
+
+// Somebody has accepted while the caller was away. If the caller has heard of an accept before, it was that
+// of another device, which is still on its way: the one that has won tells of none. The two begin afresh.
+void Calls::meet_winner(Session& caller, const Snapshot& told, const Step& step) {
+  const auto part = part_of(caller, told.call);
+  const bool has_talked = told.state == Snapshot::State::accepted || told.state == Snapshot::State::connected;
+  if (!has_talked || !part || part->call->winner() == nullptr) return;
+  Call& call = *part->call;
+  note_generation(call, told.generation);
+  if (call.warm.awaits_fresh_offer) return;
+  call.warm.awaits_fresh_offer = true;
+  const signal::MediaState& said = call.callee_state;
+  sessions_.send(caller.key, signal::accepted(call.id, said.media, true), std::nullopt, step);
+  if (said != signal::MediaState{said.media})
+    sessions_.send(caller.key, signal::state(call.id, call.callee_user, said), std::nullopt, step);
 }
 
 void Calls::lose_claims(const Session& session, const Step& step) {

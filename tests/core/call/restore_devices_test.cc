@@ -96,6 +96,35 @@ TEST(RestoreDevices, AnAcceptCountsThoughTheCallerIsNotBack) {
   }
 }
 
+// Two devices accept, one before the crash and one after it, and the caller has heard of the first alone.
+TEST(RestoreDevices, ACallerWhoHasTalkedWithAnotherDeviceBeginsAfreshWithTheOneThatHasWon) {
+  Crashed call(State::ringing);
+  Device& laptop = call.exchange.add("bob");
+  const auto written = call.exchange.journal;
+  call.exchange.send(call.bob, accept("1"));
+  call.forget();
+  call.exchange.journal = written;
+  call.exchange.crash();
+  call.back(laptop, kCalleeRings);
+  call.exchange.send(laptop, accept("1"));
+  (void)laptop.take();
+  const auto talks = [](const char* peer, const char* role) {
+    return snapshot("1", peer, role, "accepted", R"(,"generation":1)");
+  };
+  call.back(call.alice, talks("bob", "caller"));
+  EXPECT_EQ(call.alice.take(), (Inbox{"accepted", "accepted fresh"}));
+  call.back(call.bob, talks("alice", "callee"));
+  EXPECT_EQ(call.bob.take(), Inbox{"ended answered_elsewhere"});
+  // What was on its way to the other device passes to nobody; the fresh offer does.
+  call.exchange.send(call.alice, offer("1", 2, "o2"));
+  EXPECT_EQ(laptop.take(), Inbox());
+  call.exchange.send(call.alice, fresh_offer("1", 3, "o3"));
+  EXPECT_EQ(laptop.take(), Inbox{"fresh offer 3 o3"});
+  call.exchange.send(laptop, answer("1", 3, "a3"));
+  EXPECT_EQ(call.alice.take(), Inbox{"answer 3 a3"});
+  call.exchange.check();
+}
+
 TEST(RestoreDevices, WhoHasTalkedComesBeforeWhoWouldLikeTo) {
   Crashed call(State::connected);
   Device& laptop = call.exchange.add("bob");  // it missed that the call was answered
