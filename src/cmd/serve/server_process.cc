@@ -60,6 +60,7 @@ relay::RelaySettings relay_settings(const Settings& settings) {
   relay.shards = settings.shards;
   relay.fast_path = fast_path_choice(settings.fast_path);
   relay.fast_path_channels = settings.fast_path_channels;
+  relay.raw_sockets = settings.raw_sockets;
   relay.user_quota = settings.user_quota;
   relay.total_quota = settings.total_quota;
   relay.payload_bytes_per_s = std::uint64_t{settings.max_bitrate} * 1000 / 8;

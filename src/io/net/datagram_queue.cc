@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace offhook::io {
 namespace {
@@ -42,14 +43,28 @@ bool send_one(int fd, const msghdr& header) {
 
 }  // namespace
 
-DatagramQueue::DatagramQueue(std::size_t limit)
-    : parts_(limit), to_(limit), to_lengths_(limit), fds_(limit), messages_(limit), controls_(limit) {}
+DatagramQueue::DatagramQueue(std::size_t limit, std::vector<RawSender> raw)
+    : parts_(limit),
+      fds_(limit),
+      from_(limit),
+      to_(limit),
+      raw_(std::move(raw)),
+      messages_(limit),
+      destinations_(limit),
+      controls_(limit) {}
 
-void DatagramQueue::add(int fd, const Address& to, Bytes bytes) {
-  to_lengths_[used_] = to_socket_address(to, to_[used_]);
+std::vector<int> DatagramQueue::fds() const {
+  std::vector<int> fds;
+  for (const RawSender& each : raw_) fds.push_back(each.fd());
+  return fds;
+}
+
+void DatagramQueue::add(int fd, const Address& from, const Address& to, Bytes bytes) {
   // The kernel only reads; iovec serves both directions and so has no const.
   parts_[used_] = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
   fds_[used_] = fd;
+  from_[used_] = from;
+  to_[used_] = to;
   used_ += 1;
 }
 
@@ -57,16 +72,57 @@ std::size_t DatagramQueue::flush() {
   std::size_t lost = 0;
   for (std::size_t first = 0; first < used_;) {
     const std::size_t end = end_of_run(first);
-    message_count_ = 0;
-    for (std::size_t begin = first; begin < end;) {
-      const std::size_t next = end_of_message(begin, end);
-      add_message(begin, next);
-      begin = next;
-    }
-    lost += send_run(fds_[first]);
+    lost += flush_run(first, end);
     first = end;
   }
+  lost += flush_raw();
   used_ = 0;
+  return lost;
+}
+
+// Whatever goes the other way than the one before it is sent after it, so that nothing is overtaken.
+std::size_t DatagramQueue::flush_run(std::size_t first, std::size_t end) {
+  std::size_t lost = 0;
+  for (std::size_t begin = first; begin < end;) {
+    const std::size_t next = end_of_message(begin, end);
+    RawSender* raw = next - begin == 1 ? raw_for(begin) : nullptr;
+    if (raw != nullptr) {
+      lost += flush_messages(fds_[first]);
+      const iovec& part = parts_[begin];
+      raw->add(from_[begin].port, to_[begin], {static_cast<const std::uint8_t*>(part.iov_base), part.iov_len},
+               begin);
+    } else {
+      lost += flush_raw();
+      add_message(begin, next);
+    }
+    begin = next;
+  }
+  return lost + flush_messages(fds_[first]);
+}
+
+// Null: it leaves through its own socket, which may cut it into fragments.
+RawSender* DatagramQueue::raw_for(std::size_t datagram) {
+  if (parts_[datagram].iov_len > kSegmentBytesLimit) return nullptr;
+  for (RawSender& each : raw_) {
+    if (each.local() == from_[datagram].ip) return &each;
+  }
+  return nullptr;
+}
+
+std::size_t DatagramQueue::flush_raw() {
+  std::size_t lost = 0;
+  for (RawSender& each : raw_) {
+    each.flush([&](std::size_t refused) {
+      add_message(refused, refused + 1);
+      lost += flush_messages(fds_[refused]);
+    });
+  }
+  return lost;
+}
+
+std::size_t DatagramQueue::flush_messages(int fd) {
+  const std::size_t lost = message_count_ > 0 ? send_run(fd) : 0;
+  message_count_ = 0;
   return lost;
 }
 
@@ -83,10 +139,8 @@ std::size_t DatagramQueue::end_of_message(std::size_t first, std::size_t end) co
   if (!may_segment_ || bytes == 0 || bytes > kSegmentBytesLimit) return last;
   const std::size_t count_limit = std::min(kSegmentsLimit, kMessageBytesLimit / bytes);
   for (; last < end && last - first < count_limit; ++last) {
-    const bool same_place = to_lengths_[last] == to_lengths_[first] &&
-                            std::memcmp(&to_[last], &to_[first], to_lengths_[first]) == 0;
     const std::size_t next_bytes = parts_[last].iov_len;
-    if (!same_place || next_bytes > bytes || next_bytes == 0) return last;
+    if (to_[last] != to_[first] || next_bytes > bytes || next_bytes == 0) return last;
     if (next_bytes < bytes) return last + 1;
   }
   return last;
@@ -95,8 +149,9 @@ std::size_t DatagramQueue::end_of_message(std::size_t first, std::size_t end) co
 void DatagramQueue::add_message(std::size_t first, std::size_t end) {
   msghdr& header = messages_[message_count_].msg_hdr;
   header = {};
-  header.msg_name = &to_[first];
-  header.msg_namelen = to_lengths_[first];
+  SocketAddress& destination = destinations_[message_count_];
+  header.msg_name = &destination;
+  header.msg_namelen = to_socket_address(to_[first], destination);
   header.msg_iov = &parts_[first];
   header.msg_iovlen = end - first;
   if (end - first > 1) {

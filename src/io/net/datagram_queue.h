@@ -1,7 +1,7 @@
 #pragma once
-// Datagrams on their way out, sent with one system call for each run of datagrams that leave by the same
-// socket. Those of one size to one destination leave as one message that the kernel cuts (UDP_SEGMENT), so
-// that a burst goes through its network stack once.
+// Datagrams on their way out. Those of one size to one destination leave as one message that the kernel cuts
+// (UDP_SEGMENT), so that a burst goes through its network stack once. Others leave through a raw socket where
+// there is one, all with one system call; else with one for each run of datagrams that have the same socket.
 
 #include <sys/socket.h>
 
@@ -11,6 +11,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "io/net/raw_sender.h"
 #include "io/net/socket_address.h"
 
 namespace offhook::io {
@@ -23,12 +24,15 @@ inline constexpr std::size_t kSegmentBytesLimit = 1452;
 
 class DatagramQueue {
  public:
-  explicit DatagramQueue(std::size_t limit);
+  // `raw`: for local addresses that have one, each with the same limit.
+  explicit DatagramQueue(std::size_t limit, std::vector<RawSender> raw = {});
 
+  // Of the raw sockets.
+  std::vector<int> fds() const;
   bool full() const { return used_ == parts_.size(); }
   bool empty() const { return used_ == 0; }
-  // Requires !full(). Borrows `bytes` and `fd` until flush().
-  void add(int fd, const Address& to, Bytes bytes);
+  // Requires !full(). `from` is what the socket is bound to. Borrows `bytes` and `fd` until flush().
+  void add(int fd, const Address& from, const Address& to, Bytes bytes);
   // Sends all that waits. Returns how many datagrams the kernel did not take: UDP may lose them, so nobody
   // waits for room.
   std::size_t flush();
@@ -39,6 +43,10 @@ class DatagramQueue {
     alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(std::uint16_t))> bytes;
   };
 
+  RawSender* raw_for(std::size_t datagram);
+  std::size_t flush_run(std::size_t first, std::size_t end);
+  std::size_t flush_raw();
+  std::size_t flush_messages(int fd);
   std::size_t end_of_run(std::size_t first) const;
   std::size_t end_of_message(std::size_t first, std::size_t end) const;
   void add_message(std::size_t first, std::size_t end);
@@ -49,12 +57,14 @@ class DatagramQueue {
 
   // Of each datagram.
   std::vector<iovec> parts_;
-  std::vector<SocketAddress> to_;
-  std::vector<socklen_t> to_lengths_;
   std::vector<int> fds_;
+  std::vector<Address> from_;
+  std::vector<Address> to_;
   std::size_t used_ = 0;
+  std::vector<RawSender> raw_;
   // Of the run that is being sent; each message has the parts of its datagrams.
   std::vector<mmsghdr> messages_;
+  std::vector<SocketAddress> destinations_;
   std::vector<SegmentControl> controls_;
   std::size_t message_count_ = 0;
   bool may_segment_ = true;  // until a device or a kernel refuses to

@@ -133,6 +133,28 @@ struct RelayService::Running {
   std::vector<std::thread> threads;         // as shards, once started
 };
 
+namespace {
+
+// For each local address that may have one.
+std::vector<io::RawSender> raw_senders(const RelaySettings& settings, const std::vector<Ip>& ips) {
+  std::vector<io::RawSender> senders;
+  if (!settings.raw_sockets) return senders;
+  for (const Ip& ip : ips) {
+    if (auto sender = io::RawSender::open(ip, Shard::kBatchSlots)) senders.push_back(std::move(*sender));
+  }
+  return senders;
+}
+
+void log_sending(const RelaySettings& settings, const std::vector<Ip>& ips) {
+  if (!settings.raw_sockets || ips.empty() || io::RawSender::open(ips.front(), 1)) return;
+  spdlog::info(
+      "relay: no raw sockets ({}), each packet is sent by itself: slower; with CAP_NET_RAW (systemd: "
+      "AmbientCapabilities=CAP_NET_RAW, docker: its default) many leave at once",
+      std::generic_category().message(errno));
+}
+
+}  // namespace
+
 std::vector<Ip> local_addresses() { return io::interface_addresses(); }
 
 RelayService::RelayService(RelaySettings settings,
@@ -187,11 +209,13 @@ Result<void, StartError> RelayService::start() {
   std::vector<Ip> reached = listen_ips;
   for (const Ip& ip : settings_.relay_addresses) add_once(reached, ip);
   running->shared.fast_path = start_fast_path(settings_, reached, listeners->addresses.front().port);
+  log_sending(settings_, reached);
   for (unsigned number = 0; number < shard_count; ++number) {
     auto poller = io::make_epoll_poller();
     if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});
-    running->shards.push_back(std::make_unique<Shard>(
-        number, running->shared, std::move(listeners->shards[number]), std::move(poller)));
+    running->shards.push_back(std::make_unique<Shard>(number, running->shared,
+                                                      std::move(listeners->shards[number]), std::move(poller),
+                                                      raw_senders(settings_, reached)));
     if (!running->shards.back()->watch()) {
       return fail(StartError{io::system_error("watch the listening sockets", errno).text()});
     }

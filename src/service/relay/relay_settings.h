@@ -54,6 +54,7 @@ struct RelaySettings {
   std::vector<Address> alternate_servers;
   FastPathChoice fast_path = FastPathChoice::automatic;
   std::uint32_t fast_path_channels = 16384;  // at once; those beyond go through sockets
+  bool raw_sockets = true;  // send through raw sockets where the process may; false: each through its own
   bool hops = true;  // false, for comparison: clients of this server reach each other through relay sockets
   // Peers beyond the default deny list of core/turn/peer_policy.h. `allow_peers` wins over `deny_peers`.
   std::vector<Prefix> allow_peers;

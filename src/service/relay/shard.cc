@@ -9,9 +9,6 @@
 namespace offhook::relay {
 namespace {
 
-// Datagrams held at once, received and waiting to be sent: enough that the cost of a system call spreads, few
-// enough that they stay in the first-level cache's reach.
-constexpr std::size_t kBatchSlots = 64;
 // Taken from a listening socket with one call.
 constexpr std::size_t kClientBurst = 32;
 // Taken from a relay socket with one call: it serves one client, and seldom holds more than a few.
@@ -33,7 +30,8 @@ constexpr std::chrono::milliseconds kAcceptRest{200};
 
 }  // namespace
 
-Shard::Shard(unsigned number, Shared& shared, ShardListeners listeners, std::unique_ptr<io::Poller> poller)
+Shard::Shard(unsigned number, Shared& shared, ShardListeners listeners, std::unique_ptr<io::Poller> poller,
+             std::vector<io::RawSender> raw)
     : number_(number),
       shared_(shared),
       mailbox_(kMailboxLimit),
@@ -46,7 +44,7 @@ Shard::Shard(unsigned number, Shared& shared, ShardListeners listeners, std::uni
       connections_(*poller_, counters_, shared.certificates.get(), &shared.http),
       server_(shared.settings, {shared.random, shared.users, shared.quota, shared.ports}),
       batch_(kBatchSlots, turn::kHeadroomBytes, turn::kTailroomBytes),
-      queue_(kBatchSlots) {}
+      queue_(kBatchSlots, std::move(raw)) {}
 
 bool Shard::watch() {
   if (!poller_->add(mailbox_.fd(), {}, EventTag{EventKind::mailbox}.pack())) return false;
@@ -70,18 +68,20 @@ std::vector<int> Shard::fds() const {
   // Every shard's: who posts a letter rings the bell, by a number that in another table is another thing.
   for (const Shard* shard : shared_.shards) fds.push_back(shard->mailbox_.fd());
   fds.push_back(poller_->fd());
+  for (const int fd : queue_.fds()) fds.push_back(fd);
   for (const Listener& listener : listeners_.udp) fds.push_back(listener.socket.get());
   for (const Listener& listener : listeners_.tcp) fds.push_back(listener.socket.get());
   return fds;
 }
 
 void Shard::run() {
+  io::ask_for_precise_pauses();
   now_ = io::read_now();
   while (!stopping_) {
     connections_.begin_round();
     const Instant deadline =
         std::min({server_.next_deadline(), connections_.next_deadline(), accept_again_at_});
-    const auto events = poller_->wait(deadline, now_.monotonic);
+    const auto events = wait(deadline);
     now_ = io::read_now();
     for (const io::Ready& ready : events) serve(ready);
     if (deadline <= now_.monotonic) handle_deadlines();
@@ -93,6 +93,15 @@ void Shard::run() {
   routes_.remove_all();
   relays_.close_all();
   counters_.set(Counter::allocations_live, 0);
+}
+
+std::span<const io::Ready> Shard::wait(Instant deadline) {
+  if (gathering_.is_worth_it(now_.monotonic)) {
+    // Who is never idle is woken by nobody.
+    if (const auto events = poller_->wait(now_.monotonic, now_.monotonic); !events.empty()) return events;
+    io::pause_for(Gathering::kPause);
+  }
+  return poller_->wait(deadline, now_.monotonic);
 }
 
 void Shard::stop() {
@@ -170,6 +179,7 @@ void Shard::serve_udp_listener(std::size_t index) {
                                            outbox_));
       execute_effects();
     }
+    gathering_.note(received.datagrams);
     counters_.add(Counter::packets_from_clients, received.datagrams);
     counters_.add(Counter::bytes_from_clients, bytes);
     if (!received.more) return;
@@ -228,6 +238,7 @@ void Shard::serve_connection(const EventTag& tag, const io::Ready& ready) {
 void Shard::serve_frames(const turn::Client& client, turn::StreamFramer& framer, bool& frames_taken) {
   while (const auto frame = framer.next()) {
     frames_taken = true;
+    gathering_.note(1);
     counters_.add(Counter::packets_from_clients);
     counters_.add(Counter::bytes_from_clients, frame->size());
     forward(server_.handle_client_packet(client, {*frame, 0, frame->size()}, now_, outbox_));
@@ -255,6 +266,7 @@ void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
       counters_.add(Counter::dropped_from_peer);
     forward(onward);
   }
+  gathering_.note(count);
   counters_.add(Counter::packets_from_peers, count);
 }
 
@@ -306,7 +318,10 @@ void Shard::forward_to_peer(const turn::Forward& forward) {
   if (socket == nullptr) return;
   counters_.add(Counter::packets_to_peers);
   counters_.add(Counter::bytes_to_peers, forward.bytes.size());
-  if (!forward.dont_fragment) return enqueue(socket->get(), forward.peer_address, forward.bytes);
+  if (!forward.dont_fragment) {
+    return enqueue(socket->get(), relays_.relayed_address(forward.relay), forward.peer_address,
+                   forward.bytes);
+  }
   // DF is a property of the socket, so this one goes alone and after those that wait.
   flush_queue();
   const Family family = forward.peer_address.family();
@@ -322,8 +337,8 @@ void Shard::forward_to_client(const turn::Forward& forward) {
   counters_.add(Counter::bytes_to_clients, forward.bytes.size());
   if (ClientConnections::owns(forward.client.handle))
     return connections_.send_media(forward.client, forward.bytes, now_.monotonic);
-  enqueue(listeners_.udp[forward.client.handle].socket.get(), forward.client.five_tuple.client_address,
-          forward.bytes);
+  const Listener& listener = listeners_.udp[forward.client.handle];
+  enqueue(listener.socket.get(), listener.address, forward.client.five_tuple.client_address, forward.bytes);
 }
 
 // A UDP client of another shard, too, is reached from here: every shard listens at every address, at the same
@@ -333,9 +348,9 @@ void Shard::forward_over_hop(const turn::Forward& forward) {
   forward_to_client(forward);
 }
 
-void Shard::enqueue(int fd, const Address& to, Bytes bytes) {
+void Shard::enqueue(int fd, const Address& from, const Address& to, Bytes bytes) {
   if (queue_.full()) flush_queue();
-  queue_.add(fd, to, bytes);
+  queue_.add(fd, from, to, bytes);
 }
 
 void Shard::flush_queue() {

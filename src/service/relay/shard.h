@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "io/net/datagram_queue.h"
 #include "service/relay/allocation_quota.h"
 #include "service/relay/client_connections.h"
+#include "service/relay/gathering.h"
 #include "service/relay/listeners.h"
 #include "service/relay/relay_log.h"
 #include "service/relay/relay_sockets.h"
@@ -60,8 +62,13 @@ struct HopChange {
 
 class Shard {
  public:
-  // `poller` is not null. `shared` must outlive the shard.
-  Shard(unsigned number, Shared& shared, ShardListeners listeners, std::unique_ptr<io::Poller> poller);
+  // Datagrams held at once, received and waiting to be sent: enough that the cost of a system call spreads,
+  // few enough that they stay in the first-level cache's reach.
+  static constexpr std::size_t kBatchSlots = 64;
+
+  // `poller` is not null, and `raw` has room for kBatchSlots. `shared` must outlive the shard.
+  Shard(unsigned number, Shared& shared, ShardListeners listeners, std::unique_ptr<io::Poller> poller,
+        std::vector<io::RawSender> raw);
 
   // Watches the listening sockets; false if the kernel refuses. Before run().
   [[nodiscard]] bool watch();
@@ -97,6 +104,7 @@ class Shard {
   };
   using Command = std::variant<Stop, Revoke, Introduce, Part, HopChange>;
 
+  std::span<const io::Ready> wait(Instant deadline);
   void serve(const io::Ready& ready);
   void serve_mailbox();
   void obey(const Stop&) {}
@@ -118,7 +126,7 @@ class Shard {
   void forward_to_peer(const turn::Forward& forward);
   void forward_to_client(const turn::Forward& forward);
   void forward_over_hop(const turn::Forward& forward);
-  void enqueue(int fd, const Address& to, Bytes bytes);
+  void enqueue(int fd, const Address& from, const Address& to, Bytes bytes);
   void flush_queue();
   void make_room();
   void flush();
@@ -152,6 +160,7 @@ class Shard {
   io::DatagramBatch batch_;
   io::DatagramQueue queue_;
   turn::Outbox outbox_;
+  Gathering gathering_;
   Now now_;
   Instant accept_again_at_ = kNever;  // no descriptor was left: the TCP listeners are not watched until then
   std::atomic<bool> stopping_ = false;

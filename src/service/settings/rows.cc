@@ -226,6 +226,12 @@ Applied apply_log_format(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_raw_sockets(Settings& settings, std::string_view text) {
+  if (text != "on" && text != "off") return fail(std::string("on or off"));
+  settings.raw_sockets = text == "on";
+  return {};
+}
+
 Applied apply_journal(Settings& settings, std::string_view text) {
   if (text != "on" && text != "off") return fail(std::string("on or off"));
   settings.journal = text == "on";
@@ -275,6 +281,9 @@ constexpr SettingRow kRows[] = {
     {"fast_path_channels", "N", nullptr, false,
      "channels in the fast path at once, 0.5 KiB of memory each; others use sockets (16384)",
      apply_number<&Settings::fast_path_channels, 1, 4'000'000>},
+    {"raw_sockets", "on|off", nullptr, false,
+     "send many packets with one call, with CAP_NET_RAW; off: each by its own socket (on)",
+     apply_raw_sockets},
     {"secret", "S", clear<&Settings::shared_secrets>, true,
      "shared secret for TURN credentials; the first mints, all are accepted (generated)", apply_secret},
     {"user", "NAME:PASSWORD", clear<&Settings::static_users>, true,

@@ -50,6 +50,7 @@ struct Settings {
   unsigned shards = 0;                 // 0: one a core
   FastPath fast_path = FastPath::off;  // until it is asked for: its packets pass no firewall of the machine
   std::uint32_t fast_path_channels = 16384;
+  bool raw_sockets = true;  // where the process may have them
   std::vector<Secret> shared_secrets;
   std::map<std::string, Secret, std::less<>> static_users;
   std::string realm = "offhook";

@@ -30,7 +30,7 @@ class DatagramBatchTest : public testing::TestWithParam<Family> {
       sent_.push_back(payloads.back());
     }
     DatagramQueue queue(payloads.size());
-    for (const Buffer& payload : payloads) queue.add(from.get(), *bound_address(receiver_), payload);
+    for (const Buffer& payload : payloads) queue.add(from.get(), {}, *bound_address(receiver_), payload);
     ASSERT_EQ(queue.flush(), 0U);
   }
   // One call, when something is there.

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <numeric>
 #include <string>
+#include <tuple>
 
 #include "io/net/socket.h"
 
@@ -77,34 +78,47 @@ class Receiver {
   Address address_;
 };
 
-class DatagramQueueTest : public testing::TestWithParam<Family> {
+// With raw sockets or without: what arrives is the same.
+class DatagramQueueTest : public testing::TestWithParam<std::tuple<Family, bool>> {
  protected:
+  static Family family() { return std::get<0>(GetParam()); }
+  static std::vector<RawSender> raw_senders() {
+    std::vector<RawSender> senders;
+    if (!std::get<1>(GetParam())) return senders;
+    auto sender = RawSender::open(loopback(family()).ip, 64);
+    if (sender) senders.push_back(std::move(*sender));
+    return senders;
+  }
+  void SetUp() override {
+    if (std::get<1>(GetParam()) && raw_senders().empty()) GTEST_SKIP() << "no raw sockets (root is needed)";
+  }
   // Adds a datagram of each size, numbered from 0.
   void add(const Receiver& to, const Sizes& sizes) {
     for (const std::size_t size : sizes) {
       payloads_.push_back(std::make_unique<Buffer>(numbered(size, count_++)));
-      queue_.add(sender_.get(), to.address(), *payloads_.back());
+      queue_.add(sender_.get(), from_, to.address(), *payloads_.back());
     }
   }
   std::size_t flush() { return queue_.flush(); }
   const Socket& sender() const { return sender_; }
 
  private:
-  Socket sender_ = *open_relay_socket(loopback(GetParam()));
-  DatagramQueue queue_{64};
+  Socket sender_ = *open_relay_socket(loopback(family()));
+  const Address from_ = *bound_address(sender_);
+  DatagramQueue queue_{64, raw_senders()};
   std::vector<std::unique_ptr<Buffer>> payloads_;
   std::size_t count_ = 0;
 };
 
 TEST_P(DatagramQueueTest, ABurstLeavesAsOneAndArrivesAsItWasAdded) {
   const Sizes sizes = {172, 172, 172, 172, 90};
-  Receiver apart(GetParam());
+  Receiver apart(family());
   add(apart, sizes);
   ASSERT_EQ(flush(), 0U);
   for (std::size_t i = 0; i < sizes.size(); ++i) EXPECT_EQ(apart.next().bytes, numbered(sizes[i], i));
   EXPECT_TRUE(apart.is_empty());
 
-  Receiver merged(GetParam(), true);
+  Receiver merged(family(), true);
   add(merged, sizes);
   ASSERT_EQ(flush(), 0U);
   const Arrived arrived = merged.next();
@@ -132,7 +146,7 @@ TEST_P(DatagramQueueTest, AMessageEndsWhereTheKernelCouldNotCutItRight) {
   };
   for (const Case& each : cases) {
     SCOPED_TRACE(each.description);
-    Receiver receiver(GetParam(), true);
+    Receiver receiver(family(), true);
     add(receiver, each.added);
     ASSERT_EQ(flush(), 0U);
     Sizes arrived;
@@ -143,8 +157,8 @@ TEST_P(DatagramQueueTest, AMessageEndsWhereTheKernelCouldNotCutItRight) {
 }
 
 TEST_P(DatagramQueueTest, EachDestinationGetsItsOwn) {
-  Receiver first(GetParam(), true);
-  Receiver second(GetParam(), true);
+  Receiver first(family(), true);
+  Receiver second(family(), true);
   add(first, {50, 50});
   add(second, {50});
   add(first, {50});
@@ -159,13 +173,13 @@ TEST_P(DatagramQueueTest, EachDestinationGetsItsOwn) {
 
 // The socket reports the ICMP error that an earlier datagram drew, once.
 TEST_P(DatagramQueueTest, AnErrorOfAnEarlierDatagramLosesNothing) {
-  std::optional<Receiver> gone(GetParam());
+  std::optional<Receiver> gone(family());
   add(*gone, {10});
   gone.reset();
   ASSERT_EQ(flush(), 0U);
   pollfd wanted{sender().get(), 0, 0};
   ASSERT_EQ(poll(&wanted, 1, kPatienceMs), 1);
-  Receiver receiver(GetParam(), true);
+  Receiver receiver(family(), true);
   add(receiver, {20, 20, 20});
   ASSERT_EQ(flush(), 0U);
   EXPECT_EQ(receiver.next().bytes.size(), 60U);
@@ -176,13 +190,13 @@ TEST_P(DatagramQueueTest, AnErrorOfAnEarlierDatagramLosesNothing) {
 TEST_P(DatagramQueueTest, WhatDoesNotFitIntoAFrameIsSentAlone) {
   if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no network namespace of its own (root is needed)";
   if (std::system("ip link set lo mtu 1280 up") != 0) GTEST_SKIP() << "ip(8) is missing";
-  const Socket sender = *open_relay_socket(loopback(GetParam()));
-  Receiver receiver(GetParam(), true);
-  DatagramQueue queue(8);
+  const Socket sender = *open_relay_socket(loopback(family()));
+  Receiver receiver(family(), true);
+  DatagramQueue queue(8, raw_senders());
   const Buffer large = numbered(1400, 0);
   const Buffer small = numbered(1000, 1);
   for (const Buffer* each : {&large, &large, &small, &small, &small})
-    queue.add(sender.get(), receiver.address(), *each);
+    queue.add(sender.get(), *bound_address(sender), receiver.address(), *each);
   ASSERT_EQ(queue.flush(), 0U);
   Sizes arrived;
   while (std::accumulate(arrived.begin(), arrived.end(), std::size_t{0}) < 5800 &&
@@ -191,8 +205,26 @@ TEST_P(DatagramQueueTest, WhatDoesNotFitIntoAFrameIsSentAlone) {
   EXPECT_EQ(arrived, (Sizes{1400, 1400, 1000, 2000}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, DatagramQueueTest, testing::Values(Family::ipv4, Family::ipv6),
-                         [](const auto& family) { return family.param == Family::ipv4 ? "Ipv4" : "Ipv6"; });
+// A datagram alone that no frame takes is left to its socket, in its place.
+TEST_P(DatagramQueueTest, OneThatTheRawSocketRefusesIsNotOvertaken) {
+  if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no network namespace of its own (root is needed)";
+  if (std::system("ip link set lo mtu 1280 up") != 0) GTEST_SKIP() << "ip(8) is missing";
+  const Socket sender = *open_relay_socket(loopback(family()));
+  Receiver receiver(family());
+  DatagramQueue queue(8, raw_senders());
+  const std::vector<Buffer> payloads = {numbered(100, 0), numbered(1400, 1), numbered(101, 2)};
+  for (const Buffer& each : payloads)
+    queue.add(sender.get(), *bound_address(sender), receiver.address(), each);
+  ASSERT_EQ(queue.flush(), 0U);
+  for (const Buffer& each : payloads) EXPECT_EQ(receiver.next().bytes, each);
+}
+
+INSTANTIATE_TEST_SUITE_P(FamiliesAndSockets, DatagramQueueTest,
+                         testing::Combine(testing::Values(Family::ipv4, Family::ipv6), testing::Bool()),
+                         [](const auto& each) {
+                           return std::string(std::get<0>(each.param) == Family::ipv4 ? "Ipv4" : "Ipv6") +
+                                  (std::get<1>(each.param) ? "Raw" : "");
+                         });
 
 }  // namespace
 }  // namespace offhook::io

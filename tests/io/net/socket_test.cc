@@ -51,7 +51,7 @@ TEST_P(EachFamily, DatagramsGoOutAndComeInByBatchesUnchanged) {
     payloads.emplace_back(size, static_cast<std::uint8_t>(payloads.size() + 1));
   }
   DatagramQueue queue(8);
-  for (const Buffer& payload : payloads) queue.add(sender.get(), to, payload);
+  for (const Buffer& payload : payloads) queue.add(sender.get(), {}, to, payload);
   EXPECT_EQ(queue.flush(), 0U);
   EXPECT_TRUE(queue.empty());
 
@@ -77,10 +77,10 @@ TEST_P(EachFamily, OneQueueServesSeveralSockets) {
   auto second = *open_udp_listener(loopback(GetParam()), PortSharing::exclusive);
   DatagramQueue queue(4);
   const Buffer payload{1, 2, 3};
-  queue.add(first.get(), *bound_address(second), payload);
-  queue.add(second.get(), *bound_address(first), payload);
-  queue.add(second.get(), *bound_address(first), payload);
-  queue.add(first.get(), *bound_address(second), payload);
+  queue.add(first.get(), {}, *bound_address(second), payload);
+  queue.add(second.get(), {}, *bound_address(first), payload);
+  queue.add(second.get(), {}, *bound_address(first), payload);
+  queue.add(first.get(), {}, *bound_address(second), payload);
   EXPECT_TRUE(queue.full());
   EXPECT_EQ(queue.flush(), 0U);
   DatagramBatch batch(4, 64, 4);
@@ -100,7 +100,7 @@ TEST_P(EachFamily, ADatagramTooLargeIsLostAloneAndThoseBehindItGoOn) {
   const Buffer oversized(65535);
   DatagramQueue queue(4);
   for (const Buffer* payload : {&small, &oversized, &small}) {
-    queue.add(sender.get(), *bound_address(receiver), *payload);
+    queue.add(sender.get(), {}, *bound_address(receiver), *payload);
   }
   EXPECT_EQ(queue.flush(), 1U);
   DatagramBatch batch(4, 64, 4);
