@@ -23,6 +23,8 @@ Result<TlsContext, std::string> client_context(const std::string& authorities_fi
   SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(
       raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  // One call takes all that has come, instead of two for each record.
+  SSL_CTX_set_read_ahead(raw, 1);
   return context;
 }
 

@@ -21,8 +21,15 @@ void set_fd_of(BIO* bio, int fd) { BIO_set_data(bio, reinterpret_cast<void*>(std
 
 bool come_again() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
+// The socket is not asked. A flag of our own, above those of OpenSSL.
+constexpr int kSocketRests = 0x100000;
+
 int receive_some(BIO* bio, char* space, int size) {
   BIO_clear_retry_flags(bio);
+  if (BIO_test_flags(bio, kSocketRests) != 0) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
   const ssize_t count = recv(fd_of(bio), space, static_cast<std::size_t>(size), MSG_DONTWAIT);
   if (count < 0 && come_again()) BIO_set_retry_read(bio);
   return static_cast<int>(count);
@@ -109,6 +116,14 @@ TlsConnection::Transfer TlsConnection::read(MutableBytes space) {
   return outcome(count, static_cast<std::size_t>(std::max(count, 0)));
 }
 
+TlsConnection::Transfer TlsConnection::read_buffered(MutableBytes space) {
+  BIO* bio = SSL_get_rbio(ssl_.get());
+  BIO_set_flags(bio, kSocketRests);
+  const Transfer transfer = read(space);
+  BIO_clear_flags(bio, kSocketRests);
+  return transfer;
+}
+
 TlsConnection::Transfer TlsConnection::peek(MutableBytes space) {
   ERR_clear_error();
   const int count = SSL_peek(ssl_.get(), space.data(), bounded(space.size()));
@@ -122,7 +137,7 @@ TlsConnection::Transfer TlsConnection::write(Bytes bytes) {
   return outcome(count, static_cast<std::size_t>(std::max(count, 0)));
 }
 
-std::size_t TlsConnection::buffered() const { return static_cast<std::size_t>(SSL_pending(ssl_.get())); }
+bool TlsConnection::is_buffering() const { return SSL_has_pending(ssl_.get()) != 0; }
 
 void TlsConnection::send_close() {
   ERR_clear_error();

@@ -49,8 +49,10 @@ class TlsConnection {
   // After wants_read or wants_write the next write() begins with the same bytes, at most a record of them;
   // they may have moved, and more may follow them.
   Transfer write(Bytes bytes);
-  // Decrypted bytes that the next read() gives without asking the socket, for which no poller will wake.
-  std::size_t buffered() const;
+  // Whether something has left the socket and was not given out, for which no poller will wake.
+  bool is_buffering() const;
+  // Gives of that; wants_read if it is but a part of a record.
+  Transfer read_buffered(MutableBytes space);
   // Tells the peer that nothing more comes (close_notify), if the socket takes it.
   void send_close();
 

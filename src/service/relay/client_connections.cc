@@ -76,7 +76,7 @@ ClientConnections::Read ClientConnections::read(std::uint32_t handle, Instant no
   const std::size_t count = receive(*connection, space, source);
   if (count == 0) return {};
   connection->framer->filled(count);
-  const bool buffered = connection->tls && connection->tls->buffered() > 0;
+  const bool buffered = connection->tls && connection->tls->is_buffering();
   return {connection->framer.get(), buffered || count == space.size(), buffered};
 }
 
@@ -97,12 +97,23 @@ void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Ins
   }
   if (connection->framer->pending() == 0) {
     connection->frame_since = kNever;
-    if (spare_framers_.size() < kSparesLimit) spare_framers_.push_back(std::move(connection->framer));
-    connection->framer.reset();
+    resting_framers_.push_back(std::move(connection->framer));
     return;
   }
   if (frames_taken || connection->frame_since == kNever) connection->frame_since = now;
   arm(*connection, deadline_of(*connection));
+}
+
+bool ClientConnections::has_unfinished_frame(std::uint32_t handle) {
+  const Connection* connection = find(handle);
+  return connection != nullptr && connection->framer != nullptr;
+}
+
+void ClientConnections::handle_frames_done() {
+  for (std::unique_ptr<turn::StreamFramer>& framer : resting_framers_) {
+    if (spare_framers_.size() < kSparesLimit) spare_framers_.push_back(std::move(framer));
+  }
+  resting_framers_.clear();
 }
 
 void ClientConnections::send_media(const turn::Client& client, Bytes bytes, Instant now) {
@@ -247,6 +258,7 @@ void ClientConnections::close_all() {
   connections_.clear();
   free_.clear();
   to_flush_.clear();
+  resting_framers_.clear();
   doomed_.clear();
   deadlines_ = {};
   handshakes_ = 0;

@@ -88,17 +88,22 @@ class ClientConnections {
 
   // The client behind an event; nothing if its connection is gone.
   std::optional<turn::Client> find(const EventTag& tag) const;
-  // Reads once. Null if nothing came or the connection is doomed. The framer, and frames taken from it, stay
-  // valid until finish_read(), which must follow and be told whether frames were taken.
+  // Reads once. Null if nothing came or the connection is doomed. finish_read() must follow and be told
+  // whether frames were taken. The framer is valid until then; frames taken from it until
+  // handle_frames_done(), or until the next read of this connection.
   struct Read {
     turn::StreamFramer* framer = nullptr;
     bool more = false;      // the read filled all the space it had
-    bool buffered = false;  // more is decrypted already: the poller will not wake for it
+    bool buffered = false;  // more has left the socket: the poller will not wake for it
   };
-  // buffered_alone: what is decrypted already, so that a busy client does not hold the others up.
+  // buffered_alone: what has left the socket already, so that a busy client does not hold the others up.
   enum class Source : std::uint8_t { socket, buffered_alone };
   Read read(std::uint32_t handle, Instant now, Source source = Source::socket);
   void finish_read(std::uint32_t handle, bool frames_taken, Instant now);
+  // Whether the next read of it goes where frames taken before may still lie.
+  bool has_unfinished_frame(std::uint32_t handle);
+  // Nobody has a frame of any connection any more.
+  void handle_frames_done();
 
   // Queues whole packets; flush() sends. A client that is gone is none. Media belongs to an allocation.
   void send_media(const turn::Client& client, Bytes bytes, Instant now);
@@ -207,6 +212,8 @@ class ClientConnections {
   // Lent to connections while they need one, so that an idle connection owns neither. Those without an
   // allocation get new ones, which are as small as their limits.
   std::vector<std::unique_ptr<turn::StreamFramer>> spare_framers_;
+  std::vector<std::unique_ptr<turn::StreamFramer>>
+      resting_framers_;  // given back; their frames may be in use
   std::vector<std::unique_ptr<StreamQueue>> spare_queues_;
 };
 

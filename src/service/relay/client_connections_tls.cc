@@ -207,8 +207,11 @@ std::size_t ClientConnections::receive(Connection& connection, MutableBytes spac
 std::size_t ClientConnections::receive_secured(Connection& connection, MutableBytes space, Source source) {
   std::size_t filled = 0;
   while (filled < space.size()) {
-    if (source == Source::buffered_alone && connection.tls->buffered() == 0) break;
-    const auto read = connection.tls->read(space.subspan(filled));
+    // The socket is asked once. Should it have more, it says so.
+    const bool may_ask = source == Source::socket && filled == 0;
+    if (!may_ask && !connection.tls->is_buffering()) break;
+    const auto read = may_ask ? connection.tls->read(space.subspan(filled))
+                              : connection.tls->read_buffered(space.subspan(filled));
     filled += read.bytes;
     if (read.status == Status::done) continue;
     // What was read before the end is served first. No event will tell of the end again: it may be an alert

@@ -222,14 +222,14 @@ void Shard::serve_connection(const EventTag& tag, const io::Ready& ready) {
   if (!ready.readable && !ready.error && !read_on) return;
   using Source = ClientConnections::Source;
   for (int round = 0;; ++round) {
+    // The queue borrows from the framer's buffer, which this read would change.
+    if (round > 0 || connections_.has_unfinished_frame(client->handle)) flush_queue();
     const Source source = round < kRoundsLimit ? Source::socket : Source::buffered_alone;
     const auto read = connections_.read(client->handle, now_.monotonic, source);
     if (read.framer == nullptr) return;
     if (mailbox_.waiting()) serve_mailbox();
     bool frames_taken = false;
     serve_frames(*client, *read.framer, frames_taken);
-    // The queue borrows from the framer's buffer, which the next read changes.
-    flush_queue();
     connections_.finish_read(client->handle, frames_taken, now_.monotonic);
     if (!read.more || (round + 1 >= kRoundsLimit && !read.buffered)) return;
   }
@@ -354,9 +354,12 @@ void Shard::enqueue(int fd, const Address& from, const Address& to, Bytes bytes)
 }
 
 void Shard::flush_queue() {
-  if (queue_.empty()) return;
-  const std::size_t lost = queue_.flush();
-  if (lost > 0) counters_.add(Counter::dropped_by_kernel_send, lost);
+  if (!queue_.empty()) {
+    const std::size_t lost = queue_.flush();
+    if (lost > 0) counters_.add(Counter::dropped_by_kernel_send, lost);
+  }
+  answers_.clear();
+  connections_.handle_frames_done();
 }
 
 // What was received may be overwritten only when nothing that waits borrows from it.

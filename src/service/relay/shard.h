@@ -159,6 +159,7 @@ class Shard {
   turn::Server server_;
   io::DatagramBatch batch_;
   io::DatagramQueue queue_;
+  std::vector<Buffer> answers_;  // that wait in queue_
   turn::Outbox outbox_;
   Gathering gathering_;
   Now now_;

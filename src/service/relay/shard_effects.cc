@@ -29,10 +29,10 @@ void Shard::execute(turn::SendToClient& effect) {
   if (ClientConnections::owns(client.handle))
     return connections_.send_control(client, effect.bytes, now_.monotonic);
   assert(client.handle < listeners_.udp.size());
-  const io::Socket& socket = listeners_.udp[client.handle].socket;
-  if (!io::send_datagram(socket.get(), client.five_tuple.client_address, effect.bytes)) {
-    counters_.add(Counter::dropped_by_kernel_send);
-  }
+  const Listener& listener = listeners_.udp[client.handle];
+  if (queue_.full()) flush_queue();
+  answers_.push_back(std::move(effect.bytes));
+  queue_.add(listener.socket.get(), listener.address, client.five_tuple.client_address, answers_.back());
 }
 
 void Shard::execute(turn::OpenRelaySocket& effect) { answer(effect.relay, relays_.open(effect)); }

@@ -56,10 +56,28 @@ TEST_F(TlsConnections, CarryBytesBothWaysUnderTls12And13) {
     EXPECT_EQ(server_->peek(few).bytes, 4U);
     EXPECT_EQ(server_->read(few).bytes, 4U);
     EXPECT_EQ(to_string(few), "from");
-    EXPECT_EQ(server_->buffered(), 11U);
+    EXPECT_TRUE(server_->is_buffering());
     EXPECT_EQ(read_text(), " the client");
-    EXPECT_EQ(server_->buffered(), 0U);
+    EXPECT_FALSE(server_->is_buffering());
   }
+}
+
+// All records that have come leave the socket at once; those behind the first wait here.
+TEST_F(TlsConnections, WhatHasLeftTheSocketIsReadWithoutIt) {
+  begin(TLS1_3_VERSION, TLS1_3_VERSION);
+  ASSERT_EQ(shake_hands(), Status::done);
+  std::array<std::uint8_t, 100> space{};
+  EXPECT_EQ(server_->read(space).status, Status::wants_read);
+  ASSERT_TRUE(client_->send("one"));
+  ASSERT_TRUE(client_->send("two"));
+  EXPECT_EQ(server_->read(space).bytes, 3U);
+  EXPECT_TRUE(server_->is_buffering());
+  ASSERT_TRUE(client_->send("three"));
+  EXPECT_EQ(server_->read_buffered(space).bytes, 3U);
+  EXPECT_EQ(to_string(Bytes(space).first(3)), "two");
+  EXPECT_FALSE(server_->is_buffering());
+  EXPECT_EQ(server_->read_buffered(space).status, Status::wants_read);
+  EXPECT_EQ(read_text(), "three");
 }
 
 TEST_F(TlsConnections, RefuseWhatIsOlder) {
