@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { curve, disturbed, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
 import { Network, addresses } from './network.mjs';
-import { Server, inKernel, kinds, ofForwarding, makeCertificate, port, programOf, secret, tlsPort, transports } from './servers.mjs';
+import { Server, buildPion, inKernel, kinds, ofForwarding, makeCertificate, port, programOf, secret, tlsPort, transports } from './servers.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -16,6 +16,7 @@ const usage = `usage: bench/relay [options]        (as root: it makes network na
 Packets relayed per server CPU-second, kernel work included, for the same load on each server.
 
   --server WHICH       coturn, offhook, both, or a list such as coturn,coturn        (default both)
+                       pion: made of Debian's golang-github-pion-turn.v2-dev;
                        offhook-xdp, offhook-tc: with the fast path, which needs ethtool;
                        nat: the kernel's forwarding with NAT, as a yardstick, with --frames
   --mode WHICH         relay, or relay-to-relay: the clients in pairs, each the other's
@@ -44,6 +45,7 @@ Packets relayed per server CPU-second, kernel work included, for the same load o
 examples:
   bench/relay                                    offhook against coturn, about four minutes
   bench/relay --server coturn,coturn --rounds 4  coturn against itself: the noise of this machine
+  bench/relay --server coturn,pion,offhook       pion's library as well
   bench/relay --mode relay-to-relay              both clients behind this relay
   bench/relay --transport tls --rate 20000       clients behind a firewall that lets out TLS alone
   bench/relay --rounds 3 --seconds 2 --allocations 1,10,100,1000,10000
@@ -147,7 +149,7 @@ function planOf() {
     },
     cores: coresOf(values.cores),
     steering: values.steering ?? false,
-    programs: { coturn: values.coturn, offhook: values.offhook, nft: 'nft' },
+    programs: { coturn: values.coturn, offhook: values.offhook, nft: 'nft', pion: join(root, 'build/bench/pion') },
     loadProgram: values['load-program'] ?? join(root, 'build/release/bench/bench_relay_load'),
     mayBuild: values['load-program'] === undefined,
     output: resolve(values.output),
@@ -173,6 +175,7 @@ function checkMachine(plan) {
   for (const [tool, packageName] of Object.entries(tools)) {
     if (!find(tool)) throw new Problem(`${tool} is missing: apt-get install ${packageName}`);
   }
+  if (plan.slots.some(slot => slot.kind === 'pion')) makePion(plan.programs.pion);
   const advice = { nft: 'apt-get install nftables', coturn: 'apt-get install coturn, or --coturn PROGRAM', offhook: 'tools/build release, or --offhook PROGRAM' };
   for (const { kind } of plan.slots) {
     const name = programOf(kind);
@@ -186,6 +189,17 @@ function checkMachine(plan) {
     execFileSync(join(root, 'tools/build'), ['release', 'bench_relay_load'], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
   if (loadavg()[0] > 0.5) say(`the machine is busy (load ${loadavg()[0].toFixed(1)}): figures will be noisy`);
+}
+
+function makePion(program) {
+  const packages = 'apt-get install golang-go golang-github-pion-turn.v2-dev';
+  const go = find('go');
+  if (!go) throw new Problem(`pion: go is missing: ${packages}`);
+  try {
+    buildPion(go, join(root, 'bench/pion'), program);
+  } catch (error) {
+    throw new Problem(`pion: it cannot be built: ${String(error.stderr ?? error.message).trim()}\n  ${packages}`);
+  }
 }
 
 const say = text => console.error(`bench/relay: ${text}`);

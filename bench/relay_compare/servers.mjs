@@ -1,7 +1,7 @@
 // The servers under test: how each is started for one round, on one core, with one relay thread.
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { addresses } from './network.mjs';
 
 export const port = 3478;
@@ -29,8 +29,22 @@ const commands = {
   offhook: (...how) => offhook('off', ...how),
   'offhook-xdp': (...how) => offhook('xdp', ...how),
   'offhook-tc': (...how) => offhook('tc', ...how),
+  pion: (program, directory, transport, certificate) => [
+    'env', 'GOMAXPROCS=1', program, '-transport', transport, '-listen', `${addresses.serverForClients}:${transport === 'tls' ? tlsPort : port}`,
+    '-relay-address', addresses.serverForPeers, '-min-port', String(relayPorts.low), '-max-port', String(relayPorts.high),
+    '-realm', realm, '-secret', secret, ...(transport === 'tls' ? ['-cert', certificate.cert, '-key', certificate.key] : []),
+  ],
   nat: forwarding,
 };
+
+/** A program of bench/pion and Debian's packages alone; nothing is fetched. Throws what the compiler says. */
+export function buildPion(go, source, program) {
+  mkdirSync(dirname(program), { recursive: true });
+  execFileSync(go, ['build', '-o', program, join(source, 'main.go')], {
+    env: { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(dirname(program), 'go-cache'), GOPROXY: 'off' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}
 
 /** For this run alone; nobody checks it. Files of `directory`. */
 export function makeCertificate(directory) {
