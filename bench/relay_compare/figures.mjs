@@ -71,6 +71,23 @@ export function ratiosOf(rows, slots) {
   })));
 }
 
+// What counts as relaying a rate.
+const lostAtMost = 0.005;
+
+// The highest of the offered rates, in their order, up to which each server has lost next to nothing; 0: none. Empty for a
+// single rate.
+export function highestOf(rows, slots) {
+  const rates = [...new Set(rows.filter(row => row.load === 'paced').map(row => row.rate_pps))].sort((a, b) => a - b);
+  if (rates.length < 2) return [];
+  const directions = [...new Set(rows.map(row => row.direction))];
+  return slots.flatMap(server => directions.map(direction => {
+    const holds = rate => rows.some(row => row.server === server && row.direction === direction && row.rate_pps === rate &&
+      row.load === 'paced' && row.lost <= lostAtMost * row.sent);
+    const broken = rates.findIndex(rate => !holds(rate));
+    return { server, direction, rate_pps: broken === -1 ? rates.at(-1) : rates[broken - 1] ?? 0, all: broken === -1 };
+  }));
+}
+
 const thousands = value => (value / 1000).toFixed(0);
 const range = ({ min, max }) => `${thousands(min)}-${thousands(max)}`;
 const percent = value => `${(value * 100).toFixed(0)} %`;
@@ -88,7 +105,7 @@ const loadOf = row => (row.load === 'paced' ? `${thousands(row.rate_pps)} kpps` 
 const delayOf = ({ load, delay_us }) =>
   (load === 'paced' ? [delay_us.p50, delay_us.p99, delay_us.p999].map(value => value.toFixed(0)).join(' / ') : '–');
 
-export function markdown(rows, setUps, ratios) {
+export function markdown(rows, setUps, ratios, highest) {
   const header = ['load', 'direction', 'server', 'k packets / CPU-s', 'min-max', 'process only', 'received kpps',
     'core busy', 'delay p50/p99/p99.9 µs', 'lost', 'dup/corrupt/misrouted'];
   const lines = rows.map(row => [loadOf(row), arrow[row.direction], row.server, thousands(row.per_core_s.median),
@@ -97,6 +114,10 @@ export function markdown(rows, setUps, ratios) {
     `${row.duplicated}/${row.corrupted}/${row.misrouted}`]);
   const parts = [table(header, lines), table(['server', 'allocations / s', 'CPU µs each', 'resident KiB each'], setUps.map(setUp => [
     setUp.server, setUp.per_wall_s.median.toFixed(0), setUp.cpu_us.median.toFixed(0), (setUp.resident_bytes.median / 1024).toFixed(1)]))];
+  if (highest.length > 0) {
+    parts.push(table(['highest rate with less than 0.5 % lost', 'server', 'kpps offered'], highest.map(each => [
+      arrow[each.direction], each.server, `${thousands(each.rate_pps)}${each.all ? ' (the highest tried)' : ''}`])));
+  }
   if (ratios.length > 0) {
     parts.push(table(['load', 'direction', 'ratio of', 'times'],
       ratios.map(ratio => [loadOf(ratio), arrow[ratio.direction], `${ratio.of} / ${ratio.to}`, ratio.ratio.toFixed(2)])));

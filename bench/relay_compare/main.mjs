@@ -5,7 +5,7 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { curve, disturbed, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
+import { curve, disturbed, highestOf, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
 import { Network, addresses } from './network.mjs';
 import { Server, buildPion, inKernel, kinds, ofForwarding, makeCertificate, port, programOf, secret, tlsPort, transports } from './servers.mjs';
 
@@ -49,6 +49,7 @@ examples:
   bench/relay --mode relay-to-relay              both clients behind this relay
   bench/relay --transport tls --rate 20000       clients behind a firewall that lets out TLS alone
   bench/relay --rounds 3 --seconds 2 --allocations 1,10,100,1000,10000
+  bench/relay --rate 80000,100000,120000,140000,160000,180000,200000,220000,240000   the highest rate
   bench/relay --frames --server coturn,nat,offhook-xdp --allocations 2000
   bench/relay --server offhook --rounds 2 --seconds 2 --allocations 100
 
@@ -324,7 +325,7 @@ function countedRuns(runs, names) {
 function figuresOf(runs, names) {
   const { counted, ...about } = countedRuns(runs, names);
   const rows = rowsOf(counted, names);
-  return { rows, ratios: ratiosOf(rows, names), setUps: setUpsOf(counted, names), counted: counted.length, ...about };
+  return { rows, ratios: ratiosOf(rows, names), highest: highestOf(rows, names), setUps: setUpsOf(counted, names), counted: counted.length, ...about };
 }
 
 function report(plan, runs) {
@@ -333,8 +334,8 @@ function report(plan, runs) {
     allocations, ...figuresOf(runs.filter(run => run.allocations === allocations), names),
   }));
   const isList = parts.length > 1;
-  const text = parts.map(({ allocations, rows, setUps, ratios }) =>
-    `${isList ? `${allocations} allocations\n\n` : ''}${markdown(rows, setUps, ratios)}`).join('\n\n');
+  const text = parts.map(({ allocations, rows, setUps, ratios, highest }) =>
+    `${isList ? `${allocations} allocations\n\n` : ''}${markdown(rows, setUps, ratios, highest)}`).join('\n\n');
   const machine = { processor: cpus()[0].model, cores: cpus().length, kernel: release() };
   mkdirSync(plan.output, { recursive: true });
   writeFileSync(join(plan.output, 'relay.json'),

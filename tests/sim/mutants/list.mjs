@@ -293,7 +293,7 @@ export const mutants = [
     name: 'caller-shut-out',
     what: 'a caller who is back does not get the place that was held',
     file: restore,
-    edits: [['  if (told.is_caller && !was_elsewhere(told)) take_over(from, told.call, step);\n', '']],
+    edits: [['told.is_caller && !was_elsewhere(told) && take_over(from, told.call, step);', 'false;']],
   },
   {
     name: 'missed-is-lost',
