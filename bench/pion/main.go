@@ -19,14 +19,14 @@ import (
 )
 
 func main() {
-	listen := flag.String("listen", "", "ADDRESS:PORT for clients")
-	transport := flag.String("transport", "udp", "udp, tcp or tls")
+	listen := flag.String("listen", "", "ADDRESS:PORT for clients over UDP and TCP")
+	tlsListen := flag.String("tls-listen", "", "ADDRESS:PORT for clients over TLS, with a certificate")
 	relay := flag.String("relay-address", "", "address of the relayed transport addresses")
 	low := flag.Uint("min-port", 20000, "first relay port")
 	high := flag.Uint("max-port", 59999, "last relay port")
 	realm := flag.String("realm", "bench.invalid", "realm")
 	secret := flag.String("secret", "", "shared secret of time-limited credentials")
-	cert := flag.String("cert", "", "certificate, for tls")
+	cert := flag.String("cert", "", "certificate")
 	key := flag.String("key", "", "its key")
 	flag.Parse()
 
@@ -46,19 +46,19 @@ func main() {
 			return turn.GenerateAuthKey(username, realm, password), true
 		},
 	}
-	if *transport == "udp" {
-		socket, err := net.ListenPacket("udp4", *listen)
+	socket, err := net.ListenPacket("udp4", *listen)
+	check(err)
+	config.PacketConnConfigs = []turn.PacketConnConfig{{PacketConn: socket, RelayAddressGenerator: ports}}
+	listener, err := net.Listen("tcp4", *listen)
+	check(err)
+	config.ListenerConfigs = []turn.ListenerConfig{{Listener: listener, RelayAddressGenerator: ports}}
+	if *tlsListen != "" {
+		pair, err := tls.LoadX509KeyPair(*cert, *key)
 		check(err)
-		config.PacketConnConfigs = []turn.PacketConnConfig{{PacketConn: socket, RelayAddressGenerator: ports}}
-	} else {
-		listener, err := net.Listen("tcp4", *listen)
+		secured, err := tls.Listen("tcp4", *tlsListen, &tls.Config{Certificates: []tls.Certificate{pair}})
 		check(err)
-		if *transport == "tls" {
-			pair, err := tls.LoadX509KeyPair(*cert, *key)
-			check(err)
-			listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}})
-		}
-		config.ListenerConfigs = []turn.ListenerConfig{{Listener: listener, RelayAddressGenerator: ports}}
+		config.ListenerConfigs = append(config.ListenerConfigs,
+			turn.ListenerConfig{Listener: secured, RelayAddressGenerator: ports})
 	}
 	server, err := turn.NewServer(config)
 	check(err)

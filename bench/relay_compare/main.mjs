@@ -35,6 +35,7 @@ Packets relayed per server CPU-second, kernel work included, for the same load o
   --frames             for servers whose packets the kernel relays: frames as from a
                        network card, not packets of sockets; UDP alone, Linux 5.18,
                        ethtool (network.mjs says more)
+  --threads N          relay threads of the server, on its one core                  (default 1)
   --cores S,G          core of the server, core of the generator                     (default 1,0)
   --steering           each core receives its own packets, interrupts between cores included (network.mjs says more)
   --coturn PROGRAM     (default turnserver)      --offhook PROGRAM  (default build/release/offhook)
@@ -70,6 +71,7 @@ const options = {
   rate: { type: 'string', default: '60000' },
   window: { type: 'string', default: '128' },
   burst: { type: 'string', default: '1' },
+  threads: { type: 'string', default: '1' },
   cores: { type: 'string', default: '1,0' },
   steering: { type: 'boolean' },
   frames: { type: 'boolean' },
@@ -148,6 +150,7 @@ function planOf() {
       window: numberOf(values, 'window', 1, 65536),
       burst: numberOf(values, 'burst', 1, 64),
     },
+    threads: numberOf(values, 'threads', 1, 64),
     cores: coresOf(values.cores),
     steering: values.steering ?? false,
     programs: { coturn: values.coturn, offhook: values.offhook, nft: 'nft', pion: join(root, 'build/bench/pion') },
@@ -252,8 +255,10 @@ class Comparison {
     const directory = join(this.directory, `${slot.name.replace(/\W+/g, '-')}-${label}`);
     if (plan.kernelPath) network.queueInServer(['nat', 'offhook-tc'].includes(slot.kind));
     if (plan.kernelPath) network.pollBySender();
-    this.server = new Server(slot.kind, plan.programs[programOf(slot.kind)], network.server, plan.cores.server, directory,
-      plan.load.transport, this.certificate, allocations);
+    this.server = new Server(slot.kind, network.server, plan.cores.server, {
+      program: plan.programs[programOf(slot.kind)], directory, transport: plan.load.transport, certificate: this.certificate,
+      allocations, threads: plan.threads,
+    });
     try {
       if (inKernel(slot.kind)) {
         await this.server.kernelServes();
@@ -347,7 +352,7 @@ function report(plan, runs) {
   const sum = field => parts.reduce((total, part) => total + part[field], 0);
   const disturbedRuns = sum('disturbedRuns');
   const { payload, burst, transport } = plan.load;
-  console.log(`${plan.allocations.join(', ')} allocations by ${transport}${plan.frames ? ', frames for the kernel' : ''}, ${payload} bytes, bursts of ${burst}; ${sum('counted')} runs counted; ` +
+  console.log(`${plan.allocations.join(', ')} allocations by ${transport}${plan.frames ? ', frames for the kernel' : ''}, ${payload} bytes, bursts of ${burst}${plan.threads > 1 ? `, ${plan.threads} threads on one core` : ''}; ${sum('counted')} runs counted; ` +
     `${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}\n\n${text}\n`);
   if (disturbedRuns > 0) {
     const enough = parts.every(part => part.enough);

@@ -1,4 +1,4 @@
-// The servers under test: how each is started for one round, on one core, with one relay thread.
+// The servers under test: how each is started for one round, on one core, with one relay thread unless more are asked for.
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,22 +17,22 @@ const startOfServer_ms = 10000;
 const endOfServer_ms = 10000;
 
 const commands = {
-  coturn: (program, directory, transport, certificate) => [
+  coturn: ({ program, directory, transport, certificate, threads }) => [
     program, '-n', '--use-auth-secret', `--static-auth-secret=${secret}`, `--realm=${realm}`,
     `--listening-ip=${addresses.serverForClients}`, `--listening-port=${port}`,
     `--relay-ip=${addresses.serverForPeers}`, `--min-port=${relayPorts.low}`, `--max-port=${relayPorts.high}`,
-    '--relay-threads=1', '--no-dtls', '--no-cli', '--no-rfc5780', ...(transport === 'udp' ? ['--no-tcp'] : []),
+    `--relay-threads=${threads}`, '--no-dtls', '--no-cli', '--no-rfc5780', ...(transport === 'udp' ? ['--no-tcp'] : []),
     ...(transport === 'tls' ? [`--tls-listening-port=${tlsPort}`, `--cert=${certificate.cert}`, `--pkey=${certificate.key}`] : ['--no-tls']),
     '--log-file=stdout',
     `--userdb=${join(directory, 'turndb')}`, `--pidfile=${join(directory, 'turnserver.pid')}`,
   ],
-  offhook: (...how) => offhook('off', ...how),
-  'offhook-xdp': (...how) => offhook('xdp', ...how),
-  'offhook-tc': (...how) => offhook('tc', ...how),
-  pion: (program, directory, transport, certificate) => [
-    'env', 'GOMAXPROCS=1', program, '-transport', transport, '-listen', `${addresses.serverForClients}:${transport === 'tls' ? tlsPort : port}`,
+  offhook: how => offhook('off', how),
+  'offhook-xdp': how => offhook('xdp', how),
+  'offhook-tc': how => offhook('tc', how),
+  pion: ({ program, transport, certificate, threads }) => [
+    'env', `GOMAXPROCS=${threads}`, program, '-listen', `${addresses.serverForClients}:${port}`,
     '-relay-address', addresses.serverForPeers, '-min-port', String(relayPorts.low), '-max-port', String(relayPorts.high),
-    '-realm', realm, '-secret', secret, ...(transport === 'tls' ? ['-cert', certificate.cert, '-key', certificate.key] : []),
+    '-realm', realm, '-secret', secret, ...(transport === 'tls' ? ['-tls-listen', `${addresses.serverForClients}:${tlsPort}`, '-cert', certificate.cert, '-key', certificate.key] : []),
   ],
   nat: forwarding,
 };
@@ -54,18 +54,18 @@ export function makeCertificate(directory) {
   return { cert, key };
 }
 
-function offhook(fastPath, program, directory, transport, certificate) {
+function offhook(fastPath, { program, directory, transport, certificate, threads }) {
   const tls = transport === 'tls' ? ['--tls-port', String(tlsPort), '--cert', certificate.cert, '--key', certificate.key] : [];
   return [
     program, 'serve', '--fast-path', fastPath, '--listen-address', addresses.serverForClients, '--port', String(port),
     '--relay-address', addresses.serverForPeers, '--relay-ports', `${relayPorts.low}-${relayPorts.high}`,
-    '--secret', secret, '--realm', realm, '--shards', '1', '--allow-peer', addresses.peers,
+    '--secret', secret, '--realm', realm, '--shards', String(threads), '--allow-peer', addresses.peers,
     '--state-dir', join(directory, 'state'), '--http-port', '8080', ...tls,
   ];
 }
 
 // The yardstick: the kernel's own forwarding. Ports of the server lead to the peers, and what comes back finds its client.
-function forwarding(program, directory, transport, certificate, allocations) {
+function forwarding({ program, directory, allocations }) {
   const rules = join(directory, 'rules.nft');
   const firstPeer = addresses.peers.split('/')[0].split('.').map(Number);
   const peer = index => [...firstPeer.slice(0, 2), (index + 1) >> 8, (index + 1) & 255].join('.');
@@ -89,14 +89,16 @@ export const inKernel = kind => kind !== programOf(kind);
 export const ofForwarding = { port: forwardPort, from: `${addresses.serverForPeers}:${clientPort}` };
 
 export class Server {
-  // Starts it inside the namespace, pinned to the core. `directory` is its own and empty.
-  constructor(kind, program, namespace, core, directory, transport, certificate, allocations) {
+  // Starts it inside the namespace, pinned to the core. `how`: { program, directory, transport, certificate, allocations,
+  // threads }; the directory is its own and empty.
+  constructor(kind, namespace, core, how) {
+    const { directory } = how;
     mkdirSync(directory, { recursive: true });
     this.kind = kind;
     this.output = join(directory, 'output.log');
     const output = openSync(this.output, 'w');
     // exec all the way: the pid that we hold is the server's own.
-    const command = commands[kind](program, directory, transport, certificate, allocations);
+    const command = commands[kind](how);
     this.child = spawn('ip', ['netns', 'exec', namespace, 'taskset', '-c', String(core),
       'sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh', ...command], { stdio: ['ignore', output, output] });
     closeSync(output);
