@@ -32,17 +32,20 @@ struct View {
   bool was_asked = false;                // by the app, to make this call
   std::optional<Telling> telling;        // by a snapshot
   bool may_be_with_old_session = false;  // that this client has given up, and the server has not
-  std::optional<std::string> told;       // the reason of `ended`
-  std::int64_t newest = -1;              // generation of the newest description that came
-  std::set<std::string> candidates;      // that came: generation and text
+  bool has_met_winner = false;
+  std::optional<std::string> told;   // the reason of `ended`
+  std::int64_t newest = -1;          // generation of the newest description that came
+  std::set<std::string> candidates;  // that came: generation and text
 
   void tell(const Telling& known) {
     telling = known;
     is_caller = known.is_caller;
     said_accept |= !known.is_caller && known.was_answered;
   }
-  // Before the session that it has now.
-  bool has_talked() const { return telling && telling->was_answered && !telling->is_over; }
+  // Once: it has talked before the session that it has now.
+  bool meets_winner() {
+    return telling && telling->was_answered && !telling->is_over && !std::exchange(has_met_winner, true);
+  }
   // Whoever has a part in a call is to hear of its end.
   bool took_part() const {
     if (telling) return !telling->is_over && !was_refused;

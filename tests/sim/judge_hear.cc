@@ -61,7 +61,7 @@ void Judge::hear_of_call(const std::string& session, std::size_t device, View& v
     case Said::accepted:
       require(view.is_caller, "the caller hears of an accept", label);
       // Or another device has won while the caller, who had heard of one, was away.
-      require(!view.heard_accepted || (message.fresh && (!call.taken_by.empty() || view.has_talked())),
+      require(!view.heard_accepted || (message.fresh && (!call.taken_by.empty() || view.meets_winner())),
               "a call is accepted once", label);
       require(!call.accepted_by.empty(), "a call is accepted by somebody", label);
       view.heard_accepted = true;

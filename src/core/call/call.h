@@ -25,6 +25,8 @@ struct Leg {
   WarmPath warm_path = WarmPath::relay;  // of this call on this device
   bool rings = false;                    // it has reported so
   Outflow outflow;                       // held until its answer has passed
+  // It has told, after a restart, that it knew of an offer: what the caller talks with may be it.
+  bool may_have_path = false;
 };
 
 struct Dialing {

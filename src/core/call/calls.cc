@@ -212,8 +212,12 @@ Handled Calls::handle(Session& from, const signal::Accept& message, const Step& 
     return accept_claim(*claim, message, step);
   const auto located = locate(from, message.call);
   if (!located) return fail(located.error());
-  const bool fresh = located->role == Role::leg && located->call->warm.answer_passed &&
-                     located->call->warm.session != from.key;
+  bool fresh = false;
+  if (located->role == Role::leg) {
+    const WarmLeg& warm = located->call->warm;
+    const bool is_other = settle_claim_of_caller(*located->call, *find_leg(*located->call, from.key));
+    fresh = is_other || (warm.answer_passed && warm.session != from.key);
+  }
   const auto next =
       decide(*located, by_role(located->role, Event::caller_accept,
                                fresh ? Event::leg_accept_fresh : Event::leg_accept, Event::winner_accept));

@@ -216,6 +216,7 @@ class Calls {
   // True if it was away, and has its place in the call again.
   bool take_over(Session& from, const signal::CallId& id, const Step& step);
   void meet_winner(Session& caller, const signal::Snapshot& told, const Step& step);
+  bool settle_claim_of_caller(Call& call, const Leg& leg);
   void end_claim(ClaimKey key, signal::EndReason reason, const Step& step);
   void lose_claims(const Session& session, const Step& step);
   static void outdate_offer(Call& call, std::optional<std::uint32_t> generation);

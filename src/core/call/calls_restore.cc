@@ -92,7 +92,9 @@ Handled Calls::ring_again(Session& from, const Snapshot& told, const Step& step)
 // A device that rings. If the call waits, it has a leg since it attached.
 Handled Calls::claim_ring(Session& from, const Snapshot& told, const Step& step) {
   if (const auto part = part_of(from, told.call)) {
-    if (part->role == Role::leg) outdate_offer(*part->call, told.generation);
+    if (part->role != Role::leg) return {};
+    outdate_offer(*part->call, told.generation);
+    find_leg(*part->call, from.key)->may_have_path = told.generation.has_value();
     return {};
   }
   if (Call* call = find(told.call)) {
@@ -334,20 +336,32 @@ bool Calls::take_over(Session& from, const signal::CallId& id, const Step& step)
   return true;
 }
 
-// Somebody has accepted while the caller was away. If the caller has heard of an accept before, it was that
-// of another device, which is still on its way: the one that has won tells of none. The two begin afresh.
+// Somebody has accepted while the caller was away, and the caller has heard of an accept: of this one, over
+// the path that stood while it rang, or of that of another device, which is still on its way.
 void Calls::meet_winner(Session& caller, const Snapshot& told, const Step& step) {
   const auto part = part_of(caller, told.call);
   const bool has_talked = told.state == Snapshot::State::accepted || told.state == Snapshot::State::connected;
   if (!has_talked || !part || part->call->winner() == nullptr) return;
   Call& call = *part->call;
   note_generation(call, told.generation);
-  if (call.warm.awaits_fresh_offer) return;
+  if (call.warm.awaits_fresh_offer || call.winner()->may_have_path) return;
   call.warm.awaits_fresh_offer = true;
+  if (auto* accepted = std::get_if<Accepted>(&call.phase)) accepted->winner_connected = false;
+  call.timeline.add(step.now, "the caller has talked with another device than the one that has won");
   const signal::MediaState& said = call.callee_state;
   sessions_.send(caller.key, signal::accepted(call.id, said.media, true), std::nullopt, step);
   if (said != signal::MediaState{said.media})
     sessions_.send(caller.key, signal::state(call.id, call.callee_user, said), std::nullopt, step);
+}
+
+// The same the other way round: a device accepts, and the caller, who is back, has told that it talks. True
+// if the two have to begin afresh.
+bool Calls::settle_claim_of_caller(Call& call, const Leg& leg) {
+  const Claim* claim = claims_.find(call.caller_session, call.id);
+  if (claim == nullptr || !claim->talks()) return false;
+  const Claim taken = claims_.take(claim->key);
+  note_generation(call, taken.snapshot.generation);
+  return !leg.may_have_path;
 }
 
 void Calls::lose_claims(const Session& session, const Step& step) {

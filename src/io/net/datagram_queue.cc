@@ -102,7 +102,8 @@ std::size_t DatagramQueue::flush_run(std::size_t first, std::size_t end) {
 
 // Null: it leaves through its own socket, which may cut it into fragments.
 RawSender* DatagramQueue::raw_for(std::size_t datagram) {
-  if (parts_[datagram].iov_len > kSegmentBytesLimit) return nullptr;
+  const std::size_t limit = from_[datagram].ip.is_v4() ? kSegmentBytesLimit : kRawBytesLimitIpv6;
+  if (parts_[datagram].iov_len > limit) return nullptr;
   for (RawSender& each : raw_) {
     if (each.local() == from_[datagram].ip) return &each;
   }

@@ -22,6 +22,11 @@ inline constexpr std::size_t kSegmentsLimit = 64;
 // 1,500 bytes without the headers of IPv6 and UDP.
 inline constexpr std::size_t kSegmentBytesLimit = 1452;
 
+// Every link of IPv6 takes so much whole (RFC 8200 section 5), without the headers of IPv6 and UDP. A larger
+// one may need fragments where the path is narrower, and a raw socket answers that with an ICMP error to
+// ourselves.
+inline constexpr std::size_t kRawBytesLimitIpv6 = 1232;
+
 class DatagramQueue {
  public:
   // `raw`: for local addresses that have one, each with the same limit.

@@ -35,6 +35,23 @@ bool bind_to(int fd, const Ip& local) {
   return bind(fd, &target.any, length) == 0;
 }
 
+void set_option(int fd, int level, int name, int value) {
+  (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+void set_options(int fd, Family family) {
+  const bool is_v4 = family == Family::ipv4;
+  // As relay sockets: no path MTU is believed that anybody could forge.
+  if (is_v4) set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+  // A full queue of the interface is an error then, and not silence.
+  set_option(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_RECVERR : IPV6_RECVERR, 1);
+  // The least there is.
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, 1);
+  // The privileged form goes past net.core.wmem_max; without the privilege that holds.
+  set_option(fd, SOL_SOCKET, SO_SNDBUF, kSendBufferBytes);
+  set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSendBufferBytes);
+}
+
 template <typename Header>
 std::uint64_t sum_of(const Header& header) {
   return add_to_checksum(0, Bytes(reinterpret_cast<const std::uint8_t*>(&header), sizeof header));
@@ -43,12 +60,10 @@ std::uint64_t sum_of(const Header& header) {
 }  // namespace
 
 std::optional<RawSender> RawSender::open(const Ip& local, std::size_t limit) {
-  // IPPROTO_RAW: headers are ours, and nothing is received.
+  // IPPROTO_RAW: headers are ours. What it receives is of IP protocol 255, which nobody reads.
   Fd socket(::socket(domain_of(local.family()), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW));
   if (!socket || !bind_to(socket.get(), local)) return std::nullopt;
-  const int bytes = kSendBufferBytes;
-  if (setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
-    (void)setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+  set_options(socket.get(), local.family());
   return RawSender(local, std::move(socket), limit);
 }
 
@@ -68,8 +83,7 @@ void RawSender::add(std::uint16_t from_port, const Address& to, Bytes bytes, std
   const std::size_t at = used_++;
   const std::size_t udp_bytes = sizeof(udphdr) + bytes.size();
   Headers& headers = headers_[at];
-  const std::size_t ip_bytes =
-      local_.is_v4() ? write_ipv4(headers, to, udp_bytes) : write_ipv6(headers, to, udp_bytes);
+  const std::size_t ip_bytes = local_.is_v4() ? write_ipv4(headers, to) : write_ipv6(headers, to, udp_bytes);
 
   udphdr udp{};
   udp.source = htons(from_port);
@@ -95,7 +109,7 @@ void RawSender::add(std::uint16_t from_port, const Address& to, Bytes bytes, std
 }
 
 // The kernel sets length, identification and checksum. Without DF, as relay sockets send.
-std::size_t RawSender::write_ipv4(Headers& headers, const Address& to, std::size_t) const {
+std::size_t RawSender::write_ipv4(Headers& headers, const Address& to) const {
   iphdr ip{};
   ip.version = 4;
   ip.ihl = sizeof ip / 4;
@@ -119,10 +133,12 @@ std::size_t RawSender::write_ipv6(Headers& headers, const Address& to, std::size
   return sizeof ip;
 }
 
-std::size_t RawSender::send_from(std::size_t first) {
+std::size_t RawSender::send_from(std::size_t first, bool& has_room) {
   const int sent = sendmmsg(socket_.get(), &messages_[first], static_cast<unsigned>(used_ - first),
                             MSG_DONTWAIT | MSG_NOSIGNAL);
-  return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  if (sent > 0) return static_cast<std::size_t>(sent);
+  has_room = errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS;
+  return 0;
 }
 
 }  // namespace offhook::io

@@ -1,8 +1,9 @@
 #pragma once
 // Sends UDP datagrams of one local address, of whichever ports, with one system call for all that wait:
 // through a raw socket, with IP and UDP headers of our own (raw(7), IP_HDRINCL). Each socket of its own would
-// take a call for itself, and half as much time again. Routes, neighbours and the machine's firewall are as
-// for a UDP socket; only the socket that has the port is not asked.
+// take a call for itself, and half as much time again. The machine's routes, neighbours and firewall
+// hold as for a UDP socket, but for rules that name UDP or a port where a route or an IPsec policy is looked
+// up: there the kernel knows the addresses alone.
 
 #include <sys/socket.h>
 
@@ -31,11 +32,13 @@ class RawSender {
   // word for it.
   void add(std::uint16_t from_port, const Address& to, Bytes bytes, std::size_t tag);
   // Sends what waits, in its order. `refused` is called with the tag of each datagram that the kernel does
-  // not take (it would need fragments, has no route, finds no room), in its place in the order.
+  // not take (it would need fragments, has no route), in its place in the order; without room, of all that
+  // are left.
   template <typename Refused>
   void flush(Refused refused) {
+    bool has_room = true;
     for (std::size_t at = 0; at < used_;) {
-      at += send_from(at);
+      if (has_room) at += send_from(at, has_room);
       if (at < used_) refused(tags_[at++]);
     }
     used_ = 0;
@@ -47,8 +50,8 @@ class RawSender {
 
   RawSender(const Ip& local, Fd socket, std::size_t limit);
   // Returns how many went, from `first` on.
-  std::size_t send_from(std::size_t first);
-  std::size_t write_ipv4(Headers& headers, const Address& to, std::size_t udp_bytes) const;
+  std::size_t send_from(std::size_t first, bool& has_room);
+  std::size_t write_ipv4(Headers& headers, const Address& to) const;
   std::size_t write_ipv6(Headers& headers, const Address& to, std::size_t udp_bytes) const;
 
   Ip local_;

@@ -74,10 +74,15 @@ ClientConnections::Read ClientConnections::read(std::uint32_t handle, Instant no
   const MutableBytes space =
       connection->framer->space(connection->has_allocation ? kReadBytes : kReadBytesWithoutAllocation);
   const std::size_t count = receive(*connection, space, source);
-  if (count == 0) return {};
+  if (count == 0) {
+    if (connection->framer->pending() == 0) resting_framers_.push_back(std::move(connection->framer));
+    return {};
+  }
   connection->framer->filled(count);
-  const bool buffered = connection->tls && connection->tls->is_buffering();
-  return {connection->framer.get(), buffered || count == space.size(), buffered};
+  // With space left it is a part of a record, whose rest the socket will tell of.
+  const bool is_full = count == space.size();
+  const bool buffered = is_full && connection->tls && connection->tls->is_buffering();
+  return {connection->framer.get(), is_full, buffered};
 }
 
 void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Instant now) {

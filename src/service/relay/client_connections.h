@@ -102,7 +102,7 @@ class ClientConnections {
   void finish_read(std::uint32_t handle, bool frames_taken, Instant now);
   // Whether the next read of it goes where frames taken before may still lie.
   bool has_unfinished_frame(std::uint32_t handle);
-  // Nobody has a frame of any connection any more.
+  // Nobody has a frame any more of a connection whose read is finished.
   void handle_frames_done();
 
   // Queues whole packets; flush() sends. A client that is gone is none. Media belongs to an allocation.

@@ -18,9 +18,9 @@ class Gathering {
 
   // In this round.
   void note(std::size_t packets) { packets_ += packets; }
-  // Once a round, `now` as it was read in it: whether a shard that has nothing to do should wait for kPause
-  // before it looks again.
-  bool is_worth_it(Instant now) {
+  // Once a round, `now` as it was read in it: counts, and says whether a shard that has nothing to do should
+  // wait for kPause before it looks again.
+  bool decide(Instant now) {
     if (now - since_ >= kWindow) {
       const auto window = std::chrono::duration<double>(now - since_).count();
       is_busy_ = static_cast<double>(packets_) >= window * kPacketsPerSecond;

@@ -146,11 +146,17 @@ std::vector<io::RawSender> raw_senders(const RelaySettings& settings, const std:
 }
 
 void log_sending(const RelaySettings& settings, const std::vector<Ip>& ips) {
-  if (!settings.raw_sockets || ips.empty() || io::RawSender::open(ips.front(), 1)) return;
-  spdlog::info(
-      "relay: no raw sockets ({}), each packet is sent by itself: slower; with CAP_NET_RAW (systemd: "
-      "AmbientCapabilities=CAP_NET_RAW, docker: its default) many leave at once",
-      std::generic_category().message(errno));
+  if (!settings.raw_sockets) return;
+  for (const Ip& ip : ips) {
+    if (io::RawSender::open(ip, 1)) continue;
+    const int code = errno;
+    const char* advice =
+        code == EPERM ? "; CAP_NET_RAW allows it (systemd: AmbientCapabilities=CAP_NET_RAW)" : "";
+    spdlog::info(
+        "relay: no raw socket for {} ({}){}: packets of different clients leave one by one, which is slower",
+        ip.text(), std::generic_category().message(code), advice);
+    if (code == EPERM) return;  // it is so for all
+  }
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ void Shard::run() {
 }
 
 std::span<const io::Ready> Shard::wait(Instant deadline) {
-  if (gathering_.is_worth_it(now_.monotonic)) {
+  if (gathering_.decide(now_.monotonic)) {
     // Who is never idle is woken by nobody.
     if (const auto events = poller_->wait(now_.monotonic, now_.monotonic); !events.empty()) return events;
     io::pause_for(Gathering::kPause);

@@ -96,33 +96,73 @@ TEST(RestoreDevices, AnAcceptCountsThoughTheCallerIsNotBack) {
   }
 }
 
-// Two devices accept, one before the crash and one after it, and the caller has heard of the first alone.
-TEST(RestoreDevices, ACallerWhoHasTalkedWithAnotherDeviceBeginsAfreshWithTheOneThatHasWon) {
-  Crashed call(State::ringing);
-  Device& laptop = call.exchange.add("bob");
-  const auto written = call.exchange.journal;
-  call.exchange.send(call.bob, accept("1"));
-  call.forget();
-  call.exchange.journal = written;
-  call.exchange.crash();
-  call.back(laptop, kCalleeRings);
-  call.exchange.send(laptop, accept("1"));
-  (void)laptop.take();
-  const auto talks = [](const char* peer, const char* role) {
-    return snapshot("1", peer, role, "accepted", R"(,"generation":1)");
-  };
-  call.back(call.alice, talks("bob", "caller"));
-  EXPECT_EQ(call.alice.take(), (Inbox{"accepted", "accepted fresh"}));
-  call.back(call.bob, talks("alice", "callee"));
-  EXPECT_EQ(call.bob.take(), Inbox{"ended answered_elsewhere"});
+// Two devices accept, one before the crash, of which the caller alone has heard, and one after it.
+struct AcceptedTwice : Crashed {
+  AcceptedTwice() : Crashed(State::ringing), laptop(exchange.add("bob")) {
+    const auto written = exchange.journal;
+    exchange.send(bob, accept("1"));
+    forget();
+    exchange.journal = written;
+    exchange.crash();
+    exchange.connect(laptop);
+  }
+  void caller_is_back() { back(alice, snapshot("1", "bob", "caller", "accepted", R"(,"generation":1)")); }
+  void laptop_accepts() {
+    exchange.send(laptop, accept("1"));
+    (void)laptop.take();
+  }
   // What was on its way to the other device passes to nobody; the fresh offer does.
-  call.exchange.send(call.alice, offer("1", 2, "o2"));
-  EXPECT_EQ(laptop.take(), Inbox());
-  call.exchange.send(call.alice, fresh_offer("1", 3, "o3"));
-  EXPECT_EQ(laptop.take(), Inbox{"fresh offer 3 o3"});
-  call.exchange.send(laptop, answer("1", 3, "a3"));
-  EXPECT_EQ(call.alice.take(), Inbox{"answer 3 a3"});
-  call.exchange.check();
+  void expect_fresh_talk() {
+    back(bob, snapshot("1", "alice", "callee", "accepted", R"(,"generation":1)"));
+    EXPECT_EQ(bob.take(), Inbox{"ended answered_elsewhere"});
+    exchange.send(alice, offer("1", 2, "o2"));
+    EXPECT_EQ(laptop.take(), Inbox());
+    exchange.send(alice, fresh_offer("1", 3, "o3"));
+    EXPECT_EQ(laptop.take(), Inbox{"fresh offer 3 o3"});
+    exchange.send(laptop, answer("1", 3, "a3"));
+    EXPECT_EQ(alice.take(), Inbox{"answer 3 a3"});
+    exchange.advance_alive(std::chrono::seconds(40));
+    EXPECT_EQ(alice.take(), Inbox());
+    EXPECT_EQ(laptop.take(), Inbox());
+    exchange.check();
+  }
+  Device& laptop;
+};
+
+TEST(RestoreDevices, ACallerWhoHasTalkedWithAnotherDeviceBeginsAfreshWithTheOneThatHasWon) {
+  AcceptedTwice call;
+  call.laptop_accepts();
+  call.caller_is_back();
+  EXPECT_EQ(call.alice.take(), (Inbox{"accepted", "accepted fresh"}));
+  call.expect_fresh_talk();
+}
+
+TEST(RestoreDevices, ADeviceThatAcceptsBeginsAfreshWithACallerWhoHasTalkedWithAnother) {
+  AcceptedTwice call;
+  call.caller_is_back();
+  (void)call.alice.take();
+  call.laptop_accepts();
+  EXPECT_EQ(call.alice.take(), Inbox{"accepted fresh"});
+  call.expect_fresh_talk();
+}
+
+// The accept has come to the caller over the path that stood while it rang, and that path stands.
+TEST(RestoreDevices, WhoHasHeardTheAcceptOverThePathKeepsIt) {
+  for (const bool caller_first : {true, false}) {
+    SCOPED_TRACE(caller_first);
+    Crashed call(State::ringing);
+    call.exchange.crash();
+    call.back(call.bob, kCalleeRings);
+    if (caller_first) call.back(call.alice, kCallerTalks);
+    call.exchange.send(call.bob, accept("1"));
+    if (!caller_first) call.back(call.alice, kCallerTalks);
+    EXPECT_EQ(call.alice.take(), Inbox{"accepted"});
+    call.forget();
+    call.exchange.advance_alive(std::chrono::seconds(40));
+    EXPECT_EQ(call.alice.take(), Inbox());
+    EXPECT_EQ(call.bob.take(), Inbox());
+    call.exchange.check();
+  }
 }
 
 TEST(RestoreDevices, WhoHasTalkedComesBeforeWhoWouldLikeTo) {

@@ -157,6 +157,41 @@ TEST_F(Connections, AFrameThatTricklesInEndsThemAndWholeFramesDoNot) {
   EXPECT_TRUE(is_closed(client));
 }
 
+// What is read of others meanwhile does not touch them.
+TEST_F(Connections, FramesOfManyLiveUntilTheyAreDone) {
+  const io::Socket first = connect();
+  const Buffer one = media(1);
+  const Buffer two = media(2);
+  std::vector<MutableBytes> frames;
+  const auto read_frame = [&](const io::Socket& client, const Buffer& frame) {
+    ASSERT_EQ(send(client.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
+    const auto reader = connections_.find(next_event());
+    ASSERT_TRUE(reader.has_value());
+    connections_.set_has_allocation(*reader, true, now_);
+    const auto read = connections_.read(reader->handle, now_);
+    ASSERT_NE(read.framer, nullptr);
+    frames.push_back(read.framer->next().value_or(MutableBytes()));
+    connections_.finish_read(reader->handle, true, now_);
+    EXPECT_FALSE(connections_.has_unfinished_frame(reader->handle));
+  };
+  read_frame(first, one);
+  const io::Socket second = connect();
+  read_frame(second, two);
+  EXPECT_TRUE(equal(frames.at(0), one));
+  EXPECT_TRUE(equal(frames.at(1), two));
+  connections_.handle_frames_done();
+}
+
+// The next read of such a one goes where its frames lie.
+TEST_F(Connections, WhoHasAnUnfinishedFrameSaysSo) {
+  const io::Socket client = connect();
+  Buffer sent = kFrame;
+  sent.push_back(0x40);
+  ASSERT_EQ(send(client.get(), sent.data(), sent.size(), 0), static_cast<ssize_t>(sent.size()));
+  EXPECT_EQ(read_frames(), std::vector<Buffer>{kFrame});
+  EXPECT_TRUE(connections_.has_unfinished_frame(client_of(client).handle));
+}
+
 TEST_F(Connections, OtherProtocolsAreClosedAtOnce) {
   const io::Socket client = connect();
   const Buffer tls_client_hello = {0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC, 0x03, 0x03};

@@ -14,7 +14,7 @@ bool after(Gathering& gathering, Instant& now, std::size_t packets, int rounds) 
   for (int i = 0; i < rounds; ++i) {
     gathering.note(packets);
     now += milliseconds(1);
-    is_worth_it = gathering.is_worth_it(now);
+    is_worth_it = gathering.decide(now);
   }
   return is_worth_it;
 }
@@ -22,7 +22,7 @@ bool after(Gathering& gathering, Instant& now, std::size_t packets, int rounds) 
 TEST(Gathering, WaitsWhereMuchComesAndNowhereElse) {
   Gathering gathering;
   Instant now{std::chrono::hours(1)};
-  EXPECT_FALSE(gathering.is_worth_it(now));
+  EXPECT_FALSE(gathering.decide(now));
   EXPECT_FALSE(after(gathering, now, 19, 100));
   EXPECT_TRUE(after(gathering, now, 20, 1));
   EXPECT_TRUE(after(gathering, now, 100, 100));
@@ -35,7 +35,7 @@ TEST(Gathering, OnePacketAfterAQuietTimeIsNotHeldUp) {
   EXPECT_TRUE(after(gathering, now, 60, 10));
   now += std::chrono::seconds(5);
   gathering.note(60);
-  EXPECT_FALSE(gathering.is_worth_it(now));
+  EXPECT_FALSE(gathering.decide(now));
 }
 
 TEST(Gathering, WhatHasBeenSaidHoldsForAMillisecond) {
@@ -43,7 +43,7 @@ TEST(Gathering, WhatHasBeenSaidHoldsForAMillisecond) {
   Instant now{std::chrono::hours(1)};
   EXPECT_TRUE(after(gathering, now, 60, 2));
   now += microseconds(999);
-  EXPECT_TRUE(gathering.is_worth_it(now));
+  EXPECT_TRUE(gathering.decide(now));
 }
 
 }  // namespace

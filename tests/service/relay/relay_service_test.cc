@@ -56,24 +56,29 @@ TEST_P(EachPath, AllocateAnswersWithAPortOfTheRange) {
   EXPECT_EQ(count_after(client, relay, Counter::allocations_created), 1U);
 }
 
+// Through raw sockets, where the test may have them, and without.
 TEST_P(EachPath, SendAndDataIndicationsCarryPayloadsOfAnySize) {
-  RunningRelay relay;
-  TurnClient client = this->client(relay);
-  const Address relayed = client.allocate(own_family()).relayed();
-  UdpPeer peer(own_ip());
-  ASSERT_EQ(client.create_permission({peer.address()}), 0);
-  for (const std::size_t size : {0U, 1U, 2U, 3U, 172U, 1400U, 9000U, 60000U}) {
-    const Buffer payload(size, static_cast<std::uint8_t>(size % 251));
-    client.send_indication(peer.address(), payload, size == 172);
-    const auto at_peer = peer.receive();
-    ASSERT_TRUE(at_peer.has_value()) << size;
-    EXPECT_EQ(at_peer->from, relayed);
-    EXPECT_EQ(at_peer->payload, payload);
-    peer.send(relayed, payload);
-    const auto back = client.receive();
-    ASSERT_TRUE(back.has_value()) << size;
-    EXPECT_EQ(back->peer_address, peer.address());
-    EXPECT_EQ(back->payload, payload);
+  for (const bool raw_sockets : {true, false}) {
+    RelaySettings settings = loopback_settings();
+    settings.raw_sockets = raw_sockets;
+    RunningRelay relay(settings);
+    TurnClient client = this->client(relay);
+    const Address relayed = client.allocate(own_family()).relayed();
+    UdpPeer peer(own_ip());
+    ASSERT_EQ(client.create_permission({peer.address()}), 0);
+    for (const std::size_t size : {0U, 1U, 2U, 3U, 172U, 1232U, 1233U, 1400U, 1452U, 1453U, 9000U, 60000U}) {
+      const Buffer payload(size, static_cast<std::uint8_t>(size % 251));
+      client.send_indication(peer.address(), payload, size == 172);
+      const auto at_peer = peer.receive();
+      ASSERT_TRUE(at_peer.has_value()) << size;
+      EXPECT_EQ(at_peer->from, relayed);
+      EXPECT_EQ(at_peer->payload, payload);
+      peer.send(relayed, payload);
+      const auto back = client.receive();
+      ASSERT_TRUE(back.has_value()) << size;
+      EXPECT_EQ(back->peer_address, peer.address());
+      EXPECT_EQ(back->payload, payload);
+    }
   }
 }
 
