@@ -71,18 +71,19 @@ export function ratiosOf(rows, slots) {
   })));
 }
 
-// What counts as relaying a rate.
+// What counts as relaying a rate. The generator offers less where its own core or full windows hold it up.
 const lostAtMost = 0.005;
+const offeredAtLeast = 0.99;
 
-// The highest of the offered rates, in their order, up to which each server has lost next to nothing; 0: none. Empty for a
-// single rate.
+// The highest of the offered rates, in their order, up to which each server has lost next to nothing and received nearly all;
+// 0: none. Empty for a single rate.
 export function highestOf(rows, slots) {
   const rates = [...new Set(rows.filter(row => row.load === 'paced').map(row => row.rate_pps))].sort((a, b) => a - b);
   if (rates.length < 2) return [];
   const directions = [...new Set(rows.map(row => row.direction))];
   return slots.flatMap(server => directions.map(direction => {
     const holds = rate => rows.some(row => row.server === server && row.direction === direction && row.rate_pps === rate &&
-      row.load === 'paced' && row.lost <= lostAtMost * row.sent);
+      row.load === 'paced' && row.lost <= lostAtMost * row.sent && row.received_pps.median >= offeredAtLeast * rate);
     const broken = rates.findIndex(rate => !holds(rate));
     return { server, direction, rate_pps: broken === -1 ? rates.at(-1) : rates[broken - 1] ?? 0, all: broken === -1 };
   }));
