@@ -30,6 +30,7 @@ void Shard::execute(turn::SendToClient& effect) {
     return connections_.send_control(client, effect.bytes, now_.monotonic);
   assert(client.handle < listeners_.udp.size());
   const Listener& listener = listeners_.udp[client.handle];
+  // First: a flush lets all answers go.
   if (queue_.full()) flush_queue();
   answers_.push_back(std::move(effect.bytes));
   queue_.add(listener.socket.get(), listener.address, client.five_tuple.client_address, answers_.back());

@@ -90,8 +90,7 @@ TEST_P(RawSenderTest, WhatTheKernelRefusesIsNamedInItsPlace) {
   const Socket receiver = listener();
   const Address to = *bound_address(receiver);
   const Buffer small(10, 1);
-  const Buffer too_large(65507,
-                         2);  // with an IPv6 header no packet holds it, on IPv4 loopback's MTU does not
+  const Buffer too_large(65520, 2);  // with its headers no IP packet holds it, nor a frame of the loopback
   raw_->add(50000, to, small, 7);
   raw_->add(50000, to, too_large, 8);
   raw_->add(50000, to, small, 9);
