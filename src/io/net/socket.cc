@@ -130,6 +130,11 @@ bool limit_unsent(const Socket& socket, std::size_t bytes) {
   return set_option(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(bytes));
 }
 
+void acknowledge_together(const Socket& socket) {
+  // A kernel that cannot goes on as before.
+  (void)set_option(socket.get(), IPPROTO_TCP, TCP_QUICKACK, 0);
+}
+
 std::optional<Address> bound_address(const Socket& socket) {
   SocketAddress address{};
   socklen_t length = sizeof address;

@@ -51,6 +51,11 @@ void send_promptly(int fd);
 // if it cannot.
 bool limit_unsent(const Socket& socket, std::size_t bytes);
 
+// A TCP socket acknowledges what comes together with what goes, or after a few hundred bytes, and at the
+// latest after 40 ms, as it does by itself where both sides talk; until nothing has come for so long. Without
+// it one that reads at once sends an acknowledgement for each segment, which costs as much as the segment.
+void acknowledge_together(const Socket& socket);
+
 // The address that the socket is bound to; nothing if it is no IP socket.
 std::optional<Address> bound_address(const Socket& socket);
 // Datagrams that the kernel threw away because this socket's buffer was full.

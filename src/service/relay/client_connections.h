@@ -145,10 +145,14 @@ class ClientConnections {
     bool read_waits_for_room = false;  // TLS has to send before it can read on
     bool read_ended = false;           // with the bytes read last: nothing follows them
     bool to_flush = false;
+    bool acknowledged_together = false;  // asked for at reads_since
+    bool waits_for_acknowledgements = false;
+    std::uint8_t reads = 0;  // since reads_since
     Turn turn = Turn::not_needed;
     Instant idle_since;  // without an allocation
     // When the unfinished frame or the handshake began, or the wait for the first byte after it.
     Instant frame_since = kNever;
+    Instant reads_since{};
     Instant armed = kNever;                      // its entry in deadlines_
     std::unique_ptr<turn::StreamFramer> framer;  // only while a frame is unfinished
     std::unique_ptr<StreamQueue> out;            // only while bytes wait
@@ -182,6 +186,7 @@ class ClientConnections {
   // Bytes sent; 0 if the socket takes none now, or the connection is doomed now.
   std::size_t send_some(Connection& connection, Bytes bytes);
 
+  void note_read(Connection& connection, Instant now);
   void drop_stale(Connection& connection, Instant now);
   void send_waiting(Connection& connection);
   void watch(Connection& connection, bool for_room);

@@ -1,9 +1,13 @@
 #include "service/relay/client_connections.h"
 
+#include <netinet/tcp.h>
+
 #include <algorithm>
 #include <cstring>
 
+#include "io/loop/clock.h"
 #include "relay_fixture.h"
+#include "service/relay/tcp_segments.h"
 
 namespace offhook::relay {
 namespace {
@@ -183,6 +187,46 @@ TEST_F(Connections, FramesOfManyLiveUntilTheyAreDone) {
 }
 
 // The next read of such a one goes where its frames lie.
+class Acknowledgements : public Connections {
+ protected:
+  static constexpr std::uint32_t kFrames = 320;
+  // Of so many frames, each read before the next one is sent. `pass` sets the clock.
+  template <typename Pass>
+  std::uint32_t count_of(bool client_waits, Pass pass) {
+    const int no_delay = client_waits ? 0 : 1;
+    EXPECT_EQ(setsockopt(client_.get(), IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay), 0);
+    connections_.set_has_allocation(client_of(client_), true, now_);
+    const std::uint32_t before = test::segments_received(client_.get());
+    for (std::uint32_t frame = 0; frame < kFrames; ++frame) {
+      EXPECT_EQ(send(client_.get(), kFrame.data(), kFrame.size(), 0), 8);
+      EXPECT_TRUE(!poller_->wait(kNever, now_).empty());
+      pass();
+      EXPECT_EQ(read_frames().size(), 1U);
+    }
+    return test::segments_received(client_.get()) - before;
+  }
+  io::Socket client_ = connect();
+};
+
+TEST_F(Acknowledgements, AreFewerWhereMuchComes) {
+  EXPECT_LT(count_of(false, [&] { now_ += milliseconds(2); }), kFrames * 9 / 10);
+}
+
+TEST_F(Acknowledgements, AreSentAtOnceWhereLittleComes) {
+  EXPECT_GE(count_of(false, [&] { now_ += milliseconds(20); }), kFrames * 9 / 10);
+}
+
+// Once: then it is known.
+TEST_F(Acknowledgements, AreNotHeldBackFromWhoWaitsForThem) {
+  now_ = io::read_now().monotonic;
+  std::size_t waits = 0;
+  (void)count_of(true, [&] {
+    const Instant before = std::exchange(now_, io::read_now().monotonic);
+    waits += now_ - before >= milliseconds(35) ? 1U : 0U;
+  });
+  EXPECT_LE(waits, 4U) << "of " << kFrames / 32;
+}
+
 TEST_F(Connections, WhoHasAnUnfinishedFrameSaysSo) {
   const io::Socket client = connect();
   Buffer sent = kFrame;

@@ -1,0 +1,19 @@
+// On its own: the kernel's header, which knows all of tcp_info, and the C library's cannot be together.
+
+#include "service/relay/tcp_segments.h"
+
+#include <gtest/gtest.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace offhook::test {
+
+std::uint32_t segments_received(int fd) {
+  tcp_info about{};
+  socklen_t length = sizeof about;
+  EXPECT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &about, &length), 0);
+  return about.tcpi_segs_in;
+}
+
+}  // namespace offhook::test
