@@ -47,6 +47,18 @@ relay::FastPathChoice fast_path_choice(settings::FastPath choice) {
   return relay::FastPathChoice::off;
 }
 
+relay::PacketSocketChoice packet_socket_choice(settings::PacketSockets choice) {
+  switch (choice) {
+    case settings::PacketSockets::automatic:
+      return relay::PacketSocketChoice::automatic;
+    case settings::PacketSockets::on:
+      return relay::PacketSocketChoice::on;
+    case settings::PacketSockets::off:
+      return relay::PacketSocketChoice::off;
+  }
+  return relay::PacketSocketChoice::off;
+}
+
 relay::RelaySettings relay_settings(const Settings& settings) {
   relay::RelaySettings relay;
   relay.listen_addresses = settings.listen_addresses;
@@ -61,6 +73,7 @@ relay::RelaySettings relay_settings(const Settings& settings) {
   relay.fast_path = fast_path_choice(settings.fast_path);
   relay.fast_path_channels = settings.fast_path_channels;
   relay.raw_sockets = settings.raw_sockets;
+  relay.packet_sockets = packet_socket_choice(settings.packet_sockets);
   relay.user_quota = settings.user_quota;
   relay.total_quota = settings.total_quota;
   relay.payload_bytes_per_s = std::uint64_t{settings.max_bitrate} * 1000 / 8;

@@ -13,7 +13,7 @@ namespace {
 
 std::uint32_t mask_of(Interest interest) {
   return (interest.readable ? std::uint32_t{EPOLLIN} : 0U) |
-         (interest.writable ? std::uint32_t{EPOLLOUT} : 0U);
+         (interest.writable ? std::uint32_t{EPOLLOUT} : 0U) | (interest.once ? std::uint32_t{EPOLLET} : 0U);
 }
 
 // Rounded up, so that a wake-up never comes before its deadline and spins.

@@ -13,6 +13,9 @@ namespace offhook::io {
 struct Interest {
   bool readable = true;
   bool writable = false;
+  // Each event comes once, and again only when something is added to its cause: whoever asks for it takes all
+  // that there is, or remembers to. It spares the kernel a second look at each descriptor.
+  bool once = false;
 };
 
 struct Ready {
@@ -30,7 +33,7 @@ class Poller {
 
   virtual ~Poller() = default;
   // False if the kernel refuses (out of memory, or the limit of watched descriptors is reached).
-  // Level-triggered: an event comes again until its cause is gone. `tag` comes back with every event.
+  // An event comes again until its cause is gone, but for Interest::once. `tag` comes back with every event.
   [[nodiscard]] virtual bool add(int fd, Interest interest, std::uint64_t tag) = 0;
   [[nodiscard]] virtual bool modify(int fd, Interest interest, std::uint64_t tag) = 0;
   // Needed only if the descriptor stays open: closing one removes it.

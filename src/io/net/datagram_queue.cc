@@ -43,21 +43,15 @@ bool send_one(int fd, const msghdr& header) {
 
 }  // namespace
 
-DatagramQueue::DatagramQueue(std::size_t limit, std::vector<RawSender> raw)
+DatagramQueue::DatagramQueue(std::size_t limit, JointSender joint)
     : parts_(limit),
       fds_(limit),
       from_(limit),
       to_(limit),
-      raw_(std::move(raw)),
+      joint_(std::move(joint)),
       messages_(limit),
       destinations_(limit),
       controls_(limit) {}
-
-std::vector<int> DatagramQueue::fds() const {
-  std::vector<int> fds;
-  for (const RawSender& each : raw_) fds.push_back(each.fd());
-  return fds;
-}
 
 void DatagramQueue::add(int fd, const Address& from, const Address& to, Bytes bytes) {
   // The kernel only reads; iovec serves both directions and so has no const.
@@ -68,31 +62,29 @@ void DatagramQueue::add(int fd, const Address& from, const Address& to, Bytes by
   used_ += 1;
 }
 
-std::size_t DatagramQueue::flush() {
+std::size_t DatagramQueue::flush(Instant now) {
   std::size_t lost = 0;
   for (std::size_t first = 0; first < used_;) {
     const std::size_t end = end_of_run(first);
-    lost += flush_run(first, end);
+    lost += flush_run(first, end, now);
     first = end;
   }
-  lost += flush_raw();
+  lost += flush_joint();
   used_ = 0;
   return lost;
 }
 
 // Whatever goes the other way than the one before it is sent after it, so that nothing is overtaken.
-std::size_t DatagramQueue::flush_run(std::size_t first, std::size_t end) {
+std::size_t DatagramQueue::flush_run(std::size_t first, std::size_t end, Instant now) {
   std::size_t lost = 0;
   for (std::size_t begin = first; begin < end;) {
     const std::size_t next = end_of_message(begin, end);
-    RawSender* raw = next - begin == 1 ? raw_for(begin) : nullptr;
-    if (raw != nullptr) {
+    if (next - begin == 1 && joint_.takes(from_[begin].ip, parts_[begin].iov_len)) {
       lost += flush_messages(fds_[first]);
-      const iovec& part = parts_[begin];
-      raw->add(from_[begin].port, to_[begin], {static_cast<const std::uint8_t*>(part.iov_base), part.iov_len},
-               begin);
+      joint_.add(from_[begin], to_[begin], payload(begin), begin, now,
+                 [&](std::size_t refused) { lost += send_refused(refused); });
     } else {
-      lost += flush_raw();
+      lost += flush_joint();
       add_message(begin, next);
     }
     begin = next;
@@ -100,24 +92,20 @@ std::size_t DatagramQueue::flush_run(std::size_t first, std::size_t end) {
   return lost + flush_messages(fds_[first]);
 }
 
-// Null: it leaves through its own socket, which may cut it into fragments.
-RawSender* DatagramQueue::raw_for(std::size_t datagram) {
-  const std::size_t limit = from_[datagram].ip.is_v4() ? kSegmentBytesLimit : kRawBytesLimitIpv6;
-  if (parts_[datagram].iov_len > limit) return nullptr;
-  for (RawSender& each : raw_) {
-    if (each.local() == from_[datagram].ip) return &each;
-  }
-  return nullptr;
+Bytes DatagramQueue::payload(std::size_t datagram) const {
+  const iovec& part = parts_[datagram];
+  return {static_cast<const std::uint8_t*>(part.iov_base), part.iov_len};
 }
 
-std::size_t DatagramQueue::flush_raw() {
+// Through its own socket.
+std::size_t DatagramQueue::send_refused(std::size_t datagram) {
+  add_message(datagram, datagram + 1);
+  return flush_messages(fds_[datagram]);
+}
+
+std::size_t DatagramQueue::flush_joint() {
   std::size_t lost = 0;
-  for (RawSender& each : raw_) {
-    each.flush([&](std::size_t refused) {
-      add_message(refused, refused + 1);
-      lost += flush_messages(fds_[refused]);
-    });
-  }
+  joint_.flush([&](std::size_t refused) { lost += send_refused(refused); });
   return lost;
 }
 

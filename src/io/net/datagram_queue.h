@@ -1,7 +1,7 @@
 #pragma once
 // Datagrams on their way out. Those of one size to one destination leave as one message that the kernel cuts
-// (UDP_SEGMENT), so that a burst goes through its network stack once. Others leave through a raw socket where
-// there is one, all with one system call; else with one for each run of datagrams that have the same socket.
+// (UDP_SEGMENT), so that a burst goes through its network stack once. Others leave together where the process
+// may (io/net/joint_sender.h); else with one system call for each run of datagrams that have the same socket.
 
 #include <sys/socket.h>
 
@@ -11,36 +11,31 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
-#include "io/net/raw_sender.h"
+#include "base/time.h"
+#include "io/net/joint_sender.h"
 #include "io/net/socket_address.h"
 
 namespace offhook::io {
 
 // What the kernel cuts a message into, at most (UDP_MAX_SEGMENTS of its older versions).
 inline constexpr std::size_t kSegmentsLimit = 64;
-// A larger datagram may need fragments, which a message that is cut cannot have: it goes alone. Of Ethernet's
-// 1,500 bytes without the headers of IPv6 and UDP.
-inline constexpr std::size_t kSegmentBytesLimit = 1452;
-
-// Every link of IPv6 takes so much whole (RFC 8200 section 5), without the headers of IPv6 and UDP. A larger
-// one may need fragments where the path is narrower, and a raw socket answers that with an ICMP error to
-// ourselves.
-inline constexpr std::size_t kRawBytesLimitIpv6 = 1232;
+// A message that is cut cannot have fragments as well: a larger datagram goes alone.
+inline constexpr std::size_t kSegmentBytesLimit = kUnfragmentedBytesLimit;
 
 class DatagramQueue {
  public:
-  // `raw`: for local addresses that have one, each with the same limit.
-  explicit DatagramQueue(std::size_t limit, std::vector<RawSender> raw = {});
+  // `joint` has the same limit.
+  explicit DatagramQueue(std::size_t limit, JointSender joint = {});
 
-  // Of the raw sockets.
-  std::vector<int> fds() const;
+  JointSender& joint() { return joint_; }
+  const JointSender& joint() const { return joint_; }
   bool full() const { return used_ == parts_.size(); }
   bool empty() const { return used_ == 0; }
   // Requires !full(). `from` is what the socket is bound to. Borrows `bytes` and `fd` until flush().
   void add(int fd, const Address& from, const Address& to, Bytes bytes);
   // Sends all that waits. Returns how many datagrams the kernel did not take: UDP may lose them, so nobody
-  // waits for room.
-  std::size_t flush();
+  // waits for room. `now` as it is read once a round.
+  std::size_t flush(Instant now);
 
  private:
   // The option that says how long each segment is.
@@ -48,9 +43,10 @@ class DatagramQueue {
     alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(std::uint16_t))> bytes;
   };
 
-  RawSender* raw_for(std::size_t datagram);
-  std::size_t flush_run(std::size_t first, std::size_t end);
-  std::size_t flush_raw();
+  Bytes payload(std::size_t datagram) const;
+  std::size_t flush_run(std::size_t first, std::size_t end, Instant now);
+  std::size_t send_refused(std::size_t datagram);
+  std::size_t flush_joint();
   std::size_t flush_messages(int fd);
   std::size_t end_of_run(std::size_t first) const;
   std::size_t end_of_message(std::size_t first, std::size_t end) const;
@@ -66,7 +62,7 @@ class DatagramQueue {
   std::vector<Address> from_;
   std::vector<Address> to_;
   std::size_t used_ = 0;
-  std::vector<RawSender> raw_;
+  JointSender joint_;
   // Of the run that is being sent; each message has the parts of its datagrams.
   std::vector<mmsghdr> messages_;
   std::vector<SocketAddress> destinations_;

@@ -10,7 +10,7 @@
 
 namespace offhook::relay {
 
-enum class EventKind : std::uint8_t { mailbox, udp_listener, tcp_listener, connection, relay };
+enum class EventKind : std::uint8_t { mailbox, next_hops, udp_listener, tcp_listener, connection, relay };
 
 inline constexpr std::uint32_t kSerialMask = (1U << 27U) - 1;
 
@@ -20,6 +20,7 @@ struct EventTag {
   std::uint32_t serial = 0;  // at most kSerialMask
   std::uint32_t index = 0;
 
+  bool operator==(const EventTag&) const = default;
   std::uint64_t pack() const {
     const std::uint64_t family_bit = family == Family::ipv6 ? 1 : 0;
     return static_cast<std::uint64_t>(kind) << 60U | family_bit << 59U |

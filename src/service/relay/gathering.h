@@ -12,7 +12,7 @@ namespace offhook::relay {
 class Gathering {
  public:
   // A packet waits no longer than this for others.
-  static constexpr Duration kPause = std::chrono::microseconds(100);
+  static constexpr Duration kPause = std::chrono::microseconds(250);
   // From so many packets a second on two come in a pause, on average.
   static constexpr std::size_t kPacketsPerSecond = 20'000;
 

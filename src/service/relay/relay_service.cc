@@ -18,6 +18,7 @@
 #include "io/net/interfaces.h"
 #include "service/relay/fast_path_start.h"
 #include "service/relay/self_check.h"
+#include "service/relay/senders.h"
 #include "service/relay/shard.h"
 #include "wire/turn/channel_data.h"
 
@@ -125,6 +126,7 @@ struct RelayService::Running {
   void note_overflow();
 
   Shared shared;
+  std::unique_ptr<PacketFilterWatch> filter_watch;  // null: not needed
   std::vector<std::unique_ptr<Shard>> shards;
   std::latch tables_settled;  // each shard has its table of descriptors
   // Of introductions and parted calls that no shard wrote down.
@@ -132,34 +134,6 @@ struct RelayService::Running {
   std::atomic<int> shared_table_error = 0;  // why a shard has none of its own: an errno
   std::vector<std::thread> threads;         // as shards, once started
 };
-
-namespace {
-
-// For each local address that may have one.
-std::vector<io::RawSender> raw_senders(const RelaySettings& settings, const std::vector<Ip>& ips) {
-  std::vector<io::RawSender> senders;
-  if (!settings.raw_sockets) return senders;
-  for (const Ip& ip : ips) {
-    if (auto sender = io::RawSender::open(ip, Shard::kBatchSlots)) senders.push_back(std::move(*sender));
-  }
-  return senders;
-}
-
-void log_sending(const RelaySettings& settings, const std::vector<Ip>& ips) {
-  if (!settings.raw_sockets) return;
-  for (const Ip& ip : ips) {
-    if (io::RawSender::open(ip, 1)) continue;
-    const int code = errno;
-    const char* advice =
-        code == EPERM ? "; CAP_NET_RAW allows it (systemd: AmbientCapabilities=CAP_NET_RAW)" : "";
-    spdlog::info(
-        "relay: no raw socket for {} ({}){}: packets of different clients leave one by one, which is slower",
-        ip.text(), std::generic_category().message(code), advice);
-    if (code == EPERM) return;  // it is so for all
-  }
-}
-
-}  // namespace
 
 std::vector<Ip> local_addresses() { return io::interface_addresses(); }
 
@@ -216,12 +190,13 @@ Result<void, StartError> RelayService::start() {
   for (const Ip& ip : settings_.relay_addresses) add_once(reached, ip);
   running->shared.fast_path = start_fast_path(settings_, reached, listeners->addresses.front().port);
   log_sending(settings_, reached);
+  running->filter_watch = allow_packet_sockets(settings_, running->shared.packet_sockets_allowed);
   for (unsigned number = 0; number < shard_count; ++number) {
     auto poller = io::make_epoll_poller();
     if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});
     running->shards.push_back(std::make_unique<Shard>(number, running->shared,
                                                       std::move(listeners->shards[number]), std::move(poller),
-                                                      raw_senders(settings_, reached)));
+                                                      joint_sender(settings_, reached, Shard::kBatchSlots)));
     if (!running->shards.back()->watch()) {
       return fail(StartError{io::system_error("watch the listening sockets", errno).text()});
     }

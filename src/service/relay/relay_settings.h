@@ -17,6 +17,8 @@ namespace offhook::relay {
 // The kernel program that relays the packets of bound channels (io/fastpath). automatic: XDP, else TC, else
 // none.
 enum class FastPathChoice : std::uint8_t { automatic, off, xdp, tc };
+// automatic: while nothing filters the packets of the machine's processes, for these would go past it.
+enum class PacketSocketChoice : std::uint8_t { automatic, on, off };
 
 struct RelaySettings {
   // Where clients reach the relay, over UDP and TCP. Empty: every address of every interface that is up.
@@ -55,6 +57,7 @@ struct RelaySettings {
   FastPathChoice fast_path = FastPathChoice::automatic;
   std::uint32_t fast_path_channels = 16384;  // at once; those beyond go through sockets
   bool raw_sockets = true;  // send through raw sockets where the process may; false: each through its own
+  PacketSocketChoice packet_sockets = PacketSocketChoice::automatic;  // beside raw sockets
   bool hops = true;  // false, for comparison: clients of this server reach each other through relay sockets
   // Peers beyond the default deny list of core/turn/peer_policy.h. `allow_peers` wins over `deny_peers`.
   std::vector<Prefix> allow_peers;

@@ -130,7 +130,7 @@ std::optional<LeasedSocket> RelaySockets::open_pair_at(std::size_t address_index
 RelaySockets::Outcome RelaySockets::watch(const turn::RelayId& relay, LeasedSocket leased) {
   const EventTag tag{EventKind::relay, relay.family, relay.allocation.generation & kSerialMask,
                      relay.allocation.index};
-  if (!borrowed_.poller.add(leased.socket.get(), {}, tag.pack())) {
+  if (!borrowed_.poller.add(leased.socket.get(), {.once = true}, tag.pack())) {
     last_error_ = errno;
     return fail(Server::RelayFailure::no_port_free);
   }

@@ -33,7 +33,7 @@ constexpr std::chrono::milliseconds kAcceptRest{200};
 }  // namespace
 
 Shard::Shard(unsigned number, Shared& shared, ShardListeners listeners, std::unique_ptr<io::Poller> poller,
-             std::vector<io::RawSender> raw)
+             io::JointSender joint)
     : number_(number),
       shared_(shared),
       mailbox_(kMailboxLimit),
@@ -46,7 +46,7 @@ Shard::Shard(unsigned number, Shared& shared, ShardListeners listeners, std::uni
       connections_(*poller_, counters_, shared.certificates.get(), &shared.http),
       server_(shared.settings, {shared.random, shared.users, shared.quota, shared.ports}),
       batch_(kBatchSlots, turn::kHeadroomBytes, turn::kTailroomBytes),
-      queue_(kBatchSlots, std::move(raw)) {}
+      queue_(kBatchSlots, std::move(joint)) {}
 
 bool Shard::watch() {
   if (!poller_->add(mailbox_.fd(), {}, EventTag{EventKind::mailbox}.pack())) return false;
@@ -58,7 +58,8 @@ bool Shard::watch() {
     const EventTag tag{EventKind::tcp_listener, Family::ipv4, 0, i};
     if (!poller_->add(listeners_.tcp[i].socket.get(), {}, tag.pack())) return false;
   }
-  return true;
+  const int changes = queue_.joint().changes_fd();
+  return changes < 0 || poller_->add(changes, {}, EventTag{EventKind::next_hops}.pack());
 }
 
 std::vector<int> Shard::fds() const {
@@ -70,7 +71,7 @@ std::vector<int> Shard::fds() const {
   // Every shard's: who posts a letter rings the bell, by a number that in another table is another thing.
   for (const Shard* shard : shared_.shards) fds.push_back(shard->mailbox_.fd());
   fds.push_back(poller_->fd());
-  for (const int fd : queue_.fds()) fds.push_back(fd);
+  for (const int fd : queue_.joint().fds()) fds.push_back(fd);
   for (const Listener& listener : listeners_.udp) fds.push_back(listener.socket.get());
   for (const Listener& listener : listeners_.tcp) fds.push_back(listener.socket.get());
   return fds;
@@ -85,6 +86,8 @@ void Shard::run() {
         std::min({server_.next_deadline(), connections_.next_deadline(), accept_again_at_});
     const auto events = wait(deadline);
     now_ = io::read_now();
+    queue_.joint().allow_packet_socket(shared_.packet_sockets_allowed.load(std::memory_order_relaxed));
+    serve_unfinished_relays();
     for (const io::Ready& ready : events) serve(ready);
     if (deadline <= now_.monotonic) handle_deadlines();
     flush();
@@ -98,7 +101,9 @@ void Shard::run() {
 }
 
 std::span<const io::Ready> Shard::wait(Instant deadline) {
-  if (gathering_.decide(now_.monotonic)) {
+  const bool should_gather = gathering_.decide(now_.monotonic);
+  if (!unfinished_relays_.empty()) return poller_->wait(now_.monotonic, now_.monotonic);
+  if (should_gather) {
     // Who is never idle is woken by nobody.
     if (const auto events = poller_->wait(now_.monotonic, now_.monotonic); !events.empty()) return events;
     io::pause_for(Gathering::kPause);
@@ -124,6 +129,8 @@ void Shard::serve(const io::Ready& ready) {
   switch (tag.kind) {
     case EventKind::mailbox:
       return serve_mailbox();
+    case EventKind::next_hops:
+      return queue_.joint().handle_changes();
     case EventKind::udp_listener:
       return serve_udp_listener(tag.index);
     case EventKind::tcp_listener:
@@ -248,21 +255,39 @@ void Shard::serve_frames(const turn::Client& client, turn::StreamFramer& framer,
   }
 }
 
+// As many as a round has events at most.
+void Shard::serve_unfinished_relays() {
+  for (std::size_t left = std::min(unfinished_relays_.size(), io::Poller::kEventsLimit); left > 0; --left) {
+    const EventTag tag = unfinished_relays_.front();
+    unfinished_relays_.pop_front();
+    serve_relay(tag, {.tag = 0, .readable = true, .error = true});
+  }
+}
+
+// The poller tells of a relay socket once: what is left for a later round is remembered.
 void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
   const auto relay = relays_.find(tag);
   if (!relay) return;
-  if (ready.error) serve_relay_errors(*relay);
+  bool is_finished = !ready.error || serve_relay_errors(*relay);
   const io::Socket* socket = relays_.find(*relay);
-  if (socket == nullptr || !ready.readable) return;
+  if (socket == nullptr) return;
+  if (ready.readable && !serve_peers(*relay, *socket)) is_finished = false;
+  if (is_finished || std::ranges::find(unfinished_relays_, tag) != unfinished_relays_.end()) return;
+  unfinished_relays_.push_back(tag);
+}
+
+// False if more may wait.
+bool Shard::serve_peers(const turn::RelayId& relay, const io::Socket& socket) {
   if (batch_.free_slots() < kPeerBurst) make_room();
   const std::size_t first = batch_.size();
-  const std::size_t count = batch_.receive(socket->get(), kPeerBurst).datagrams;
+  const auto received = batch_.receive(socket.get(), kPeerBurst);
+  const std::size_t count = received.datagrams;
   if (mailbox_.waiting()) serve_mailbox();
   for (std::size_t i = first; i < first + count; ++i) {
     const auto datagram = batch_.datagram(i);
     counters_.add(Counter::bytes_from_peers, datagram.size);
     if (!datagram.from) continue;
-    const auto onward = server_.handle_peer_packet(*relay, *datagram.from,
+    const auto onward = server_.handle_peer_packet(relay, *datagram.from,
                                                    {datagram.storage, datagram.offset, datagram.size}, now_);
     if (onward.via == turn::Forward::Via::nobody && !onward.over_limit)
       counters_.add(Counter::dropped_from_peer);
@@ -270,20 +295,23 @@ void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
   }
   gathering_.note(count);
   counters_.add(Counter::packets_from_peers, count);
+  return !received.more;
 }
 
-// The socket stays open whatever the network says about one of its peers.
-void Shard::serve_relay_errors(const turn::RelayId& relay) {
+// The socket stays open whatever the network says about one of its peers. False if more may wait.
+bool Shard::serve_relay_errors(const turn::RelayId& relay) {
   const io::Socket& socket = *relays_.find(relay);
-  for (int i = 0; i < kIcmpLimit; ++i) {
+  bool are_more = true;
+  for (int i = 0; i < kIcmpLimit && are_more; ++i) {
     const auto entry = io::take_error(socket);
-    if (!entry.more) break;
+    are_more = entry.more;
     if (!entry.icmp) continue;
     counters_.add(Counter::icmp_errors);
     server_.handle_peer_icmp(relay, entry.icmp->peer_address, entry.icmp->type, entry.icmp->code,
                              entry.icmp->error_data, now_, outbox_);
   }
   execute_effects();
+  return !are_more;
 }
 
 void Shard::handle_deadlines() {
@@ -357,7 +385,7 @@ void Shard::enqueue(int fd, const Address& from, const Address& to, Bytes bytes)
 
 void Shard::flush_queue() {
   if (!queue_.empty()) {
-    const std::size_t lost = queue_.flush();
+    const std::size_t lost = queue_.flush(now_.monotonic);
     if (lost > 0) counters_.add(Counter::dropped_by_kernel_send, lost);
   }
   answers_.clear();

@@ -7,6 +7,7 @@
 // Per packet nothing is allocated, locked or timed.
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,7 +46,8 @@ struct Shared {
   std::vector<Shard*> shards;  // by number; complete before the first one runs
   std::shared_ptr<const io::ServerCertificates> certificates;  // null: no TLS
   HttpHandover http;
-  std::unique_ptr<io::FastPath> fast_path;  // null: none. Set before the shards are made
+  std::unique_ptr<io::FastPath> fast_path;           // null: none. Set before the shards are made
+  std::atomic<bool> packet_sockets_allowed = false;  // past the machine's packet filter
 };
 
 // A call has passed this address to the user.
@@ -66,9 +68,9 @@ class Shard {
   // few enough that they stay in the first-level cache's reach.
   static constexpr std::size_t kBatchSlots = 64;
 
-  // `poller` is not null, and `raw` has room for kBatchSlots. `shared` must outlive the shard.
+  // `poller` is not null, and `joint` has room for kBatchSlots. `shared` must outlive the shard.
   Shard(unsigned number, Shared& shared, ShardListeners listeners, std::unique_ptr<io::Poller> poller,
-        std::vector<io::RawSender> raw);
+        io::JointSender joint);
 
   // Watches the listening sockets; false if the kernel refuses. Before run().
   [[nodiscard]] bool watch();
@@ -118,7 +120,9 @@ class Shard {
   void serve_connection(const EventTag& tag, const io::Ready& ready);
   void serve_frames(const turn::Client& client, turn::StreamFramer& framer, bool& frames_taken);
   void serve_relay(const EventTag& tag, const io::Ready& ready);
-  void serve_relay_errors(const turn::RelayId& relay);
+  void serve_unfinished_relays();
+  bool serve_peers(const turn::RelayId& relay, const io::Socket& socket);
+  bool serve_relay_errors(const turn::RelayId& relay);
   void handle_deadlines();
   void close_doomed();
 
@@ -159,7 +163,8 @@ class Shard {
   turn::Server server_;
   io::DatagramBatch batch_;
   io::DatagramQueue queue_;
-  std::vector<Buffer> answers_;  // that wait in queue_
+  std::deque<EventTag> unfinished_relays_;  // of which the poller will not tell again
+  std::vector<Buffer> answers_;             // that wait in queue_
   turn::Outbox outbox_;
   Gathering gathering_;
   Now now_;

@@ -232,6 +232,14 @@ Applied apply_raw_sockets(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_packet_sockets(Settings& settings, std::string_view text) {
+  if (text != "auto" && text != "on" && text != "off") return fail(std::string("auto, on or off"));
+  settings.packet_sockets = text == "auto" ? PacketSockets::automatic
+                            : text == "on" ? PacketSockets::on
+                                           : PacketSockets::off;
+  return {};
+}
+
 Applied apply_journal(Settings& settings, std::string_view text) {
   if (text != "on" && text != "off") return fail(std::string("on or off"));
   settings.journal = text == "on";
@@ -284,6 +292,9 @@ constexpr SettingRow kRows[] = {
     {"raw_sockets", "on|off", nullptr, false,
      "send many packets with one call, with CAP_NET_RAW; off: each by its own socket (on)",
      apply_raw_sockets},
+    {"packet_sockets", "auto|on|off", nullptr, false,
+     "send past the kernel's IP, beside raw sockets; auto: while no packet filter is there (auto)",
+     apply_packet_sockets},
     {"secret", "S", clear<&Settings::shared_secrets>, true,
      "shared secret for TURN credentials; the first mints, all are accepted (generated)", apply_secret},
     {"user", "NAME:PASSWORD", clear<&Settings::static_users>, true,

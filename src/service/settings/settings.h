@@ -25,6 +25,9 @@ namespace offhook::settings {
 enum class PeerPolicy : std::uint8_t { open, call };
 enum class LogFormat : std::uint8_t { text, json };
 enum class FastPath : std::uint8_t { automatic, off, xdp, tc };
+// Beside raw sockets. automatic: while nothing filters the packets of the machine's processes, for these
+// would go past it.
+enum class PacketSockets : std::uint8_t { automatic, on, off };
 
 struct ExternalAddress {
   Ip external;
@@ -51,6 +54,7 @@ struct Settings {
   FastPath fast_path = FastPath::off;  // until it is asked for: its packets pass no firewall of the machine
   std::uint32_t fast_path_channels = 16384;
   bool raw_sockets = true;  // where the process may have them
+  PacketSockets packet_sockets = PacketSockets::automatic;
   std::vector<Secret> shared_secrets;
   std::map<std::string, Secret, std::less<>> static_users;
   std::string realm = "offhook";

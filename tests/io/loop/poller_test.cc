@@ -47,6 +47,21 @@ TEST(Poller, TellsWhichDescriptorIsReadyUntilItIsServed) {
   EXPECT_TRUE(poller->wait(now, now).empty());
 }
 
+TEST(Poller, TellsOnceWhereItIsAskedTo) {
+  const auto poller = make_epoll_poller();
+  const Pipe pipe;
+  ASSERT_EQ(write(pipe.writer.get(), "x", 1), 1);
+  ASSERT_TRUE(poller->add(pipe.reader.get(), {.once = true}, 7));
+  for (int i = 0; i < 2; ++i) {
+    const auto ready = poller->wait(kNever, read_now().monotonic);
+    ASSERT_EQ(ready.size(), 1U) << "what was there before it was added, and what came after";
+    EXPECT_TRUE(ready[0].readable);
+    const Instant now = read_now().monotonic;
+    EXPECT_TRUE(poller->wait(now, now).empty()) << "though nothing was taken";
+    ASSERT_EQ(write(pipe.writer.get(), "x", 1), 1);
+  }
+}
+
 TEST(Poller, ReturnsAtTheDeadlineAndNotBefore) {
   const auto poller = make_epoll_poller();
   const Instant start = read_now().monotonic;

@@ -31,7 +31,7 @@ class DatagramBatchTest : public testing::TestWithParam<Family> {
     }
     DatagramQueue queue(payloads.size());
     for (const Buffer& payload : payloads) queue.add(from.get(), {}, *bound_address(receiver_), payload);
-    ASSERT_EQ(queue.flush(), 0U);
+    ASSERT_EQ(queue.flush({}), 0U);
   }
   // One call, when something is there.
   DatagramBatch::Received receive(std::size_t messages) {

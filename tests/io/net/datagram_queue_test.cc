@@ -21,6 +21,7 @@ namespace offhook::io {
 namespace {
 
 constexpr int kPatienceMs = 5000;
+constexpr Instant kNow{};
 using Sizes = std::vector<std::size_t>;
 
 Address loopback(Family family) { return {*Ip::parse(family == Family::ipv4 ? "127.0.0.1" : "::1"), 0}; }
@@ -103,15 +104,16 @@ class NarrowLoopback {
 class DatagramQueueTest : public testing::TestWithParam<std::tuple<Family, bool>> {
  protected:
   static Family family() { return std::get<0>(GetParam()); }
-  static std::vector<RawSender> raw_senders() {
+  static JointSender joint_sender() {
+    if (!std::get<1>(GetParam())) return {};
     std::vector<RawSender> senders;
-    if (!std::get<1>(GetParam())) return senders;
     auto sender = RawSender::open(loopback(family()).ip, 64);
     if (sender) senders.push_back(std::move(*sender));
-    return senders;
+    return {std::move(senders), std::nullopt, std::nullopt};
   }
   void SetUp() override {
-    if (std::get<1>(GetParam()) && raw_senders().empty()) GTEST_SKIP() << "no raw sockets (root is needed)";
+    if (std::get<1>(GetParam()) && joint_sender().fds().empty())
+      GTEST_SKIP() << "no raw sockets (root is needed)";
   }
   // Adds a datagram of each size, numbered from 0.
   void add(const Receiver& to, const Sizes& sizes) {
@@ -120,13 +122,13 @@ class DatagramQueueTest : public testing::TestWithParam<std::tuple<Family, bool>
       queue_.add(sender_.get(), from_, to.address(), *payloads_.back());
     }
   }
-  std::size_t flush() { return queue_.flush(); }
+  std::size_t flush() { return queue_.flush(kNow); }
   const Socket& sender() const { return sender_; }
 
  private:
   Socket sender_ = *open_relay_socket(loopback(family()));
   const Address from_ = *bound_address(sender_);
-  DatagramQueue queue_{64, raw_senders()};
+  DatagramQueue queue_{64, joint_sender()};
   std::vector<std::unique_ptr<Buffer>> payloads_;
   std::size_t count_ = 0;
 };
@@ -213,12 +215,12 @@ TEST_P(DatagramQueueTest, WhatDoesNotFitIntoAFrameIsSentAlone) {
   if (!narrow.is_there()) GTEST_SKIP() << "no network namespace of its own (root and ip(8) are needed)";
   const Socket sender = *open_relay_socket(loopback(family()));
   Receiver receiver(family(), true);
-  DatagramQueue queue(8, raw_senders());
+  DatagramQueue queue(8, joint_sender());
   const Buffer large = numbered(1400, 0);
   const Buffer small = numbered(1000, 1);
   for (const Buffer* each : {&large, &large, &small, &small, &small})
     queue.add(sender.get(), *bound_address(sender), receiver.address(), *each);
-  ASSERT_EQ(queue.flush(), 0U);
+  ASSERT_EQ(queue.flush(kNow), 0U);
   Sizes arrived;
   while (std::accumulate(arrived.begin(), arrived.end(), std::size_t{0}) < 5800 &&
          !std::ranges::count(arrived, 0U))
@@ -232,11 +234,11 @@ TEST_P(DatagramQueueTest, OneThatTheRawSocketRefusesIsNotOvertaken) {
   if (!narrow.is_there()) GTEST_SKIP() << "no network namespace of its own (root and ip(8) are needed)";
   const Socket sender = *open_relay_socket(loopback(family()));
   Receiver receiver(family());
-  DatagramQueue queue(8, raw_senders());
+  DatagramQueue queue(8, joint_sender());
   const std::vector<Buffer> payloads = {numbered(100, 0), numbered(1400, 1), numbered(101, 2)};
   for (const Buffer& each : payloads)
     queue.add(sender.get(), *bound_address(sender), receiver.address(), each);
-  ASSERT_EQ(queue.flush(), 0U);
+  ASSERT_EQ(queue.flush(kNow), 0U);
   for (const Buffer& each : payloads) EXPECT_EQ(receiver.next().bytes, each);
 }
 

@@ -52,7 +52,7 @@ TEST_P(EachFamily, DatagramsGoOutAndComeInByBatchesUnchanged) {
   }
   DatagramQueue queue(8);
   for (const Buffer& payload : payloads) queue.add(sender.get(), {}, to, payload);
-  EXPECT_EQ(queue.flush(), 0U);
+  EXPECT_EQ(queue.flush({}), 0U);
   EXPECT_TRUE(queue.empty());
 
   DatagramBatch batch(8, 64, 4);
@@ -82,7 +82,7 @@ TEST_P(EachFamily, OneQueueServesSeveralSockets) {
   queue.add(second.get(), {}, *bound_address(first), payload);
   queue.add(first.get(), {}, *bound_address(second), payload);
   EXPECT_TRUE(queue.full());
-  EXPECT_EQ(queue.flush(), 0U);
+  EXPECT_EQ(queue.flush({}), 0U);
   DatagramBatch batch(4, 64, 4);
   for (const Socket* socket : {&first, &second}) {
     batch.clear();
@@ -102,7 +102,7 @@ TEST_P(EachFamily, ADatagramTooLargeIsLostAloneAndThoseBehindItGoOn) {
   for (const Buffer* payload : {&small, &oversized, &small}) {
     queue.add(sender.get(), {}, *bound_address(receiver), *payload);
   }
-  EXPECT_EQ(queue.flush(), 1U);
+  EXPECT_EQ(queue.flush({}), 1U);
   DatagramBatch batch(4, 64, 4);
   while (batch.size() < 2) {
     ASSERT_TRUE(await(receiver.get(), POLLIN));

@@ -41,6 +41,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
     fast_path = "tc"
     fast_path_channels = 100
     raw_sockets = "off"
+    packet_sockets = "on"
     warm_path = "direct"
     webhook_url = "https://app.example.org/calls"
     webhook_secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
@@ -63,6 +64,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
   EXPECT_EQ(settings->fast_path, FastPath::tc);
   EXPECT_EQ(settings->fast_path_channels, 100U);
   EXPECT_FALSE(settings->raw_sockets);
+  EXPECT_EQ(settings->packet_sockets, PacketSockets::on);
   EXPECT_EQ(settings->warm_path, WarmPath::direct);
   EXPECT_EQ(settings->webhook_url, "https://app.example.org/calls");
   EXPECT_EQ(settings->webhook_secret.reveal(), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
@@ -149,6 +151,7 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"alternate_server = \"192.0.2.2:0\"", "an address with its port"},
       {"fast_path = \"bpf\"", "auto, off, xdp or tc"},
       {"raw_sockets = \"maybe\"", "on or off"},
+      {"packet_sockets = \"maybe\"", "auto, on or off"},
       {"fast_path_channels = 0", "a number from 1 to 4000000"},
       {"warm_path = \"on\"", "it must be direct, relay or off"},
       {"webhook_url = \"app.example.org/calls\"", "it must be an https or http URL of your backend"},

@@ -1,0 +1,84 @@
+#pragma once
+// Sends datagrams of many sockets together: through a packet socket where that is allowed and their next hop
+// is known, else through the raw socket of their local address.
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/time.h"
+#include "io/net/next_hops.h"
+#include "io/net/packet_sender.h"
+#include "io/net/raw_sender.h"
+
+namespace offhook::io {
+
+// Every link of IPv6 takes so much whole (RFC 8200 section 5), without the headers of IPv6 and UDP. A larger
+// one may need fragments where the path is narrower, and a raw socket answers that with an ICMP error to
+// ourselves.
+inline constexpr std::size_t kRawBytesLimitIpv6 = 1232;
+// Of Ethernet's 1,500 bytes without the headers of IPv6 and UDP: a larger one may need fragments.
+inline constexpr std::size_t kUnfragmentedBytesLimit = 1452;
+
+class JointSender {
+ public:
+  JointSender() = default;  // sends nothing
+  // `raw` and `packets` each have the same limit of datagrams that wait.
+  JointSender(std::vector<RawSender> raw, std::optional<PacketSender> packets, std::optional<NextHops> hops)
+      : raw_(std::move(raw)), packets_(std::move(packets)), hops_(std::move(hops)) {}
+
+  std::vector<int> fds() const;
+  // Tells of changed routes; -1 without packet sockets. handle_changes() is called when it is readable.
+  int changes_fd() const { return hops_ ? hops_->changes_fd() : -1; }
+  void handle_changes() {
+    if (hops_) hops_->handle_changes();
+  }
+  // Whether datagrams may go past the machine's packet filter from now on.
+  void allow_packet_socket(bool allowed) { packet_socket_allowed_ = allowed; }
+
+  // False: this one is for its own socket, which may cut it into fragments.
+  bool takes(const Ip& from, std::size_t bytes) const;
+  // Requires takes() and room. Borrows `bytes` until flush(). `tag` is the caller's word for it. What waits
+  // for another socket than this one is sent first, so that nothing is overtaken; `refused` as in flush().
+  template <typename Refused>
+  void add(const Address& from, const Address& to, Bytes bytes, std::size_t tag, Instant now,
+           Refused refused) {
+    if (const auto hop = hop_for(from.ip, to.ip, bytes.size(), now)) {
+      flush_raw(refused);
+      return packets_->add(*hop, from, to, bytes, tag);
+    }
+    flush_packets(refused);
+    raw_for(from.ip)->add(from.port, to, bytes, tag);
+  }
+  // Sends what waits. `refused` is called with the tag of each datagram that the kernel does not take, in its
+  // place in the order.
+  template <typename Refused>
+  void flush(Refused refused) {
+    flush_packets(refused);
+    flush_raw(refused);
+  }
+
+ private:
+  template <typename Refused>
+  void flush_packets(Refused refused) {
+    if (packets_ && !packets_->empty()) packets_->flush(refused);
+  }
+  template <typename Refused>
+  void flush_raw(Refused refused) {
+    for (RawSender& each : raw_) {
+      if (!each.empty()) each.flush(refused);
+    }
+  }
+  std::optional<NextHop> hop_for(const Ip& from, const Ip& to, std::size_t bytes, Instant now);
+  RawSender* raw_for(const Ip& from);
+  const RawSender* raw_for(const Ip& from) const;
+
+  std::vector<RawSender> raw_;
+  std::optional<PacketSender> packets_;
+  std::optional<NextHops> hops_;
+  bool packet_socket_allowed_ = false;
+};
+
+}  // namespace offhook::io

@@ -1,0 +1,206 @@
+#include "io/net/packet_filter.h"
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/magic.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/xfrm.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+#include "io/loop/fd.h"
+#include "io/net/netlink_dump.h"
+#include "io/net/system_error.h"
+
+namespace offhook::io {
+namespace {
+
+// The name of the process's cgroup in the hierarchy of version 2 follows, which has the number 0 and no
+// controllers of its own (cgroups(7)).
+constexpr std::string_view kCgroupPrefix = "0::";
+
+// Where distributions mount that hierarchy: alone, and beside those of version 1.
+constexpr std::array kCgroupRoots = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+
+// Of /proc/net/ip_vs: the version, and two lines that name the columns.
+constexpr std::ptrdiff_t kIpvsHeaderLines = 3;
+
+std::string unknown(const std::string& what, int error) {
+  return "unknown: " + system_error(what, error).text();
+}
+
+// Asked for a part that it lacks, the kernel runs modprobe, each time and for milliseconds. Nothing tells
+// whether a part is built in. So it is asked once, and from then on only if a module has come.
+bool may_be_there(const char* module_directory, bool was_missing) {
+  return !was_missing || access(module_directory, F_OK) == 0 || access("/sys/module", F_OK) != 0;
+}
+
+// The kernel lacks the protocol, or nfnetlink the subsystem.
+bool is_missing(const Result<std::string, int>& dump) {
+  return !dump && (dump.error() == EPROTONOSUPPORT || dump.error() == EINVAL);
+}
+
+template <typename Body>
+struct DumpRequest {
+  nlmsghdr header;
+  Body body;
+};
+
+template <typename Body>
+Result<std::string, int> dump(int protocol, int type, std::string (*describe)(const NetlinkMessage&)) {
+  DumpRequest<Body> request{};
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = static_cast<std::uint16_t>(type);
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  return first_in_dump(protocol, Bytes(reinterpret_cast<const std::uint8_t*>(&request), sizeof request),
+                       describe);
+}
+
+// Families whose chains a packet socket goes past. Those of a device and of a bridge still see its packets.
+const char* ip_family_name(std::uint8_t family) {
+  if (family == NFPROTO_IPV4) return "ip";
+  if (family == NFPROTO_IPV6) return "ip6";
+  return family == NFPROTO_INET ? "inet" : nullptr;
+}
+
+// Chains of any hook count, and so does one of the input: where connections are tracked, an answer to a
+// packet that was not tracked is a stranger's.
+std::string describe_chain(const NetlinkMessage& message) {
+  nfgenmsg start{};
+  if (message.body.size() < sizeof start) return "";
+  std::memcpy(&start, message.body.data(), sizeof start);
+  const char* family = ip_family_name(start.nfgen_family);
+  const Bytes attributes = message.body.subspan(sizeof start);
+  const auto hook = find_attribute(attributes, NFTA_CHAIN_HOOK);
+  if (family == nullptr || !hook) return "";  // without a hook: runs if another chain jumps there
+  const auto number = find_attribute(*hook, NFTA_HOOK_HOOKNUM);
+  if (number && Reader(*number).u32() >= NF_INET_NUMHOOKS) return "";  // inet too has an ingress of a device
+  std::string table = to_string(find_attribute(attributes, NFTA_CHAIN_TABLE).value_or(Bytes{}));
+  table.resize(std::min(table.size(), table.find('\0')));
+  return std::string("nftables (table ") + family + " " + table + ")";
+}
+
+std::string nftables() {
+  thread_local bool was_missing = false;
+  if (!may_be_there("/sys/module/nf_tables", was_missing)) return "";
+  constexpr int kGetChains = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN;
+  const auto found = dump<nfgenmsg>(NETLINK_NETFILTER, kGetChains, describe_chain);
+  was_missing = is_missing(found);
+  if (was_missing) return "";
+  return found ? *found : unknown("reading nftables", found.error());
+}
+
+// A policy of one socket has a direction above these.
+std::string describe_policy(const NetlinkMessage& message) {
+  xfrm_userpolicy_info policy{};
+  if (message.body.size() < sizeof policy) return "";
+  std::memcpy(&policy, message.body.data(), sizeof policy);
+  return policy.dir == XFRM_POLICY_OUT ? "IPsec policies" : "";
+}
+
+std::string ipsec_policies() {
+  thread_local bool was_missing = false;
+  if (!may_be_there("/sys/module/xfrm_user", was_missing)) return "";
+  const auto found = dump<xfrm_userpolicy_id>(NETLINK_XFRM, XFRM_MSG_GETPOLICY, describe_policy);
+  was_missing = is_missing(found);
+  if (was_missing) return "";
+  return found ? *found : unknown("reading IPsec policies", found.error());
+}
+
+// "" if there is no such file. Fails with an errno.
+Result<std::string, int> read_if_there(int directory, const char* name) {
+  const Fd file(openat(directory, name, O_RDONLY | O_CLOEXEC));
+  if (!file) return errno == ENOENT ? Result<std::string, int>() : fail(errno);
+  std::string text;
+  std::array<char, 4096> part{};
+  for (;;) {
+    const ssize_t length = read(file.get(), part.data(), part.size());
+    if (length < 0) return fail(errno);
+    if (length == 0) return text;
+    text.append(part.data(), static_cast<std::size_t>(length));
+  }
+}
+
+std::string tables(int proc_net, const char* file, const char* name) {
+  const auto lines = read_if_there(proc_net, file);
+  if (!lines) return unknown(std::string("reading /proc/net/") + file, lines.error());
+  std::string listed;
+  for (const char each : *lines) listed += each == '\n' ? ", " : std::string(1, each);
+  if (listed.empty()) return "";
+  listed.resize(listed.size() - std::string_view(", ").size());
+  return std::string(name) + " (" + listed + ")";
+}
+
+std::string virtual_servers(int proc_net) {
+  const auto lines = read_if_there(proc_net, "ip_vs");
+  if (!lines) return unknown("reading /proc/net/ip_vs", lines.error());
+  return std::ranges::count(*lines, '\n') > kIpvsHeaderLines ? "IPVS" : "";
+}
+
+// Tables are those of iptables-legacy: iptables-nft keeps its own as nftables.
+std::string legacy_tables_and_virtual_servers() {
+  // /proc/net is of the process's first thread.
+  const Fd proc_net(open("/proc/thread-self/net", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!proc_net) return unknown("opening /proc/thread-self/net", errno);
+  std::string found = tables(proc_net.get(), "ip_tables_names", "iptables");
+  if (found.empty()) found = tables(proc_net.get(), "ip6_tables_names", "ip6tables");
+  return found.empty() ? virtual_servers(proc_net.get()) : found;
+}
+
+// Empty without one that can be reached.
+std::string cgroup_directory(std::string_view cgroups) {
+  while (!cgroups.empty() && !cgroups.starts_with(kCgroupPrefix))
+    cgroups.remove_prefix(std::min(cgroups.find('\n'), cgroups.size() - 1) + 1);
+  if (cgroups.empty()) return "";
+  cgroups = cgroups.substr(kCgroupPrefix.size(), cgroups.find('\n') - kCgroupPrefix.size());
+  for (const char* root : kCgroupRoots) {
+    struct statfs mounted {};
+    if (statfs(root, &mounted) == 0 && mounted.f_type == CGROUP2_SUPER_MAGIC)
+      return std::string(root) += cgroups;
+  }
+  return "";
+}
+
+// Also those of the cgroups above. Fails with an errno.
+Result<std::uint32_t, int> count_egress_programs(int cgroup) {
+  bpf_attr attributes;
+  std::memset(&attributes, 0, sizeof attributes);
+  attributes.query.target_fd = static_cast<std::uint32_t>(cgroup);
+  attributes.query.attach_type = BPF_CGROUP_INET_EGRESS;
+  attributes.query.query_flags = BPF_F_QUERY_EFFECTIVE;
+  if (syscall(SYS_bpf, BPF_PROG_QUERY, &attributes, sizeof attributes) != 0) return fail(errno);
+  return attributes.query.prog_cnt;
+}
+
+std::string cgroup_programs() {
+  const auto cgroups = read_if_there(AT_FDCWD, "/proc/self/cgroup");
+  if (!cgroups) return unknown("reading /proc/self/cgroup", cgroups.error());
+  const std::string name = cgroup_directory(*cgroups);
+  if (name.empty()) return "";
+  const Fd directory(open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return errno == ENOENT ? "" : unknown("opening " + name, errno);
+  const auto count = count_egress_programs(directory.get());
+  if (count) return *count > 0 ? "a cgroup program" : "";
+  const bool has_none = count.error() == EINVAL || count.error() == ENOSYS;  // no kernel that runs them
+  return has_none ? "" : unknown("asking for the programs of cgroup " + name, count.error());
+}
+
+}  // namespace
+
+std::string packet_filter_in_the_way() {
+  for (const auto look : {nftables, legacy_tables_and_virtual_servers, ipsec_policies, cgroup_programs}) {
+    std::string found = look();
+    if (!found.empty()) return found;
+  }
+  return "";
+}
+
+}  // namespace offhook::io

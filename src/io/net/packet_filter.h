@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+namespace offhook::io {
+
+// What of this machine looks at, changes or stops the packets of its processes, past which a packet socket
+// would send: nftables, iptables, IPVS, IPsec policies, programs of the process's cgroup. Empty: nothing
+// does. Text for one line of a log: "nftables (table inet filter)", "iptables (filter, nat)". Where it cannot
+// be known it begins with "unknown: " and tells why.
+//
+// Of the calling thread's network namespace. Keeps nothing open. Takes some 50 us while nothing is there (200
+// with cold caches), and more where nftables has hundreds of chains without a hook. A thread's first call may
+// make the kernel load nf_tables and xfrm_user, if it has them as modules.
+std::string packet_filter_in_the_way();
+
+}  // namespace offhook::io
