@@ -88,7 +88,9 @@ export class Stage {
     const state = fs.mkdtempSync(path.join(this.#directory, 'state-'));
     const { v4, v6 } = this.#world.server;
     const tls = this.#tls ? ['--cert', this.#tls.certificate, '--key', this.#tls.key, '--tls-port', '443'] : [];
-    const command = [this.#binary, 'serve', '--state-dir', state, '--listen-address', v4, '--listen-address', v6, '--http-port', String(http_port), ...tls, ...flags];
+    // Nothing filters there, and the server is told so: under ip(8) it does not see the control groups in which it would look.
+    const packet_sockets = ['--packet-sockets', 'on'];
+    const command = [this.#binary, 'serve', '--state-dir', state, '--listen-address', v4, '--listen-address', v6, '--http-port', String(http_port), ...packet_sockets, ...tls, ...flags];
     this.#server = new Server(this.#world, command, path.join(this.#directory, 'offhook.log'));
     this.#server.flags = wanted;
     this.#server.state = state;

@@ -89,18 +89,18 @@ export function highestOf(rows, slots) {
   }));
 }
 
-const thousands = value => (value / 1000).toFixed(0);
+export const thousands = value => (value / 1000).toFixed(0);
 const range = ({ min, max }) => `${thousands(min)}-${thousands(max)}`;
 const percent = value => `${(value * 100).toFixed(0)} %`;
 
-function table(header, lines) {
+export function table(header, lines) {
   const widths = header.map((title, column) => Math.max(title.length, ...lines.map(line => line[column].length)));
   const print = cells => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
   return [print(header), `|${widths.map(width => '-'.repeat(width + 2)).join('|')}|`, ...lines.map(print)].join('\n');
 }
 
 const arrow = { up: 'up (ChannelData to UDP)', down: 'down (UDP to ChannelData)', across: 'across (ChannelData to ChannelData)' };
-const loadOf = row => (row.load === 'paced' ? `${thousands(row.rate_pps)} kpps` : 'saturated');
+export const loadOf = row => (row.load === 'paced' ? `${thousands(row.rate_pps)} kpps` : 'saturated');
 
 // At saturation it is the packets that the generator has under way, and says nothing of the server.
 const delayOf = ({ load, delay_us }) =>
@@ -127,7 +127,7 @@ export function markdown(rows, setUps, ratios, highest) {
 }
 
 const labelStep = 14;
-const colours = ['#8a8f98', '#1769e0', '#2a9d5c', '#c2571a'];
+export const colours = ['#8a8f98', '#1769e0', '#2a9d5c', '#c2571a'];
 
 // Packets per CPU-second at saturation over the number of allocations, a line for each server and direction, as one SVG file.
 export function curve(parts, slots) {

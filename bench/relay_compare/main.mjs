@@ -1,10 +1,11 @@
 // bench/relay: see `usage`. Servers take turns round by round under the same load; the first round is a warm-up.
 import { execFileSync, spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Problem, coresOf, find, numberOf, numbersOf } from './checks.mjs';
 import { curve, disturbed, highestOf, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
 import { Network, addresses } from './network.mjs';
 import { Server, buildPion, inKernel, kinds, ofForwarding, makeCertificate, port, programOf, secret, tlsPort, transports } from './servers.mjs';
@@ -58,8 +59,6 @@ Exit status: 0 good; 1 a packet came twice, damaged or at the wrong place, or th
 CPU-second at saturation than another; 2 bad usage or something missing.
 `;
 
-class Problem extends Error {} // said in one line, exit status 2
-
 const options = {
   server: { type: 'string', default: 'both' },
   mode: { type: 'string', default: 'relay' },
@@ -82,36 +81,12 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 };
 
-function numberOf(values, flag, least, most, whole = true) {
-  const value = Number(values[flag]);
-  if (!(value >= least && value <= most) || (whole && !Number.isInteger(value))) {
-    throw new Problem(`--${flag} ${values[flag]}: a ${whole ? 'whole ' : ''}number from ${least} to ${most} is needed`);
-  }
-  return value;
-}
-
-function numbersOf(values, flag, least, most) {
-  const numbers = values[flag].split(',').map(text => numberOf({ [flag]: text }, flag, least, most));
-  if (new Set(numbers).size !== numbers.length) throw new Problem(`--${flag} ${values[flag]}: one of them stands there twice`);
-  return numbers;
-}
-
 function slotsOf(text) {
   const names = text === 'both' ? ['coturn', 'offhook'] : text.split(',');
   for (const name of names) {
     if (!kinds.includes(name)) throw new Problem(`--server ${name}: there are ${kinds.join(', ')} and both`);
   }
   return names.map((kind, index) => ({ kind, name: names.indexOf(kind) === index ? kind : `${kind} (${index + 1})` }));
-}
-
-function coresOf(text) {
-  const match = /^(\d+),(\d+)$/.exec(text);
-  const count = cpus().length;
-  const [server, generator] = match ? [Number(match[1]), Number(match[2])] : [NaN, NaN];
-  if (!(server < count && generator < count) || server === generator) {
-    throw new Problem(`--cores ${text}: two different cores of the ${count} here are needed, such as 1,0`);
-  }
-  return { server, generator };
 }
 
 function planOf() {
@@ -158,19 +133,6 @@ function planOf() {
     mayBuild: values['load-program'] === undefined,
     output: resolve(values.output),
   };
-}
-
-function find(program) {
-  const candidates = program.includes('/') ? [resolve(program)]
-    : [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].map(directory => join(directory, program));
-  return candidates.find(candidate => {
-    try {
-      accessSync(candidate, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
 
 function checkMachine(plan) {
@@ -378,8 +340,9 @@ async function main() {
   }
   checkMachine(plan);
   const comparison = new Comparison(plan);
+  // Not `once`: a second signal would end it in the middle of what the first has begun.
   for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) {
-    process.once(signal, () => {
+    process.on(signal, () => {
       comparison.close();
       process.exit(status);
     });

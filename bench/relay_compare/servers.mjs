@@ -99,7 +99,8 @@ export class Server {
     const output = openSync(this.output, 'w');
     // exec all the way: the pid that we hold is the server's own.
     const command = commands[kind](how);
-    this.child = spawn('ip', ['netns', 'exec', namespace, 'taskset', '-c', String(core),
+    // Not by ip(8), which hides the control groups in which a server looks for filters.
+    this.child = spawn('nsenter', [`--net=/run/netns/${namespace}`, 'taskset', '-c', String(core),
       'sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh', ...command], { stdio: ['ignore', output, output] });
     closeSync(output);
     this.ended = new Promise(resolve => {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstring>
+
 #include <random>
 #include <unordered_set>
 
@@ -194,6 +197,25 @@ TEST(AddressHash, EqualAddressesHashAlikeAndNeighboursSpread) {
     }
   }
   EXPECT_GT(hashes.size(), 9990U);
+}
+
+// Halves that make one factor of a product 0 made them all collide, whatever the seed.
+TEST(Address, NobodyCanChooseAddressesThatCollide) {
+  for (const std::uint64_t constant : {0xD6E8FEB86659FD93ULL, 0x9E3779B97F4A7C15ULL, 0x0ULL}) {
+    for (std::uint64_t family = 0; family < 3; ++family) {
+      for (const bool is_low : {false, true}) {
+        std::unordered_set<std::size_t> hashes;
+        for (std::uint32_t network = 0; network < 1000; ++network) {
+          std::array<std::uint8_t, 16> octets{};
+          const std::uint64_t chosen = constant ^ family;
+          std::memcpy(octets.data() + (is_low ? 8 : 0), &chosen, 8);
+          std::memcpy(octets.data() + (is_low ? 4 : 12), &network, 4);
+          hashes.insert(hash_value(Ip::v6(octets)));
+        }
+        EXPECT_GT(hashes.size(), 990U) << constant << " " << family << " " << is_low;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -102,23 +102,24 @@ class Allocation {
   // The earliest event: the expiry of a relay, permission or channel.
   Instant next_event() const;
 
-  AllocationId id;
+  // What each packet looks at stands together: thousands of allocations do not fit into a cache.
+  std::unique_ptr<PendingAllocate> pending;
+  Instant expires_at;  // of its last relayed address; expire_at() sets it
+  std::vector<Channel> channels;
   Client client;
+  AllocationId id;
+  PayloadLimit to_peers;
+  PayloadLimit to_client;
+  std::array<Relay, 2> relays;
+  std::vector<Permission> permissions;
+  std::vector<Hop> hops;
   stun::TransactionId transaction_id;  // of the Allocate request
   Owner owner;
   QuotaLease quota;
-  Instant expires_at;             // of its last relayed address; expire_at() sets it
   std::size_t user_position = 0;  // in the table's index by user
   bool is_revoked = false;        // it ends by decision, not by age
   Instant deadline = kNever;      // what the table's heap holds for it
-  std::array<Relay, 2> relays;
-  std::vector<Permission> permissions;
-  std::vector<Channel> channels;
-  std::vector<Hop> hops;
-  PayloadLimit to_peers;
-  PayloadLimit to_client;
   Buffer answer;
-  std::unique_ptr<PendingAllocate> pending;
 
  private:
   bool counts(Family family) const;

@@ -14,16 +14,21 @@ constexpr DeadlineKey kDeletionKey{DeadlineKey::Of::oldest_deletion, {}};
 }  // namespace
 
 Allocation* Allocations::find(const FiveTuple& five_tuple) {
-  const auto found = allocations_by_five_tuple_.find(five_tuple);
-  return found == allocations_by_five_tuple_.end() ? nullptr : allocations_.find(found->second);
+  Allocation* found = nullptr;
+  (void)allocations_by_five_tuple_.find(five_tuple_hash_(five_tuple), [&](AllocationId id) {
+    Allocation& each = *allocations_.find(id);
+    if (each.client.five_tuple != five_tuple) return false;
+    found = &each;
+    return true;
+  });
+  return found;
 }
 
 Allocation& Allocations::create(const Client& client, const stun::TransactionId& transaction_id, Owner owner,
                                 QuotaLease quota) {
+  assert(find(client.five_tuple) == nullptr);
   const AllocationId id = allocations_.emplace(client, transaction_id, std::move(owner), std::move(quota));
-  const bool added = allocations_by_five_tuple_.emplace(client.five_tuple, id).second;
-  assert(added);
-  (void)added;
+  allocations_by_five_tuple_.insert(five_tuple_hash_(client.five_tuple), id);
   Allocation& allocation = *allocations_.find(id);
   allocation.id = id;
   std::vector<AllocationId>& of_user = allocations_by_user_[allocation.quota.user()];
@@ -76,7 +81,7 @@ void Allocations::end(Allocation& allocation, std::optional<AuditEvent> event, O
   }
   deadlines_.cancel(allocation_key(allocation.id));
   remove_from_user(allocation);
-  allocations_by_five_tuple_.erase(allocation.client.five_tuple);
+  allocations_by_five_tuple_.erase(five_tuple_hash_(allocation.client.five_tuple), allocation.id);
   allocations_.erase(allocation.id);
 }
 

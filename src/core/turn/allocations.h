@@ -12,6 +12,7 @@
 #include "base/deadline_heap.h"
 #include "base/random.h"
 #include "base/slab.h"
+#include "base/slab_index.h"
 #include "core/turn/allocation.h"
 #include "core/turn/deletion.h"
 #include "core/turn/five_tuple_hash.h"
@@ -39,8 +40,7 @@ inline constexpr std::size_t kDeadlinesLimit = 256;
 class Allocations {
  public:
   explicit Allocations(Random& random)
-      : allocations_by_five_tuple_(0, FiveTupleHash{random.next_u64()}),
-        deletions_by_five_tuple_(0, FiveTupleHash{random.next_u64()}) {}
+      : five_tuple_hash_{random.next_u64()}, deletions_by_five_tuple_(0, FiveTupleHash{random.next_u64()}) {}
 
   // Pointers stay valid until that allocation ends.
   Allocation* find(AllocationId id) { return allocations_.find(id); }
@@ -98,7 +98,8 @@ class Allocations {
   void for_pending_reservation(const RelayId& next_to, Visit visit);
 
   Slab<Allocation> allocations_;
-  std::unordered_map<FiveTuple, AllocationId, FiveTupleHash> allocations_by_five_tuple_;
+  FiveTupleHash five_tuple_hash_;
+  SlabIndex allocations_by_five_tuple_;
   std::map<std::string, std::vector<AllocationId>, std::less<>> allocations_by_user_;
   Slab<Reservation> reservations_;
   std::list<Deletion>

@@ -10,8 +10,8 @@ std::vector<int> JointSender::fds() const {
   std::vector<int> fds;
   for (const RawSender& each : raw_) fds.push_back(each.fd());
   if (packets_) fds.push_back(packets_->fd());
-  if (!hops_) return fds;
-  for (const int fd : hops_->fds()) fds.push_back(fd);
+  if (!next_hops_) return fds;
+  for (const int fd : next_hops_->fds()) fds.push_back(fd);
   return fds;
 }
 
@@ -20,11 +20,14 @@ bool JointSender::takes(const Ip& from, std::size_t bytes) const {
   return bytes <= limit && raw_for(from) != nullptr;
 }
 
-std::optional<NextHop> JointSender::hop_for(const Ip& from, const Ip& to, std::size_t bytes, Instant now) {
-  if (!packet_socket_allowed_ || !packets_ || !hops_) return std::nullopt;
-  auto hop = hops_->find(from, to, now);
-  if (hop && datagram_header_bytes(to.family()) + bytes > hop->ip_bytes_limit) return std::nullopt;
-  return hop;
+NextHops::Sender JointSender::sender_of(const Ip& from, const Ip& to, std::size_t bytes, Instant now,
+                                        NextHop& hop) {
+  using Sender = NextHops::Sender;
+  // What went by packet socket before that was forbidden has left: a round asks once.
+  if (!packet_socket_allowed_ || !next_hops_) return Sender::kernel;
+  const Sender sender = next_hops_->find(from, to, now, hop);
+  const bool is_too_large = datagram_header_bytes(to.family()) + bytes > hop.ip_bytes_limit;
+  return sender == Sender::ours && is_too_large ? Sender::kernel_now : sender;
 }
 
 const RawSender* JointSender::raw_for(const Ip& from) const {

@@ -26,14 +26,20 @@ class JointSender {
  public:
   JointSender() = default;  // sends nothing
   // `raw` and `packets` each have the same limit of datagrams that wait.
-  JointSender(std::vector<RawSender> raw, std::optional<PacketSender> packets, std::optional<NextHops> hops)
-      : raw_(std::move(raw)), packets_(std::move(packets)), hops_(std::move(hops)) {}
+  // Packet sockets need both `packets` and `next_hops`.
+  JointSender(std::vector<RawSender> raw, std::optional<PacketSender> packets,
+              std::optional<NextHops> next_hops)
+      : raw_(std::move(raw)) {
+    if (!packets || !next_hops) return;
+    packets_ = std::move(packets);
+    next_hops_ = std::move(next_hops);
+  }
 
   std::vector<int> fds() const;
   // Tells of changed routes; -1 without packet sockets. handle_changes() is called when it is readable.
-  int changes_fd() const { return hops_ ? hops_->changes_fd() : -1; }
+  int changes_fd() const { return next_hops_ ? next_hops_->changes_fd() : -1; }
   void handle_changes() {
-    if (hops_) hops_->handle_changes();
+    if (next_hops_) next_hops_->handle_changes();
   }
   // Whether datagrams may go past the machine's packet filter from now on.
   void allow_packet_socket(bool allowed) { packet_socket_allowed_ = allowed; }
@@ -41,15 +47,21 @@ class JointSender {
   // False: this one is for its own socket, which may cut it into fragments.
   bool takes(const Ip& from, std::size_t bytes) const;
   // Requires takes() and room. Borrows `bytes` until flush(). `tag` is the caller's word for it. What waits
-  // for another socket than this one is sent first, so that nothing is overtaken; `refused` as in flush().
+  // and may go to the same destination another way is sent first, so that nothing is overtaken; `refused` as
+  // in flush().
   template <typename Refused>
   void add(const Address& from, const Address& to, Bytes bytes, std::size_t tag, Instant now,
            Refused refused) {
-    if (const auto hop = hop_for(from.ip, to.ip, bytes.size(), now)) {
-      flush_raw(refused);
-      return packets_->add(*hop, from, to, bytes, tag);
+    NextHop hop;
+    const auto sender = sender_of(from.ip, to.ip, bytes.size(), now, hop);
+    if (sender == NextHops::Sender::ours) {
+      if (raw_may_be_overtaken_) flush_raw(refused);
+      return packets_->add(hop, from, to, bytes, tag);
     }
-    flush_packets(refused);
+    if (sender == NextHops::Sender::kernel_now) {
+      flush_packets(refused);
+      raw_may_be_overtaken_ = true;
+    }
     raw_for(from.ip)->add(from.port, to, bytes, tag);
   }
   // Sends what waits. `refused` is called with the tag of each datagram that the kernel does not take, in its
@@ -67,18 +79,21 @@ class JointSender {
   }
   template <typename Refused>
   void flush_raw(Refused refused) {
+    raw_may_be_overtaken_ = false;
     for (RawSender& each : raw_) {
       if (!each.empty()) each.flush(refused);
     }
   }
-  std::optional<NextHop> hop_for(const Ip& from, const Ip& to, std::size_t bytes, Instant now);
+  NextHops::Sender sender_of(const Ip& from, const Ip& to, std::size_t bytes, Instant now, NextHop& hop);
   RawSender* raw_for(const Ip& from);
   const RawSender* raw_for(const Ip& from) const;
 
   std::vector<RawSender> raw_;
   std::optional<PacketSender> packets_;
-  std::optional<NextHops> hops_;
+  std::optional<NextHops> next_hops_;
   bool packet_socket_allowed_ = false;
+  bool raw_may_be_overtaken_ =
+      false;  // what waits there is for destinations that others reach by packet socket
 };
 
 }  // namespace offhook::io

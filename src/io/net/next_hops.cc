@@ -3,6 +3,7 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
@@ -16,10 +17,12 @@
 namespace offhook::io {
 namespace {
 
-// Destinations that are remembered, then all are forgotten; each takes 28 bytes twice. And what there is room
-// for at first.
-constexpr std::size_t kPathsLimit = 32 * 1024;
+// Destinations that are remembered, a client's and its peer's for each of 64,000 allocations, then all are
+// forgotten; each takes 28 bytes twice. And what there is room for at first.
+constexpr std::size_t kPathsLimit = 128 * 1024;
 constexpr std::size_t kPathsAtFirst = 512;
+// Places that a search looks at; further on it is the kernel's, for it would take longer than a packet.
+constexpr std::size_t kPlacesLimit = 64;
 // Local addresses beyond these are left to the kernel.
 constexpr std::size_t kLocalsLimit = 255;
 // Questions a round: each takes as long as a few packets, and whoever sends to ever new destinations must not
@@ -30,6 +33,11 @@ constexpr std::chrono::seconds kPathAge{60};
 // So often the kernel sends a packet to a neighbour itself. What it has not heard of for a while it checks
 // then.
 constexpr std::chrono::seconds kKernelTurn{1};
+// Routes that change so often in a second are followed no more until it is over: to ask for all paths anew
+// costs more than is gained.
+constexpr std::size_t kForgettingsASecond = 8;
+// Notifications taken at once, for packets wait meanwhile; a change of provider brings a million.
+constexpr int kChangesARound = 256;
 constexpr int kValidNeighbour = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
 constexpr unsigned kNotEthernet = IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT;
 
@@ -63,8 +71,11 @@ Route read_route(Bytes body) {
   const auto start = start_of<rtmsg>(body);
   if (!start) return {};
   const Bytes attributes = attributes_behind<rtmsg>(body);
-  // A tunnel, or a gateway of the other family.
-  const bool is_special = find_attribute(attributes, RTA_ENCAP) || find_attribute(attributes, RTA_VIA);
+  // A tunnel; a gateway of the other family; one of several ways, among which the kernel chooses by more than
+  // it is asked with here.
+  bool is_special = false;
+  for (const std::uint16_t type : {RTA_ENCAP, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID})
+    is_special |= find_attribute(attributes, type).has_value();
   const Bytes metrics = find_attribute(attributes, RTA_METRICS).value_or(Bytes{});
   return {.is_plain = start->rtm_type == RTN_UNICAST && !is_special,
           .interface = static_cast<int>(number_of(find_attribute(attributes, RTA_OIF))),
@@ -112,23 +123,35 @@ std::optional<NextHops> NextHops::open() {
   return NextHops(std::move(questions), std::move(changes), salt);
 }
 
-std::optional<NextHop> NextHops::find(const Ip& from, const Ip& to, Instant now) {
+NextHops::Sender NextHops::find(const Ip& from, const Ip& to, Instant now, NextHop& hop) {
+  if (is_unsettled(now)) return Sender::kernel_now;
   const auto place = local(from);
-  Path* way = place ? path(*place, to, now) : nullptr;
-  if (way == nullptr || way->neighbour == kNoNeighbour) return std::nullopt;
+  if (!place) return Sender::kernel;
+  Path* way = path(*place, to, now);
+  if (way == nullptr) return Sender::kernel_now;
+  if (way->neighbour == kNoNeighbour) return Sender::kernel;
   Neighbour& neighbour = neighbours_[way->neighbour];
-  if (!neighbour.ethernet) return std::nullopt;
+  if (!neighbour.ethernet) return Sender::kernel_now;
   if (neighbour.kernel_turn_at <= now) {
     neighbour.kernel_turn_at = now + kKernelTurn;
-    return std::nullopt;
+    return Sender::kernel_now;
   }
-  NextHop hop{.interface = neighbour.interface,
-              .ethernet = {},
-              .ip_bytes_limit = way->ip_bytes_limit,
-              .identification = way->identification++};
+  hop.interface = neighbour.interface;
   std::ranges::copy(*neighbour.ethernet, hop.ethernet.begin());
   std::ranges::copy(neighbour.source, hop.ethernet.begin() + 6);
-  return hop;
+  hop.ip_bytes_limit = way->ip_bytes_limit;
+  hop.identification = way->identification++;
+  return Sender::ours;
+}
+
+bool NextHops::is_unsettled(Instant now) {
+  if (is_behind_) return true;
+  if (forgotten_ == 0) return false;
+  if (now - unsettled_since_ >= std::chrono::seconds(1)) {
+    unsettled_since_ = now;
+    forgotten_ = 0;
+  }
+  return forgotten_ > kForgettingsASecond;
 }
 
 std::optional<std::uint8_t> NextHops::local(const Ip& ip) {
@@ -139,23 +162,28 @@ std::optional<std::uint8_t> NextHops::local(const Ip& ip) {
   return static_cast<std::uint8_t>(place);
 }
 
-NextHops::Path& NextHops::place_of(std::uint8_t from, const Ip& to) {
+NextHops::Path* NextHops::place_of(std::uint8_t from, const Ip& to) {
   const std::size_t mask = paths_.size() - 1;
   std::size_t at = hash_value(to) & mask;
-  while (paths_[at].is_used && (paths_[at].from != from || paths_[at].to != to)) at = (at + 1) & mask;
-  return paths_[at];
+  for (std::size_t seen = 0; seen < kPlacesLimit; ++seen, at = (at + 1) & mask) {
+    Path& path = paths_[at];
+    if (!path.is_used || (path.from == from && path.to == to)) return &path;
+  }
+  return nullptr;
 }
 
 NextHops::Path* NextHops::path(std::uint8_t from, const Ip& to, Instant now) {
   if (paths_.empty()) paths_.resize(kPathsAtFirst);
   const auto now_s =
       static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count());
-  Path* known = &place_of(from, to);
+  Path* known = place_of(from, to);
+  if (known == nullptr) return nullptr;
   if (known->is_used && now_s - known->asked_at_s < kPathAge.count()) return known;
   if (!may_ask(now)) return nullptr;
   if (!known->is_used) {
     make_room();
-    known = &place_of(from, to);
+    known = place_of(from, to);
+    if (known == nullptr) return nullptr;
     *known = {.to = to, .from = from, .is_used = true};
     known->identification = static_cast<std::uint16_t>(hash_value(to) ^ salt_);
     path_count_ += 1;
@@ -168,13 +196,17 @@ NextHops::Path* NextHops::path(std::uint8_t from, const Ip& to, Instant now) {
 void NextHops::make_room() {
   if ((path_count_ + 1) * 2 <= paths_.size()) return;
   if (path_count_ >= kPathsLimit) {
-    forget_all();
+    forget_paths();
     return paths_.resize(kPathsAtFirst);
   }
   std::vector<Path> before(paths_.size() * 2);
   before.swap(paths_);
+  path_count_ = 0;
   for (const Path& each : before) {
-    if (each.is_used) place_of(each.from, each.to) = each;
+    Path* place = each.is_used ? place_of(each.from, each.to) : nullptr;
+    if (place == nullptr) continue;
+    *place = each;
+    path_count_ += 1;
   }
 }
 
@@ -192,6 +224,7 @@ void NextHops::ask_for_path(Path& path) {
   about.rtm_family = static_cast<unsigned char>(domain_of(path.to.family()));
   about.rtm_dst_len = static_cast<unsigned char>(path.to.octets().size() * 8);
   about.rtm_src_len = static_cast<unsigned char>(from.octets().size() * 8);
+  about.rtm_flags = RTM_F_FIB_MATCH;  // the route as it was made, with all its ways
   NetlinkRequest request(RTM_GETROUTE, about);
   request.put(RTA_DST, path.to.octets());
   request.put(RTA_SRC, from.octets());
@@ -228,18 +261,18 @@ const NextHops::Link& NextHops::link(int interface) {
   const auto [entry, is_new] = links_.try_emplace(interface);
   Link& link = entry->second;
   if (!is_new) return link;
-  ifinfomsg about{};
-  about.ifi_index = interface;
-  NetlinkRequest request(RTM_GETLINK, about);
-  const auto reply = ask(request, RTM_NEWLINK);
-  const auto start = reply ? start_of<ifinfomsg>(reply->body) : std::nullopt;
-  if (!start) return link;
-  const Bytes attributes = attributes_behind<ifinfomsg>(reply->body);
-  const auto ethernet = ethernet_of(find_attribute(attributes, IFLA_ADDRESS));
-  const bool is_up = (start->ifi_flags & IFF_UP) != 0 && (start->ifi_flags & kNotEthernet) == 0;
-  link.is_ethernet = is_up && ethernet && start->ifi_type == ARPHRD_ETHER;
-  link.ethernet = ethernet.value_or(EthernetAddress{});
-  link.mtu = number_of(find_attribute(attributes, IFLA_MTU));
+  // Not by netlink, which waits for whoever changes links anywhere on the machine.
+  ifreq about{};
+  about.ifr_ifindex = interface;
+  const auto ask_about = [&](unsigned long what) { return ioctl(questions_.get(), what, &about) == 0; };
+  if (!ask_about(SIOCGIFNAME) || !ask_about(SIOCGIFFLAGS)) return link;
+  const auto flags = static_cast<unsigned>(about.ifr_flags);
+  if (!ask_about(SIOCGIFMTU)) return link;
+  link.mtu = static_cast<std::size_t>(std::max(about.ifr_mtu, 0));
+  if (!ask_about(SIOCGIFHWADDR)) return link;
+  std::memcpy(link.ethernet.data(), about.ifr_hwaddr.sa_data, link.ethernet.size());
+  link.is_ethernet =
+      about.ifr_hwaddr.sa_family == ARPHRD_ETHER && (flags & IFF_UP) != 0 && (flags & kNotEthernet) == 0;
   return link;
 }
 
@@ -247,48 +280,66 @@ const NextHops::Link& NextHops::link(int interface) {
 std::optional<NetlinkMessage> NextHops::ask(NetlinkRequest& request, std::uint16_t reply_type) {
   const Bytes question = request.bytes(++sequence_);
   if (send(questions_.get(), question.data(), question.size(), 0) < 0) return std::nullopt;
-  const ssize_t length = recv(questions_.get(), message_.data(), message_.size(), MSG_TRUNC);
-  if (length <= 0 || static_cast<std::size_t>(length) > message_.size()) return std::nullopt;
-  Bytes rest = Bytes(message_).first(static_cast<std::size_t>(length));
-  const auto reply = take_element<nlmsghdr>(rest);
-  const bool is_right =
-      reply && reply->header.nlmsg_seq == sequence_ && reply->header.nlmsg_type == reply_type;
-  return is_right ? reply : std::nullopt;
+  for (;;) {
+    const ssize_t length = recv(questions_.get(), message_.data(), message_.size(), MSG_TRUNC);
+    if (length <= 0 || static_cast<std::size_t>(length) > message_.size()) return std::nullopt;
+    Bytes rest = Bytes(message_).first(static_cast<std::size_t>(length));
+    const auto reply = take_element<nlmsghdr>(rest);
+    if (!reply) return std::nullopt;
+    if (reply->header.nlmsg_seq != sequence_) continue;  // to a question that was given up
+    return reply->header.nlmsg_type == reply_type ? reply : std::nullopt;
+  }
 }
 
 void NextHops::handle_changes() {
-  for (;;) {
+  for (int i = 0; i < kChangesARound; ++i) {
     const ssize_t length = recv(changes_.get(), message_.data(), message_.size(), MSG_TRUNC);
-    if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (length < 0 && errno == EINTR) continue;
-    const bool is_whole = length > 0 && static_cast<std::size_t>(length) <= message_.size();
-    if (is_whole) {
-      handle_change(Bytes(message_).first(static_cast<std::size_t>(length)));
-      continue;
+    const int error = length < 0 ? errno : 0;
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+      is_behind_ = false;
+      return;
     }
-    // Changes were lost, or are larger than they can be.
-    forget_all();
-    if (length < 0 && errno != ENOBUFS) return;
+    if (length > 0 && static_cast<std::size_t>(length) <= message_.size()) {
+      handle_change(Bytes(message_).first(static_cast<std::size_t>(length)));
+    } else if (error != EINTR) {
+      // Changes were lost, or are larger than they can be. After that the kernel drops what comes until all
+      // is read.
+      forget_all();
+      is_behind_ = true;
+    }
   }
+  is_behind_ = true;
 }
 
 void NextHops::handle_change(Bytes messages) {
   while (const auto message = take_element<nlmsghdr>(messages)) {
     const auto type = message->header.nlmsg_type;
-    if (type != RTM_NEWNEIGH && type != RTM_DELNEIGH) {
+    if (type == RTM_NEWLINK || type == RTM_DELLINK) {
       forget_all();
-      continue;
+    } else if (type == RTM_NEWNEIGH || type == RTM_DELNEIGH) {
+      handle_neighbour(*message);
+    } else {
+      forget_paths();
     }
-    const NeighbourState state = read_neighbour(*message);
-    if (!state.ip) continue;
-    const auto known = neighbour_places_.find({state.interface, *state.ip});
-    if (known != neighbour_places_.end()) neighbours_[known->second].ethernet = state.ethernet;
   }
 }
 
-void NextHops::forget_all() {
+void NextHops::handle_neighbour(const NetlinkMessage& message) {
+  const NeighbourState state = read_neighbour(message);
+  if (!state.ip) return;
+  const auto known = neighbour_places_.find({state.interface, *state.ip});
+  if (known != neighbour_places_.end()) neighbours_[known->second].ethernet = state.ethernet;
+}
+
+void NextHops::forget_paths() {
+  if (path_count_ == 0) return;
   paths_.clear();
   path_count_ = 0;
+  forgotten_ += 1;
+}
+
+void NextHops::forget_all() {
+  forget_paths();
   neighbours_.clear();
   neighbour_places_.clear();
   links_.clear();

@@ -30,9 +30,11 @@ class NextHops {
   // Of the calling thread's network namespace. Nothing with an errno if the kernel refuses.
   static std::optional<NextHops> open();
 
-  // Nothing: leave this packet to the kernel, for it is its turn, or the way is not one of Ethernet, or is
-  // not known yet. `now` as it is read once a round: a round asks the kernel a few times at most.
-  std::optional<NextHop> find(const Ip& from, const Ip& to, Instant now);
+  // Who sends a packet: we, over `hop`; the kernel this time, for it is its turn or the way is not known yet;
+  // or the kernel each time, as long as nothing changes, for the way is not one of plain Ethernet.
+  enum class Sender : std::uint8_t { ours, kernel_now, kernel };
+  // `now` as it is read once a round: a round asks the kernel a few times at most.
+  Sender find(const Ip& from, const Ip& to, Instant now, NextHop& hop);
 
   // Readable when something has changed; handle_changes() is called then.
   int changes_fd() const { return changes_.get(); }
@@ -73,7 +75,7 @@ class NextHops {
     std::size_t mtu = 0;
   };
   static constexpr std::uint16_t kNoNeighbour = 0xFFFF;  // left to the kernel
-  // A reply about one link with all that a driver tells of it.
+  // A route of many ways, or what a driver tells of a link.
   static constexpr std::size_t kMessageBytes = 32 * 1024;
 
   NextHops(Fd questions, Fd changes, std::uint16_t salt)
@@ -82,17 +84,20 @@ class NextHops {
         salt_(salt),
         message_(kMessageBytes) {}
   std::optional<std::uint8_t> local(const Ip& ip);
-  // Where it is, or would be.
-  Path& place_of(std::uint8_t from, const Ip& to);
+  // Where it is, or would be. Null: too many others are in its place.
+  Path* place_of(std::uint8_t from, const Ip& to);
   Path* path(std::uint8_t from, const Ip& to, Instant now);
   void make_room();
   bool may_ask(Instant now);
   void ask_for_path(Path& path);
   std::uint16_t neighbour(const NeighbourKey& key, const Link& link);
   const Link& link(int interface);
+  bool is_unsettled(Instant now);
   // Valid until the next one. Nothing if the kernel refused.
   std::optional<NetlinkMessage> ask(NetlinkRequest& request, std::uint16_t reply_type);
   void handle_change(Bytes messages);
+  void handle_neighbour(const NetlinkMessage& message);
+  void forget_paths();
   void forget_all();
 
   Fd questions_;
@@ -108,6 +113,10 @@ class NextHops {
   std::unordered_map<int, Link> links_;
   Instant asked_at_{};
   std::size_t asked_ = 0;  // at asked_at_
+  // Changes that were lost, or are not read yet: until they are, nothing that is known counts.
+  bool is_behind_ = false;
+  Instant unsettled_since_{};
+  std::size_t forgotten_ = 0;  // times, in the second since then
 };
 
 }  // namespace offhook::io

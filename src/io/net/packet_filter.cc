@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string_view>
 
 #include "io/loop/fd.h"
@@ -49,19 +50,25 @@ bool is_missing(const Result<std::string, int>& dump) {
 }
 
 template <typename Body>
-struct DumpRequest {
+struct Request {
   nlmsghdr header;
   Body body;
 };
 
 template <typename Body>
-Result<std::string, int> dump(int protocol, int type, std::string (*describe)(const NetlinkMessage&)) {
-  DumpRequest<Body> request{};
+Result<std::string, int> ask(int protocol, int type, std::string (*describe)(const NetlinkMessage&),
+                             std::uint16_t flags = 0) {
+  Request<Body> request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = static_cast<std::uint16_t>(type);
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request.header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
   return first_in_dump(protocol, Bytes(reinterpret_cast<const std::uint8_t*>(&request), sizeof request),
                        describe);
+}
+
+template <typename Body>
+Result<std::string, int> dump(int protocol, int type, std::string (*describe)(const NetlinkMessage&)) {
+  return ask<Body>(protocol, type, describe, NLM_F_DUMP);
 }
 
 // Families whose chains a packet socket goes past. Those of a device and of a bridge still see its packets.
@@ -106,13 +113,23 @@ std::string describe_policy(const NetlinkMessage& message) {
   return policy.dir == XFRM_POLICY_OUT ? "IPsec policies" : "";
 }
 
+std::string describe_default(const NetlinkMessage& message) {
+  const auto policies = start_of<xfrm_userpolicy_default>(message.body);
+  return policies && policies->out == XFRM_USERPOLICY_BLOCK ? "IPsec policies" : "";
+}
+
 std::string ipsec_policies() {
   thread_local bool was_missing = false;
   if (!may_be_there("/sys/module/xfrm_user", was_missing)) return "";
   const auto found = dump<xfrm_userpolicy_id>(NETLINK_XFRM, XFRM_MSG_GETPOLICY, describe_policy);
   was_missing = is_missing(found);
   if (was_missing) return "";
-  return found ? *found : unknown("reading IPsec policies", found.error());
+  if (!found) return unknown("reading IPsec policies", found.error());
+  if (!found->empty()) return *found;
+  // Kernels from before 5.15 have no other default than to let pass.
+  const auto otherwise = ask<xfrm_userpolicy_default>(NETLINK_XFRM, XFRM_MSG_GETDEFAULT, describe_default);
+  if (otherwise || is_missing(otherwise)) return otherwise.value_or("");
+  return unknown("reading the default of IPsec policies", otherwise.error());
 }
 
 // "" if there is no such file. Fails with an errno.
@@ -155,18 +172,21 @@ std::string legacy_tables_and_virtual_servers() {
   return found.empty() ? virtual_servers(proc_net.get()) : found;
 }
 
-// Empty without one that can be reached.
-std::string cgroup_directory(std::string_view cgroups) {
+// The name in "0::/system.slice/offhook.service". Nothing without that hierarchy.
+std::optional<std::string> cgroup_name(std::string_view cgroups) {
   while (!cgroups.empty() && !cgroups.starts_with(kCgroupPrefix))
     cgroups.remove_prefix(std::min(cgroups.find('\n'), cgroups.size() - 1) + 1);
-  if (cgroups.empty()) return "";
-  cgroups = cgroups.substr(kCgroupPrefix.size(), cgroups.find('\n') - kCgroupPrefix.size());
+  if (cgroups.empty()) return std::nullopt;
+  return std::string(cgroups.substr(kCgroupPrefix.size(), cgroups.find('\n') - kCgroupPrefix.size()));
+}
+
+// Where the hierarchy is mounted.
+std::optional<std::string> cgroup_root() {
   for (const char* root : kCgroupRoots) {
     struct statfs mounted {};
-    if (statfs(root, &mounted) == 0 && mounted.f_type == CGROUP2_SUPER_MAGIC)
-      return std::string(root) += cgroups;
+    if (statfs(root, &mounted) == 0 && mounted.f_type == CGROUP2_SUPER_MAGIC) return root;
   }
-  return "";
+  return std::nullopt;
 }
 
 // Also those of the cgroups above. Fails with an errno.
@@ -183,14 +203,18 @@ Result<std::uint32_t, int> count_egress_programs(int cgroup) {
 std::string cgroup_programs() {
   const auto cgroups = read_if_there(AT_FDCWD, "/proc/self/cgroup");
   if (!cgroups) return unknown("reading /proc/self/cgroup", cgroups.error());
-  const std::string name = cgroup_directory(*cgroups);
-  if (name.empty()) return "";
-  const Fd directory(open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory) return errno == ENOENT ? "" : unknown("opening " + name, errno);
+  const auto name = cgroup_name(*cgroups);
+  if (!name) return "";
+  const auto root = cgroup_root();
+  // Outside of the process's own view of the hierarchy ("/..") nothing can be looked at either.
+  if (!root || name->find("/..") != std::string::npos)
+    return "unknown: the process's cgroup " + *name + " is not to be seen below /sys/fs/cgroup";
+  const Fd directory(open((*root + *name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return unknown("opening " + *root + *name, errno);
   const auto count = count_egress_programs(directory.get());
   if (count) return *count > 0 ? "a cgroup program" : "";
   const bool has_none = count.error() == EINVAL || count.error() == ENOSYS;  // no kernel that runs them
-  return has_none ? "" : unknown("asking for the programs of cgroup " + name, count.error());
+  return has_none ? "" : unknown("asking for the programs of cgroup " + *name, count.error());
 }
 
 }  // namespace

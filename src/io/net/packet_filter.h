@@ -9,6 +9,7 @@ namespace offhook::io {
 // does. Text for one line of a log: "nftables (table inet filter)", "iptables (filter, nat)". Where it cannot
 // be known it begins with "unknown: " and tells why.
 //
+// Not looked for: programs that hang on netfilter's hooks by themselves (Linux 6.4), and labels of SELinux.
 // Of the calling thread's network namespace. Keeps nothing open. Takes some 50 us while nothing is there (200
 // with cold caches), and more where nftables has hundreds of chains without a hook. A thread's first call may
 // make the kernel load nf_tables and xfrm_user, if it has them as modules.

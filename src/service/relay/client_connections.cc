@@ -11,15 +11,15 @@ namespace {
 constexpr std::size_t kReadBytes = 16 * 1024;
 // One read takes a request or two, and the framer behind it holds no more than its limit and one read.
 constexpr std::size_t kReadBytesWithoutAllocation = kFrameBytesLimitWithoutAllocation;
-// Where three segments come within the 40 ms for which the kernel delays an acknowledgement, one is sent for
+// Where four segments come within the 40 ms for which the kernel delays an acknowledgement, one is sent for
 // several; where fewer come it would only be late. That ends by itself when nothing comes for so long, so it
 // is asked for again.
 constexpr std::uint8_t kReadsCounted = 32;
-constexpr std::chrono::milliseconds kReadDistanceLimit{13};
+constexpr std::chrono::milliseconds kReadDistanceLimit{10};
 // A client that waits for each acknowledgement (without TCP_NODELAY) brings the second segment after it only
 // then, 40 ms late; it is left alone from then on.
 constexpr std::uint8_t kReadsUntilItWaits = 2;
-constexpr std::chrono::milliseconds kAcknowledgementWait{35};
+constexpr std::chrono::milliseconds kAcknowledgementWait{25};
 // Framers and queues kept for the next connection that needs one: about as many as one wake-up touches.
 constexpr std::size_t kSparesLimit = 64;
 // A queue that grew beyond this is not kept.

@@ -20,7 +20,6 @@ struct EventTag {
   std::uint32_t serial = 0;  // at most kSerialMask
   std::uint32_t index = 0;
 
-  bool operator==(const EventTag&) const = default;
   std::uint64_t pack() const {
     const std::uint64_t family_bit = family == Family::ipv6 ? 1 : 0;
     return static_cast<std::uint64_t>(kind) << 60U | family_bit << 59U |

@@ -14,7 +14,7 @@ class Gathering {
   // A packet waits no longer than this for others.
   static constexpr Duration kPause = std::chrono::microseconds(250);
   // From so many packets a second on two come in a pause, on average.
-  static constexpr std::size_t kPacketsPerSecond = 20'000;
+  static constexpr std::size_t kPacketsPerSecond = 8'000;
 
   // In this round.
   void note(std::size_t packets) { packets_ += packets; }
@@ -31,7 +31,7 @@ class Gathering {
   }
 
  private:
-  // Long enough to count some twenty, short enough that the first quiet moment ends the waiting.
+  // Long enough to count some eight, short enough that the first quiet moment ends the waiting.
   static constexpr Duration kWindow = std::chrono::milliseconds(1);
 
   Instant since_{};

@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
 #include <chrono>
+#include <system_error>
 
 #include "io/net/packet_filter.h"
 
@@ -28,16 +30,16 @@ void PacketFilterWatch::run(const std::stop_token& stop) {
 void PacketFilterWatch::look() {
   std::string found = io::packet_filter_in_the_way();
   allowed_ = found.empty();
-  allowed_.notify_all();
   if (found_ == found) return;
   if (found.empty()) {
     spdlog::info(
         "relay: packets leave through a packet socket, past the kernel's IP: nothing of it filters them");
   } else {
+    const bool is_denied = found.ends_with(std::generic_category().message(EPERM));
     spdlog::info(
-        "relay: packets leave through the kernel's IP ({}); a packet socket would be faster, and past that "
+        "relay: packets leave through the kernel's IP ({}{}); a packet socket would be faster, and past that "
         "(--packet-sockets on)",
-        found);
+        found, is_denied ? "; CAP_NET_ADMIN may look" : "");
   }
   found_ = std::move(found);
 }

@@ -14,7 +14,7 @@ namespace offhook::relay {
 
 class PacketFilterWatch {
  public:
-  // `allowed` is right when this returns, tells of its changes (std::atomic::wait), and must outlive it.
+  // `allowed` is right when this returns, and must outlive it.
   explicit PacketFilterWatch(std::atomic<bool>& allowed);
 
  private:

@@ -183,7 +183,7 @@ Result<void, StartError> RelayService::start() {
   if (!running->shared.http) {
     return fail(
         StartError{"the system refuses sockets between threads (AF_UNIX); a systemd unit allows them with "
-                   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK"});
+                   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET"});
   }
   running->shared.settings.listen_addresses = listeners->addresses;  // a free port is known only now
   std::vector<Ip> reached = listen_ips;

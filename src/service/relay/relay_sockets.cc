@@ -51,6 +51,7 @@ void RelaySockets::close(const turn::RelayId& relay) {
 
 void RelaySockets::close_all() {
   relays_.clear();
+  unfinished_.clear();
   size_ = 0;
 }
 
@@ -58,6 +59,23 @@ const io::Socket* RelaySockets::find(const turn::RelayId& relay) const {
   const std::size_t at = position(relay.allocation.index, relay.family);
   if (at >= relays_.size() || relays_[at].generation != relay.allocation.generation) return nullptr;
   return relays_[at].leased ? &relays_[at].leased->socket : nullptr;
+}
+
+void RelaySockets::leave(const EventTag& tag, bool with_errors) {
+  if (!find(tag)) return;
+  Relay& relay = relays_[position(tag.index, tag.family)];
+  relay.has_errors_left |= with_errors;
+  if (std::exchange(relay.is_unfinished, true)) return;
+  unfinished_.push_back(tag);
+}
+
+RelaySockets::Unfinished RelaySockets::take_unfinished() {
+  const EventTag tag = unfinished_.front();
+  unfinished_.pop_front();
+  if (!find(tag)) return {tag, false};
+  Relay& relay = relays_[position(tag.index, tag.family)];
+  relay.is_unfinished = false;
+  return {tag, std::exchange(relay.has_errors_left, false)};
 }
 
 Address RelaySockets::relayed_address(const turn::RelayId& relay) const {
@@ -140,6 +158,8 @@ RelaySockets::Outcome RelaySockets::watch(const turn::RelayId& relay, LeasedSock
   const Address relayed_address = leased.lease.address();
   leased.lease.publish({shard_, relay});
   relays_[at].generation = relay.allocation.generation;
+  relays_[at].is_unfinished = false;
+  relays_[at].has_errors_left = false;
   relays_[at].leased.emplace(std::move(leased));
   size_ += 1;
   return relayed_address;

@@ -1,6 +1,7 @@
 #pragma once
 // The relay sockets of one shard, by the RelayId that the core gave them. Single-threaded.
 
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -38,6 +39,16 @@ class RelaySockets {
   // Null if it is closed or was never open.
   const io::Socket* find(const turn::RelayId& relay) const;
   std::optional<turn::RelayId> find(const EventTag& tag) const;
+  // The poller tells of each thing once (io::Interest::once): a relay with more to take than a round does is
+  // left for a later one. Each is in line once.
+  struct Unfinished {
+    EventTag tag;
+    bool with_errors = false;
+  };
+  void leave(const EventTag& tag, bool with_errors);
+  std::size_t unfinished_count() const { return unfinished_.size(); }
+  // The one that has waited longest; it may be gone. Requires one.
+  Unfinished take_unfinished();
   // Of a relay that is open.
   Address relayed_address(const turn::RelayId& relay) const;
   std::size_t size() const { return size_; }
@@ -47,6 +58,8 @@ class RelaySockets {
  private:
   struct Relay {
     std::uint32_t generation = 0;
+    bool is_unfinished = false;
+    bool has_errors_left = false;
     std::optional<LeasedSocket> leased;
   };
 
@@ -62,6 +75,7 @@ class RelaySockets {
   RelayAddressRule rule_;
   unsigned shard_;
   std::vector<Relay> relays_;  // two an allocation, one a family
+  std::deque<EventTag> unfinished_;
   std::size_t size_ = 0;
   std::size_t turn_ = 0;  // whose turn it is among several addresses
   int last_error_ = 0;

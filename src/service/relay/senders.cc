@@ -31,11 +31,31 @@ void log_sending(const RelaySettings& settings, const std::vector<Ip>& ips) {
   }
 }
 
+namespace {
+
+// Whether the process may have them; who has asked for them is told if not.
+bool may_have_packet_sockets(const RelaySettings& settings) {
+  const bool wanted = settings.packet_sockets == PacketSocketChoice::on;
+  if (!settings.raw_sockets) {
+    if (wanted) spdlog::warn("relay: no packet socket, for these go with raw sockets, which are off");
+    return false;
+  }
+  if (io::PacketSender::open(1) && io::NextHops::open()) return true;
+  spdlog::log(wanted ? spdlog::level::warn : spdlog::level::debug,
+              "relay: no packet socket ({}); it takes CAP_NET_RAW, and AF_PACKET and AF_NETLINK in systemd's "
+              "RestrictAddressFamilies",
+              std::generic_category().message(errno));
+  return false;
+}
+
+}  // namespace
+
 std::unique_ptr<PacketFilterWatch> allow_packet_sockets(const RelaySettings& settings,
                                                         std::atomic<bool>& allowed) {
-  allowed = settings.packet_sockets == PacketSocketChoice::on;
-  const bool may_have_one = settings.raw_sockets && io::PacketSender::open(1) && io::NextHops::open();
-  if (settings.packet_sockets != PacketSocketChoice::automatic || !may_have_one) return nullptr;
+  const bool may_have =
+      settings.packet_sockets != PacketSocketChoice::off && may_have_packet_sockets(settings);
+  allowed = may_have && settings.packet_sockets == PacketSocketChoice::on;
+  if (!may_have || allowed) return nullptr;
   return std::make_unique<PacketFilterWatch>(allowed);
 }
 

@@ -102,7 +102,7 @@ void Shard::run() {
 
 std::span<const io::Ready> Shard::wait(Instant deadline) {
   const bool should_gather = gathering_.decide(now_.monotonic);
-  if (!unfinished_relays_.empty()) return poller_->wait(now_.monotonic, now_.monotonic);
+  if (relays_.unfinished_count() > 0) return poller_->wait(now_.monotonic, now_.monotonic);
   if (should_gather) {
     // Who is never idle is woken by nobody.
     if (const auto events = poller_->wait(now_.monotonic, now_.monotonic); !events.empty()) return events;
@@ -257,26 +257,23 @@ void Shard::serve_frames(const turn::Client& client, turn::StreamFramer& framer,
 
 // As many as a round has events at most.
 void Shard::serve_unfinished_relays() {
-  for (std::size_t left = std::min(unfinished_relays_.size(), io::Poller::kEventsLimit); left > 0; --left) {
-    const EventTag tag = unfinished_relays_.front();
-    unfinished_relays_.pop_front();
-    serve_relay(tag, {.tag = 0, .readable = true, .error = true});
+  for (std::size_t left = std::min(relays_.unfinished_count(), io::Poller::kEventsLimit); left > 0; --left) {
+    const auto next = relays_.take_unfinished();
+    serve_relay(next.tag, {.tag = 0, .readable = true, .error = next.with_errors});
   }
 }
 
-// The poller tells of a relay socket once: what is left for a later round is remembered.
 void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
   const auto relay = relays_.find(tag);
   if (!relay) return;
-  bool is_finished = !ready.error || serve_relay_errors(*relay);
+  const bool errors_left = ready.error && !serve_relay_errors(*relay);
   const io::Socket* socket = relays_.find(*relay);
   if (socket == nullptr) return;
-  if (ready.readable && !serve_peers(*relay, *socket)) is_finished = false;
-  if (is_finished || std::ranges::find(unfinished_relays_, tag) != unfinished_relays_.end()) return;
-  unfinished_relays_.push_back(tag);
+  const bool peers_left = ready.readable && !serve_peers(*relay, *socket);
+  if (errors_left || peers_left) relays_.leave(tag, errors_left);
 }
 
-// False if more may wait.
+// False if more may wait. What an error of the socket holds up comes with the event of that error.
 bool Shard::serve_peers(const turn::RelayId& relay, const io::Socket& socket) {
   if (batch_.free_slots() < kPeerBurst) make_room();
   const std::size_t first = batch_.size();

@@ -7,7 +7,6 @@
 // Per packet nothing is allocated, locked or timed.
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -163,8 +162,7 @@ class Shard {
   turn::Server server_;
   io::DatagramBatch batch_;
   io::DatagramQueue queue_;
-  std::deque<EventTag> unfinished_relays_;  // of which the poller will not tell again
-  std::vector<Buffer> answers_;             // that wait in queue_
+  std::vector<Buffer> answers_;  // that wait in queue_
   turn::Outbox outbox_;
   Gathering gathering_;
   Now now_;

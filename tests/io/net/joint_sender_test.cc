@@ -55,6 +55,8 @@ class JointSenderTest : public testing::TestWithParam<Family> {
     ASSERT_EQ(flush(), 0U);
     ASSERT_EQ(receive().bytes.size(), 1U);
     payloads_.clear();
+    pollfd told{queue_->joint().changes_fd(), POLLIN, 0};
+    ASSERT_EQ(poll(&told, 1, kPatienceMs), 1) << "the neighbour, after the packet that had to wait for it";
     queue_->joint().handle_changes();
     // The kernel's turn is over then.
     add(senders_[0], 1);

@@ -47,7 +47,10 @@ class NextHopsTest : public testing::Test {
     ASSERT_TRUE(hops_);
   }
   std::optional<NextHop> find(const Ip& to) {
-    return hops_->find(to.is_v4() ? kServerForPeers4 : kServerForPeers6, to, now_);
+    NextHop hop;
+    const auto sender = hops_->find(to.is_v4() ? kServerForPeers4 : kServerForPeers6, to, now_, hop);
+    last_ = sender;
+    return sender == NextHops::Sender::ours ? std::optional(hop) : std::nullopt;
   }
   // As find(), past the turn that the kernel has.
   std::optional<NextHop> find_again(const Ip& to) {
@@ -75,6 +78,7 @@ class NextHopsTest : public testing::Test {
 
   test::ThreeNetworks networks_;
   std::optional<NextHops> hops_;
+  NextHops::Sender last_ = NextHops::Sender::ours;  // as find() said
   Instant now_ = Instant(seconds(1000));
 };
 
@@ -208,9 +212,87 @@ TEST_F(NextHopsTest, ForgetAndAskAgain) {
     ASSERT_TRUE(!hop || hop->ethernet[5] == 0x09);
   }
   EXPECT_LE(left_to_kernel, 3U) << "one turn at first, and one each time that all is forgotten";
-  // Asked for a minute ago: routes that nobody told of are found.
-  now_ += seconds(61);
-  EXPECT_TRUE(find_again(Ip::v4(0x0A000001U)));
+}
+
+TEST_F(NextHopsTest, AskAgainAfterAMinuteWhatNobodyToldOf) {
+  ASSERT_TRUE(run("ip route add 192.0.2.0/24 via 198.51.100.9"));
+  ASSERT_TRUE(run("ip neigh replace 198.51.100.9 lladdr 02:00:00:00:00:09 dev peers nud permanent"));
+  ASSERT_TRUE(run("ip neigh replace 203.0.113.9 lladdr 02:00:00:00:00:0b dev clients nud permanent"));
+  const Ip far = *Ip::parse("192.0.2.77");
+  EXPECT_EQ(find_again(far)->ethernet[5], 0x09);
+  ASSERT_TRUE(run("ip route replace 192.0.2.0/24 via 203.0.113.9"));
+  now_ += seconds(59);
+  EXPECT_EQ(find_again(far)->ethernet[5], 0x09) << "changes are not handled in this test";
+  now_ += seconds(2);
+  EXPECT_EQ(find_again(far)->ethernet[5], 0x0B);
+}
+
+// The kernel chooses among several by more than it is asked with here.
+TEST_F(NextHopsTest, LeaveOneOfSeveralWaysToTheKernel) {
+  const std::string both = " nexthop via 198.51.100.9 nexthop via 203.0.113.9";
+  ASSERT_TRUE(run("ip route add 192.0.2.0/24" + both));
+  ASSERT_TRUE(run("ip -6 route add 2001:db8:9::/64 nexthop via 2001:db8:2::9 nexthop via 2001:db8:1::9"));
+  ASSERT_TRUE(run("ip nexthop add id 7 via 198.51.100.9 dev peers && ip route add 10.9.0.0/16 nhid 7"));
+  for (const char* neighbour : {"198.51.100.9 dev peers", "203.0.113.9 dev clients",
+                                "2001:db8:2::9 dev peers", "2001:db8:1::9 dev clients"})
+    ASSERT_TRUE(
+        run("ip neigh replace " + std::string(neighbour) + " lladdr 02:00:00:00:00:09 nud permanent"));
+  for (const char* to : {"192.0.2.1", "192.0.2.2", "2001:db8:9::1", "2001:db8:9::2", "10.9.0.1"}) {
+    EXPECT_FALSE(find_again(*Ip::parse(to))) << to;
+    EXPECT_EQ(last_, NextHops::Sender::kernel) << to;
+  }
+}
+
+TEST_F(NextHopsTest, ANeighbourThatHasFailedIsTheKernelsToFind) {
+  ASSERT_TRUE(run("ip neigh replace 198.51.100.9 lladdr 02:00:00:00:00:09 dev peers"));
+  ASSERT_TRUE(find_again(kPeerHost4));
+  ASSERT_TRUE(run("ip neigh replace 198.51.100.9 lladdr 02:00:00:00:00:09 dev peers nud failed"));
+  hops_->handle_changes();
+  EXPECT_FALSE(find_again(kPeerHost4));
+  EXPECT_EQ(last_, NextHops::Sender::kernel_now);
+}
+
+TEST_F(NextHopsTest, ALinkWithoutArpIsTheKernels) {
+  ASSERT_TRUE(run("ip neigh replace 198.51.100.9 lladdr 02:00:00:00:00:09 dev peers nud permanent"));
+  ASSERT_TRUE(find_again(kPeerHost4));
+  ASSERT_TRUE(run("ip link set peers arp off"));
+  hops_->handle_changes();
+  EXPECT_FALSE(find_again(kPeerHost4));
+  EXPECT_EQ(last_, NextHops::Sender::kernel);
+}
+
+// To ask for everything again after each change costs more than is gained.
+TEST_F(NextHopsTest, RoutesThatNeverRestAreLeftToTheKernel) {
+  ASSERT_TRUE(run("ip neigh replace 198.51.100.9 lladdr 02:00:00:00:00:09 dev peers nud permanent"));
+  int changes = 0;
+  for (; changes < 100; ++changes) {
+    if (!find_again(kPeerHost4)) break;
+    ASSERT_TRUE(run("ip route add 192.0.2.0/24 via 198.51.100.9 metric " + std::to_string(changes + 1)));
+    hops_->handle_changes();
+  }
+  EXPECT_LE(changes, 9);
+  EXPECT_GE(changes, 4) << "some, which may not all be the test's";
+  now_ += seconds(1);
+  EXPECT_TRUE(find_again(kPeerHost4));
+}
+
+// Packets wait while changes are read, so a part is read at a time; until all are, nothing known counts.
+TEST_F(NextHopsTest, NothingIsKnownWhileChangesWait) {
+  ASSERT_TRUE(run("ip neigh replace 198.51.100.9 lladdr 02:00:00:00:00:09 dev peers nud permanent"));
+  ASSERT_TRUE(find_again(kPeerHost4));
+  const std::string path = testing::TempDir() + "offhook_many_neighbours";
+  std::string commands;
+  for (int i = 0; i < 300; ++i) {
+    commands += "neigh replace 203.0.113." + std::to_string(i % 200 + 20) + " lladdr 02:00:00:00:00:";
+    commands += i < 200 ? "01" : "02";
+    commands += " dev clients nud permanent\n";
+  }
+  ASSERT_TRUE(write_file(path, commands) && run("ip -batch " + path) && unlink(path.c_str()) == 0);
+  hops_->handle_changes();
+  EXPECT_FALSE(find_again(kPeerHost4));
+  EXPECT_EQ(last_, NextHops::Sender::kernel_now);
+  hops_->handle_changes();
+  EXPECT_TRUE(find_again(kPeerHost4));
 }
 
 // What is told while nobody listens is more than the socket holds.
@@ -219,8 +301,10 @@ TEST_F(NextHopsTest, ChangesThatWereLostAreNotMissed) {
   ASSERT_TRUE(find_again(kPeerHost4));
   const int least = 1;
   ASSERT_EQ(setsockopt(hops_->changes_fd(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least), 0);
+  // Of other neighbours: none of these makes anything forgotten by itself.
   ASSERT_TRUE(
-      run("for i in $(seq 1 40); do ip route add 10.0.0.$i via 203.0.113.9; done;"
+      run("for i in $(seq 20 60); do"
+          " ip neigh replace 203.0.113.$i lladdr 02:00:00:00:00:01 dev clients; done;"
           "ip neigh replace 198.51.100.9 lladdr 02:00:00:00:00:0c dev peers nud permanent"));
   handle_changes();
   EXPECT_EQ(find_again(kPeerHost4)->ethernet[5], 0x0C);

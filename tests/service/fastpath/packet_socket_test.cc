@@ -21,7 +21,7 @@ constexpr std::uint16_t kChannel = 0x4001;
 constexpr std::uint64_t kPackets = 200;  // each way
 
 std::uint64_t packets_counted() {
-  FILE* shell = popen("nft list counters inet t | sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'", "r");
+  FILE* shell = popen("nft list counter inet t sent | sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'", "r");
   unsigned long long count = 0;
   EXPECT_EQ(fscanf(shell, "%llu", &count), 1);
   EXPECT_EQ(pclose(shell), 0);

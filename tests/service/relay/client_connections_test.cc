@@ -186,26 +186,28 @@ TEST_F(Connections, FramesOfManyLiveUntilTheyAreDone) {
   connections_.handle_frames_done();
 }
 
-// The next read of such a one goes where its frames lie.
 class Acknowledgements : public Connections {
  protected:
   static constexpr std::uint32_t kFrames = 320;
-  // Of so many frames, each read before the next one is sent. `pass` sets the clock.
+  // Of so many frames of a new connection, each read before the next one is sent. `pass` sets the clock.
   template <typename Pass>
   std::uint32_t count_of(bool client_waits, Pass pass) {
+    const io::Socket& client = clients_.emplace_back(connect());
     const int no_delay = client_waits ? 0 : 1;
-    EXPECT_EQ(setsockopt(client_.get(), IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay), 0);
-    connections_.set_has_allocation(client_of(client_), true, now_);
-    const std::uint32_t before = test::segments_received(client_.get());
+    EXPECT_EQ(setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay), 0);
+    EXPECT_EQ(send(client.get(), kFrame.data(), kFrame.size(), 0), 8);
+    connections_.set_has_allocation(*connections_.find(next_event()), true, now_);
+    EXPECT_EQ(read_frames().size(), 1U);
+    const std::uint32_t before = test::segments_received(client.get());
     for (std::uint32_t frame = 0; frame < kFrames; ++frame) {
-      EXPECT_EQ(send(client_.get(), kFrame.data(), kFrame.size(), 0), 8);
+      EXPECT_EQ(send(client.get(), kFrame.data(), kFrame.size(), 0), 8);
       EXPECT_TRUE(!poller_->wait(kNever, now_).empty());
       pass();
       EXPECT_EQ(read_frames().size(), 1U);
     }
-    return test::segments_received(client_.get()) - before;
+    return test::segments_received(client.get()) - before;
   }
-  io::Socket client_ = connect();
+  std::vector<io::Socket> clients_;
 };
 
 TEST_F(Acknowledgements, AreFewerWhereMuchComes) {
@@ -216,17 +218,22 @@ TEST_F(Acknowledgements, AreSentAtOnceWhereLittleComes) {
   EXPECT_GE(count_of(false, [&] { now_ += milliseconds(20); }), kFrames * 9 / 10);
 }
 
-// Once: then it is known.
+// Once: then it is known. A machine that is busy makes waits of its own, but not each time.
 TEST_F(Acknowledgements, AreNotHeldBackFromWhoWaitsForThem) {
-  now_ = io::read_now().monotonic;
-  std::size_t waits = 0;
-  (void)count_of(true, [&] {
-    const Instant before = std::exchange(now_, io::read_now().monotonic);
-    waits += now_ - before >= milliseconds(35) ? 1U : 0U;
-  });
-  EXPECT_LE(waits, 4U) << "of " << kFrames / 32;
+  std::size_t fewest = kFrames;
+  for (int attempt = 0; attempt < 3 && fewest > 2; ++attempt) {
+    now_ = io::read_now().monotonic;
+    std::size_t waits = 0;
+    (void)count_of(true, [&] {
+      const Instant before = std::exchange(now_, io::read_now().monotonic);
+      waits += now_ - before >= milliseconds(25) ? 1U : 0U;
+    });
+    fewest = std::min(fewest, waits);
+  }
+  EXPECT_LE(fewest, 2U) << "of " << kFrames / 32;
 }
 
+// The next read of such a one goes where its frames lie.
 TEST_F(Connections, WhoHasAnUnfinishedFrameSaysSo) {
   const io::Socket client = connect();
   Buffer sent = kFrame;

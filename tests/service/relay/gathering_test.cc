@@ -23,8 +23,8 @@ TEST(Gathering, WaitsWhereMuchComesAndNowhereElse) {
   Gathering gathering;
   Instant now{std::chrono::hours(1)};
   EXPECT_FALSE(gathering.decide(now));
-  EXPECT_FALSE(after(gathering, now, 19, 100));
-  EXPECT_TRUE(after(gathering, now, 20, 1));
+  EXPECT_FALSE(after(gathering, now, 7, 100));
+  EXPECT_TRUE(after(gathering, now, 8, 1));
   EXPECT_TRUE(after(gathering, now, 100, 100));
   EXPECT_FALSE(after(gathering, now, 0, 1));
 }

@@ -74,5 +74,39 @@ TEST(RelaySockets, AClientOnLoopbackIsRelayedOnLoopback) {
   EXPECT_EQ(relayed_address->ip, kLoopback4);
 }
 
+TEST(RelaySockets, ARelayThatIsLeftForLaterIsInLineOnce) {
+  Sockets sockets({kLoopback4});
+  ASSERT_TRUE(sockets.relays.open(wanted(kLoopback4, Family::ipv4)));
+  const EventTag tag{EventKind::relay, Family::ipv4, 1, 0};
+  sockets.relays.leave(tag, false);
+  sockets.relays.leave(tag, true);
+  sockets.relays.leave(tag, false);
+  ASSERT_EQ(sockets.relays.unfinished_count(), 1U);
+  EXPECT_TRUE(sockets.relays.take_unfinished().with_errors) << "also of the second time";
+  sockets.relays.leave(tag, false);
+  ASSERT_EQ(sockets.relays.unfinished_count(), 1U);
+  EXPECT_FALSE(sockets.relays.take_unfinished().with_errors);
+}
+
+// Its successor has nothing of it.
+TEST(RelaySockets, ARelayThatIsLeftForLaterMayBeGone) {
+  Sockets sockets({kLoopback4});
+  ASSERT_TRUE(sockets.relays.open(wanted(kLoopback4, Family::ipv4)));
+  const EventTag tag{EventKind::relay, Family::ipv4, 1, 0};
+  sockets.relays.leave(tag, true);
+  sockets.relays.close({{0, 1}, Family::ipv4});
+  sockets.relays.leave(tag, true);
+  auto next = wanted(kLoopback4, Family::ipv4);
+  next.relay.allocation.generation = 3;
+  ASSERT_TRUE(sockets.relays.open(next));
+  const EventTag next_tag{EventKind::relay, Family::ipv4, 3, 0};
+  sockets.relays.leave(next_tag, false);
+  ASSERT_EQ(sockets.relays.unfinished_count(), 2U);
+  EXPECT_FALSE(sockets.relays.find(sockets.relays.take_unfinished().tag));
+  const auto second = sockets.relays.take_unfinished();
+  EXPECT_TRUE(sockets.relays.find(second.tag));
+  EXPECT_FALSE(second.with_errors);
+}
+
 }  // namespace
 }  // namespace offhook::relay
