@@ -11,15 +11,14 @@ namespace {
 constexpr std::size_t kReadBytes = 16 * 1024;
 // One read takes a request or two, and the framer behind it holds no more than its limit and one read.
 constexpr std::size_t kReadBytesWithoutAllocation = kFrameBytesLimitWithoutAllocation;
-// Where four segments come within the 40 ms for which the kernel delays an acknowledgement, one is sent for
-// several; where fewer come it would only be late. That ends by itself when nothing comes for so long, so it
-// is asked for again.
+// Where two segments come within the 40 ms for which the kernel delays an acknowledgement, one is sent for
+// both; where fewer come it would only be late. That ends by itself when nothing comes for so long, so it is
+// asked for again.
 constexpr std::uint8_t kReadsCounted = 32;
-constexpr std::chrono::milliseconds kReadDistanceLimit{10};
+constexpr std::chrono::milliseconds kReadDistanceLimit{18};
 // A client that waits for each acknowledgement (without TCP_NODELAY) brings the second segment after it only
-// then, 40 ms late; it is left alone from then on.
-constexpr std::uint8_t kReadsUntilItWaits = 2;
-constexpr std::chrono::milliseconds kAcknowledgementWait{25};
+// then, 30 to 40 ms after the first; it is left alone from then on.
+constexpr std::chrono::milliseconds kAcknowledgementWait{28};
 // Framers and queues kept for the next connection that needs one: about as many as one wake-up touches.
 constexpr std::size_t kSparesLimit = 64;
 // A queue that grew beyond this is not kept.
@@ -98,14 +97,14 @@ ClientConnections::Read ClientConnections::read(std::uint32_t handle, Instant no
 void ClientConnections::note_read(Connection& connection, Instant now) {
   if (!connection.has_allocation || connection.waits_for_acknowledgements) return;
   connection.reads += 1;
-  const Duration since = now - connection.reads_since;
-  if (connection.reads == kReadsUntilItWaits && connection.acknowledged_together)
-    connection.waits_for_acknowledgements = since >= kAcknowledgementWait;
+  if (connection.reads == 1) connection.first_read_at = now;
+  if (connection.reads == 2 && connection.acknowledged_together)
+    connection.waits_for_acknowledgements = now - connection.first_read_at >= kAcknowledgementWait;
   if (connection.reads < kReadsCounted) return;
-  connection.acknowledged_together = since < kReadsCounted * kReadDistanceLimit;
+  connection.acknowledged_together =
+      now - connection.first_read_at < (kReadsCounted - 1) * kReadDistanceLimit;
   if (connection.acknowledged_together) io::acknowledge_together(connection.socket);
   connection.reads = 0;
-  connection.reads_since = now;
 }
 
 void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Instant now) {

@@ -145,14 +145,14 @@ class ClientConnections {
     bool read_waits_for_room = false;  // TLS has to send before it can read on
     bool read_ended = false;           // with the bytes read last: nothing follows them
     bool to_flush = false;
-    bool acknowledged_together = false;  // asked for at reads_since
+    bool acknowledged_together = false;  // asked for before these reads
     bool waits_for_acknowledgements = false;
-    std::uint8_t reads = 0;  // since reads_since
+    std::uint8_t reads = 0;  // since first_read_at
     Turn turn = Turn::not_needed;
     Instant idle_since;  // without an allocation
     // When the unfinished frame or the handshake began, or the wait for the first byte after it.
     Instant frame_since = kNever;
-    Instant reads_since{};
+    Instant first_read_at{};
     Instant armed = kNever;                      // its entry in deadlines_
     std::unique_ptr<turn::StreamFramer> framer;  // only while a frame is unfinished
     std::unique_ptr<StreamQueue> out;            // only while bytes wait
