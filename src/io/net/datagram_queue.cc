@@ -60,6 +60,7 @@ void DatagramQueue::add(int fd, const Address& from, const Address& to, Bytes by
   from_[used_] = from;
   to_[used_] = to;
   used_ += 1;
+  joint_.expect(to.ip);
 }
 
 std::size_t DatagramQueue::flush(Instant now) {

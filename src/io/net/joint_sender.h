@@ -46,6 +46,10 @@ class JointSender {
 
   // False: this one is for its own socket, which may cut it into fragments.
   bool takes(const Ip& from, std::size_t bytes) const;
+  // add() is called for this destination soon.
+  void expect(const Ip& to) const {
+    if (packet_socket_allowed_ && next_hops_) next_hops_->expect(to);
+  }
   // Requires takes() and room. Borrows `bytes` until flush(). `tag` is the caller's word for it. What waits
   // and may go to the same destination another way is sent first, so that nothing is overtaken; `refused` as
   // in flush().

@@ -36,6 +36,11 @@ class NextHops {
   // `now` as it is read once a round: a round asks the kernel a few times at most.
   Sender find(const Ip& from, const Ip& to, Instant now, NextHop& hop);
 
+  // find() is called for it soon: what it looks at is fetched meanwhile.
+  void expect(const Ip& to) const {
+    if (!paths_.empty()) __builtin_prefetch(&paths_[hash_value(to) & (paths_.size() - 1)]);
+  }
+
   // Readable when something has changed; handle_changes() is called then.
   int changes_fd() const { return changes_.get(); }
   void handle_changes();
