@@ -14,14 +14,9 @@ constexpr DeadlineKey kDeletionKey{DeadlineKey::Of::oldest_deletion, {}};
 }  // namespace
 
 Allocation* Allocations::find(const FiveTuple& five_tuple) {
-  Allocation* found = nullptr;
-  (void)allocations_by_five_tuple_.find(five_tuple_hash_(five_tuple), [&](AllocationId id) {
-    Allocation& each = *allocations_.find(id);
-    if (each.client.five_tuple != five_tuple) return false;
-    found = &each;
-    return true;
-  });
-  return found;
+  return allocations_.find(allocations_by_five_tuple_.find(
+      five_tuple_hash_(five_tuple),
+      [&](AllocationId id) { return allocations_.find(id)->client.five_tuple == five_tuple; }));
 }
 
 Allocation& Allocations::create(const Client& client, const stun::TransactionId& transaction_id, Owner owner,

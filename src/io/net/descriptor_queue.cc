@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "io/net/socket.h"
+
 namespace offhook::io {
 namespace {
 
@@ -37,10 +39,7 @@ DescriptorQueue::DescriptorQueue(std::size_t limit) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) return;
   in_ = Fd(ends[0]);
   out_ = Fd(ends[1]);
-  // The privileged form goes past net.core.wmem_max; without the privilege the kernel's cap holds.
-  const int bytes = static_cast<int>(limit * kMessageBytes);
-  if (setsockopt(in_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) == 0) return;
-  (void)setsockopt(in_.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+  set_send_buffer(in_.get(), static_cast<int>(limit * kMessageBytes));
 }
 
 bool DescriptorQueue::push(std::uint64_t label, Fd descriptor) {

@@ -25,12 +25,7 @@ struct Reading {
 };
 
 // NLMSG_ERROR and NLMSG_DONE both begin with it, negative.
-int error_in(Bytes body) {
-  int error = 0;
-  if (body.size() < sizeof error) return EBADMSG;
-  std::memcpy(&error, body.data(), sizeof error);
-  return -error;
-}
+int error_in(Bytes body) { return -start_of<int>(body).value_or(-EBADMSG); }
 
 void read_message(const NetlinkMessage& message, Describe describe, Reading& reading) {
   if ((message.header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) reading.error = EINTR;

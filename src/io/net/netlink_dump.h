@@ -9,8 +9,9 @@
 
 namespace offhook::io {
 
-// `request`: a whole message with NLM_F_DUMP. Returns what `describe` says of the first message of which it
-// says anything, "" if of none. Fails with an errno; EINTR: it changed during each of a few readings.
+// `request`: a whole message with NLM_F_DUMP, or with NLM_F_ACK for a single answer. Returns what `describe`
+// says of the first message of which it says anything, "" if of none. Fails with an errno; EINTR: it changed
+// during each of a few readings.
 Result<std::string, int> first_in_dump(int protocol, Bytes request,
                                        std::string (*describe)(const NetlinkMessage&));
 

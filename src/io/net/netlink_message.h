@@ -20,7 +20,6 @@ struct NetlinkElement {
   Bytes body;
 };
 using NetlinkMessage = NetlinkElement<nlmsghdr>;
-using NetlinkAttribute = NetlinkElement<nlattr>;
 
 inline std::size_t length_of(const nlmsghdr& header) { return header.nlmsg_len; }
 inline std::size_t length_of(const nlattr& header) { return header.nla_len; }
@@ -64,9 +63,9 @@ Bytes attributes_behind(Bytes body) {
 class NetlinkRequest {
  public:
   template <typename Start>
-  NetlinkRequest(std::uint16_t type, const Start& start) {
+  NetlinkRequest(std::uint16_t type, const Start& start, std::uint16_t flags = 0) {
     header_.nlmsg_type = type;
-    header_.nlmsg_flags = NLM_F_REQUEST;
+    header_.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     used_ = sizeof header_;
     append(&start, sizeof start);
   }
@@ -75,7 +74,8 @@ class NetlinkRequest {
     append(&header, sizeof header);
     append(value.data(), value.size());
   }
-  Bytes bytes(std::uint32_t sequence) {
+  // The whole message.
+  Bytes bytes(std::uint32_t sequence = 0) {
     header_.nlmsg_seq = sequence;
     header_.nlmsg_len = static_cast<std::uint32_t>(used_);
     std::memcpy(space_.data(), &header_, sizeof header_);

@@ -50,20 +50,10 @@ bool is_missing(const Result<std::string, int>& dump) {
 }
 
 template <typename Body>
-struct Request {
-  nlmsghdr header;
-  Body body;
-};
-
-template <typename Body>
 Result<std::string, int> ask(int protocol, int type, std::string (*describe)(const NetlinkMessage&),
-                             std::uint16_t flags = 0) {
-  Request<Body> request{};
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = static_cast<std::uint16_t>(type);
-  request.header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
-  return first_in_dump(protocol, Bytes(reinterpret_cast<const std::uint8_t*>(&request), sizeof request),
-                       describe);
+                             std::uint16_t flags = NLM_F_ACK) {
+  NetlinkRequest request(static_cast<std::uint16_t>(type), Body{}, flags);
+  return first_in_dump(protocol, request.bytes(), describe);
 }
 
 template <typename Body>
@@ -81,11 +71,10 @@ const char* ip_family_name(std::uint8_t family) {
 // Chains of any hook count, and so does one of the input: where connections are tracked, an answer to a
 // packet that was not tracked is a stranger's.
 std::string describe_chain(const NetlinkMessage& message) {
-  nfgenmsg start{};
-  if (message.body.size() < sizeof start) return "";
-  std::memcpy(&start, message.body.data(), sizeof start);
-  const char* family = ip_family_name(start.nfgen_family);
-  const Bytes attributes = message.body.subspan(sizeof start);
+  const auto start = start_of<nfgenmsg>(message.body);
+  if (!start) return "";
+  const char* family = ip_family_name(start->nfgen_family);
+  const Bytes attributes = attributes_behind<nfgenmsg>(message.body);
   const auto hook = find_attribute(attributes, NFTA_CHAIN_HOOK);
   if (family == nullptr || !hook) return "";  // without a hook: runs if another chain jumps there
   const auto number = find_attribute(*hook, NFTA_HOOK_HOOKNUM);
@@ -107,10 +96,8 @@ std::string nftables() {
 
 // A policy of one socket has a direction above these.
 std::string describe_policy(const NetlinkMessage& message) {
-  xfrm_userpolicy_info policy{};
-  if (message.body.size() < sizeof policy) return "";
-  std::memcpy(&policy, message.body.data(), sizeof policy);
-  return policy.dir == XFRM_POLICY_OUT ? "IPsec policies" : "";
+  const auto policy = start_of<xfrm_userpolicy_info>(message.body);
+  return policy && policy->dir == XFRM_POLICY_OUT ? "IPsec policies" : "";
 }
 
 std::string describe_default(const NetlinkMessage& message) {

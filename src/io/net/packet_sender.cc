@@ -11,24 +11,12 @@
 #include "io/net/socket.h"
 
 namespace offhook::io {
-namespace {
-
-// All ports together send through this socket: as much as a listener may hold.
-constexpr int kSendBufferBytes = kListenBufferBytes;
-
-void set_send_buffer(int fd) {
-  // The privileged form goes past net.core.wmem_max; without the privilege that holds.
-  for (const int name : {SO_SNDBUF, SO_SNDBUFFORCE})
-    (void)setsockopt(fd, SOL_SOCKET, name, &kSendBufferBytes, sizeof kSendBufferBytes);
-}
-
-}  // namespace
-
 std::optional<PacketSender> PacketSender::open(std::size_t limit) {
   // Protocol 0: it receives nothing.
   Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return std::nullopt;
-  set_send_buffer(socket.get());
+  // All ports together send through this socket: as much as a listener may hold.
+  set_send_buffer(socket.get(), kListenBufferBytes);
   return PacketSender(std::move(socket), limit);
 }
 

@@ -11,9 +11,6 @@
 namespace offhook::io {
 namespace {
 
-// All ports together send through this socket: as much as a listener may hold.
-constexpr int kSendBufferBytes = kListenBufferBytes;
-
 // Routed as this address, as rules of the machine may have it.
 bool bind_to(int fd, const Ip& local) {
   SocketAddress target{};
@@ -33,9 +30,8 @@ void set_options(int fd, Family family) {
   set_option(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_RECVERR : IPV6_RECVERR, 1);
   // The least there is.
   set_option(fd, SOL_SOCKET, SO_RCVBUF, 1);
-  // The privileged form goes past net.core.wmem_max; without the privilege that holds.
-  set_option(fd, SOL_SOCKET, SO_SNDBUF, kSendBufferBytes);
-  set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSendBufferBytes);
+  // All ports together send through this socket: as much as a listener may hold.
+  set_send_buffer(fd, kListenBufferBytes);
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ Result<Socket, int> open_listener(const Address& address, int type, PortSharing 
     return fail(errno);
   if (type == SOCK_DGRAM) {
     set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, kListenBufferBytes);
-    set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, kListenBufferBytes);
+    set_send_buffer(fd, kListenBufferBytes);
   }
   const int code = bind_to(fd, address);
   if (code != 0) return fail(code);
@@ -100,6 +100,8 @@ Result<Socket, int> open_relay_socket(const Address& address) {
   if (code != 0) return fail(code);
   return socket;
 }
+
+void set_send_buffer(int fd, int bytes) { set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, bytes); }
 
 void take_merged(const Socket& socket) { (void)set_option(socket.get(), SOL_UDP, UDP_GRO, 1); }
 

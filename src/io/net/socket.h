@@ -31,6 +31,8 @@ Result<Socket, SystemError> open_tcp_listener(const Address& address, PortSharin
 // A relay socket: it fragments rather than obeys a path MTU (RFC 8656 section 14.8 without DF), and collects
 // ICMP errors (IP_RECVERR), "fragmentation needed" among them. EADDRINUSE is an everyday answer here.
 Result<Socket, int> open_relay_socket(const Address& address);
+// What a socket may hold on its way out, capped by net.core.wmem_max without CAP_NET_ADMIN.
+void set_send_buffer(int fd, int bytes);
 // Datagrams of one sender that came in a burst are handed over as one message (UDP_GRO), for DatagramBatch to
 // take apart. Without it, on an old kernel, they come one by one.
 void take_merged(const Socket& socket);
