@@ -141,12 +141,13 @@ TEST_P(JointSenderTest, NothingIsOvertaken) {
   std::vector<std::size_t> sizes;
   for (std::size_t round = 0; round < 40; ++round) {
     now_ += std::chrono::milliseconds(1);
-    for (const std::size_t size : std::initializer_list<std::size_t>{100, 1600, 101, 300, 300, 300, 102}) {
+    for (const std::size_t size :
+         std::initializer_list<std::size_t>{100, 101, 102, 1600, 103, 300, 300, 300, 104}) {
       add(senders_[0], size);
       sizes.push_back(size);
     }
     ASSERT_EQ(flush(), 0U);
-    for (std::size_t i = sizes.size() - 7; i < sizes.size(); ++i)
+    for (std::size_t i = sizes.size() - 9; i < sizes.size(); ++i)
       ASSERT_EQ(receive().bytes, numbered(sizes[i], i)) << "round " << round;
   }
 }
