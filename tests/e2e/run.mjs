@@ -98,7 +98,8 @@ async function play(scenario, { binary, repeat }) {
     stage.checkPages();
   } catch (error) {
     failure = error;
-    console.log(`    FAILED: ${error.stack}\n${await stage.describe()}`.replace(/^/gm, '    '));
+    const pages = stage.problems.map((problem) => `${problem}\n`).join('');
+    console.log(`    FAILED: ${pages}${error.stack}\n${await stage.describe()}`.replace(/^/gm, '    '));
   }
   try {
     await stage.close();

@@ -112,10 +112,14 @@ export class Stage {
 
   /** Throws what a page threw and nobody caught, and what the server sent to a proxy out of order. */
   checkPages() {
+    if (this.problems.length > 0) throw new Error(this.problems.join('\n'));
+  }
+
+  /** What has gone wrong in the pages so far, whether or not a step has failed by it. */
+  get problems() {
     const thrown = this.people.flatMap((person) => person.problems.map((problem) => `${person.name}: ${problem}`));
     const early = this.#proxies.flatMap((proxy) => proxy.violations.map((what) => `a candidate before its description: ${what}`));
-    const problems = [...thrown, ...early];
-    if (problems.length > 0) throw new Error(problems.join('\n'));
+    return [...thrown, ...early];
   }
 
   async describe() {

@@ -164,6 +164,9 @@ void PageCall::handle_offer(const ServerMessage& message) {
 }
 
 void PageCall::take_offer(const ServerMessage& message) {
+  // Ours of a new connection passes as well, and is the later one: the other side answers it.
+  const bool asks = link_->awaits_answer && link_->offer_is_fresh;
+  if (asks && link_->local_offer > message.generation) return;
   const bool has_begun = link_->local_offer >= 0 || link_->is_met;
   if (message.fresh && has_begun) {
     other_candidates_.clear();

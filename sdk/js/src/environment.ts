@@ -1,3 +1,4 @@
+import { connectionOfNewFrame } from './frame.js';
 import type { GetUserMedia } from './media.js';
 
 /** What the SDK takes from the browser; a test puts its own in place. */
@@ -30,25 +31,6 @@ export function browserEnvironment(): Environment {
     permissions: (navigator.permissions as Permissions | undefined) ?? null,
     watchNetwork,
   };
-}
-
-/**
- * Chromium tells a document's connections of a changed network up to two seconds late. A new document asks for itself. The
- * frame stays outside of the body, which apps rebuild, and goes with its connection, which could not live without it.
- */
-function connectionOfNewFrame(configuration: RTCConfiguration): RTCPeerConnection | null {
-  const frame = document.createElement('iframe');
-  frame.hidden = true;
-  document.documentElement.append(frame);
-  const { RTCPeerConnection: Connection } = (frame.contentWindow ?? {}) as Partial<typeof globalThis>;
-  if (!Connection) return frame.remove(), null;
-  const connection = new Connection(configuration);
-  const close = connection.close.bind(connection);
-  connection.close = () => {
-    close();
-    frame.remove();
-  };
-  return connection;
 }
 
 /** Of Chromium alone, and its `type` of mobile devices alone (Network Information API). */

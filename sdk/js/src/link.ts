@@ -34,8 +34,10 @@ export interface LinkOptions {
   stream: MediaStream;
   /** What takes the app's messages over this connection. */
   app: AppChannel;
-  /** The last generation that the call has used before; asked when the connection is there. */
+  /** The newest generation of the call, over all its connections. */
   generation: () => number;
+  /** Whether the first offer asks the other side for a new connection, too. */
+  fresh?: boolean;
   /** Whether the connection before this one has stood on a network that is gone: then nothing gathered before is of use. */
   anew?: boolean;
   /** Asked before ICE is restarted: true if a new connection is made instead. `moved`: our own network seems to have changed. */
@@ -62,6 +64,8 @@ export class Link extends Emitter<LinkEvents> {
   #restarts = 0;
   #direct_timer: ReturnType<typeof setTimeout> | undefined;
   #last_reading: Reading | null = null;
+  /** Whether a description of the other side has come for it. */
+  #met = false;
   #closed = false;
 
   constructor(options: LinkOptions) {
@@ -89,11 +93,6 @@ export class Link extends Emitter<LinkEvents> {
     return this.#path.found_after_ms;
   }
 
-  /** Whether the other side has described itself here: only one device of it can ever be at the other end. */
-  get met(): boolean {
-    return this.#peer?.met ?? false;
-  }
-
   /** Whether there is a path and something comes over it. */
   get well(): boolean {
     return this.#path.well;
@@ -109,9 +108,19 @@ export class Link extends Emitter<LinkEvents> {
     return this.#options.offers;
   }
 
+  /** Whether it began with our asking for a new connection, and the other side has not answered that. */
+  get asks(): boolean {
+    return this.offers && (this.#options.fresh ?? false) && !this.#met;
+  }
+
   /** The newest generation that it knows. */
   get generation(): number {
     return this.#peer?.generation ?? -1;
+  }
+
+  /** The generation of our newest offer; -1 before. */
+  get offered(): number {
+    return this.#peer?.offered ?? -1;
   }
 
   /** Restarts of ICE that this side has begun. */
@@ -136,7 +145,7 @@ export class Link extends Emitter<LinkEvents> {
     if (!connection) {
       return this.emit('failed', new CallError('credentials', 'The server gave no relay credentials, and this call must use the relay.', true));
     }
-    const peer = new Peer(connection, { stream, app, generation: generation(), iceServers: deps.iceServers });
+    const peer = new Peer(connection, { stream, app, generation, iceServers: deps.iceServers });
     this.#peer = peer;
     this.#listen(peer);
     for (const [kind, track] of this.#tracks) peer.setTrack(kind, track);
@@ -146,6 +155,7 @@ export class Link extends Emitter<LinkEvents> {
   }
 
   handleMessage(message: NegotiationMessage): void {
+    this.#met ||= message.type === 'offer' || (message.type === 'answer' && message.generation === this.offered);
     if (this.#peer) this.#pass(this.#peer, message);
     else this.#early.push(message);
   }

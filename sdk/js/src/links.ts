@@ -158,10 +158,13 @@ export class Links extends Emitter<LinksEvents> {
   handleMessage(message: NegotiationMessage): void {
     if (message.type === 'offer') {
       this.#newest = Math.max(this.#newest, message.generation);
-      if (message.fresh && (this.#begun || this.#early.length > 0)) return this.#follow(message);
+      const asks = this.#link?.asks ?? false;
+      if (message.fresh && (asks || this.#begun || this.#early.length > 0)) return this.#follow(message);
+      // It is of the connection that we have given up; what we ask for counts, or is refused and comes again.
+      if (asks) return;
     }
     const next = this.#next;
-    if (message.type === 'offer' && next?.generation === message.generation && next.takeover.link.offers && !next.takeover.link.met) {
+    if (message.type === 'offer' && next?.takeover.link.asks && message.generation >= (next.generation ?? Infinity)) {
       // It crossed our fresh offer, which is refused. The connection before has to answer, and ours comes again.
       this.#link?.handleMessage(message);
       this.#beginFresh('the other side has restarted ICE meanwhile');
@@ -181,7 +184,7 @@ export class Links extends Emitter<LinksEvents> {
   /** The server has refused our offer of `generation`; `stale`: it knows another one of this generation. */
   handleRefusedOffer(generation: number, stale: boolean): void {
     const next = this.#next;
-    if (next?.generation === generation && next.takeover.link.offers && !next.takeover.link.met) {
+    if (next?.generation === generation && next.takeover.link.asks) {
       if (stale) this.#beginFresh('its offer crossed another one');
       else this.#dropNext();
     } else if (generation === this.#fresh_generation && this.#link?.offers) {
@@ -189,7 +192,8 @@ export class Links extends Emitter<LinksEvents> {
       if (stale) this.#replace(true, true);
     } else {
       // Another device of ours is connected while it rings: nobody listens to this one before the accept.
-      if (!stale && !this.#answered && !this.#options.calling()) this.#link?.retire();
+      const is_newest = this.#link?.offered === generation;
+      if (is_newest && !stale && !this.#answered && !this.#options.calling()) this.#link?.retire();
       this.#link?.handleRefusedOffer(generation);
       next?.takeover.link.handleRefusedOffer(generation);
     }
@@ -226,8 +230,7 @@ export class Links extends Emitter<LinksEvents> {
     const link = this.#link;
     this.#newest = Math.max(this.#newest, generation);
     if (this.#next) {
-      const { offers, met } = this.#next.takeover.link;
-      if (offers && !met) this.#beginFresh('its offer was lost');
+      if (this.#next.takeover.link.asks) this.#beginFresh('its offer was lost');
     } else if (link?.ever_up) {
       link.handleRefusedOffer(link.generation);
       if (calling) this.handleResumed();
@@ -281,7 +284,7 @@ export class Links extends Emitter<LinksEvents> {
 
   #make(offers: boolean, fresh: boolean, anew: boolean): Link {
     const { deps, stream, app } = this.#options;
-    const link: Link = new Link({ deps, offers, stream, app, anew, generation: () => this.#newest, isReplaced: (moved: boolean): boolean => this.#isReplaced(link, moved) });
+    const link: Link = new Link({ deps, offers, fresh, stream, app, anew, generation: () => this.#newest, isReplaced: (moved: boolean): boolean => this.#isReplaced(link, moved) });
     let due = fresh;
     link.on('description', (type, generation, sdp) => {
       const is_fresh = due && type === 'offer';
@@ -375,8 +378,16 @@ export class Links extends Emitter<LinksEvents> {
     return true;
   }
 
-  /** The other side has begun a new connection. */
+  /** The generation of our offer of a new connection that has no answer yet; -1 if there is none. */
+  get #asked(): number {
+    const next = this.#next;
+    if (next) return next.takeover.link.asks ? (next.generation ?? -1) : -1;
+    return this.#link?.asks ? this.#fresh_generation : -1;
+  }
+
+  /** The other side has begun a new connection. If we have as well, the later one stands: the server lets both pass. */
   #follow(message: NegotiationMessage): void {
+    if (this.#asked > message.generation) return;
     if (!this.#link) this.#early = [message];
     else if (this.#heard || (this.#answered && this.#link.up && !this.#link.ready)) {
       this.emit('log', 'the other side takes a new connection');

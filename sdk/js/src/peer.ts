@@ -26,8 +26,8 @@ interface PeerEvents {
 export interface PeerOptions {
   /** The stream under which the other side sees our tracks. */
   stream: MediaStream;
-  /** The last generation that the call has used before this connection; -1 if none. */
-  generation: number;
+  /** The newest generation of the call, over all its connections; -1 before the first. */
+  generation: () => number;
   /** What takes the app's messages over this connection. */
   app: AppChannel;
   /** The newest relay credentials; null if there are none. */
@@ -42,9 +42,11 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #app_channel: RTCDataChannel;
   #steps: Promise<void> = Promise.resolve();
   #closed = false;
-  /** The newest generation that either side has begun. */
+  /** The newest generation that either side has begun; one of ours that was refused is never used again. */
   #generation: number;
   #local_offer = -1;
+  /** Of our newest description. */
+  #local_generation = -1;
   /** The generation whose remote description is set. */
   #remote_generation = -1;
   /** Local candidates name their description by its ufrag (RFC 8839 section 5.4). */
@@ -61,7 +63,7 @@ export class Peer extends Emitter<PeerEvents> {
     super();
     this.#pc = pc;
     this.#options = options;
-    this.#generation = options.generation;
+    this.#generation = options.generation();
     // Both sides make it alike, so it is open as soon as the path is (RFC 8831 section 6.4).
     this.#channel = pc.createDataChannel('offhook', { negotiated: true, id: 0, ordered: true });
     this.#channel.onopen = () => this.#sayWord();
@@ -78,6 +80,11 @@ export class Peer extends Emitter<PeerEvents> {
   /** The newest generation that either side has begun; -1 before the first. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** The generation of our newest offer; -1 before. */
+  get offered(): number {
+    return this.#local_offer;
   }
 
   /** Whether the other side has described itself to this connection. */
@@ -114,10 +121,10 @@ export class Peer extends Emitter<PeerEvents> {
     });
   }
 
+  /** The server passes no offer that does not count: whatever we have offered without an answer, also above it, is refused. */
   handleOffer(generation: number, sdp: string): void {
     this.#run(async () => {
-      if (generation < this.#generation) return;
-      this.#generation = generation;
+      this.#generation = Math.max(this.#generation, generation);
       const first = !this.met;
       if (!first) this.#renewServers();
       await this.#pc.setRemoteDescription({ type: 'offer', sdp });
@@ -125,6 +132,7 @@ export class Peer extends Emitter<PeerEvents> {
       for (const [kind, track] of this.#tracks) this.#replace(kind, track);
       this.#flush(generation);
       const answer = this.#own(await this.#pc.createAnswer(), generation);
+      this.#local_generation = generation;
       const { sdp: sent, set } = first ? await this.#setPassive(answer) : { sdp: answer.sdp, set: this.#pc.setLocalDescription(answer) };
       this.emit('description', 'answer', generation, sent ?? '');
       this.emit('log', 'answer sent (trickle)');
@@ -197,8 +205,8 @@ export class Peer extends Emitter<PeerEvents> {
 
   async #sendOffer(options: RTCOfferOptions): Promise<void> {
     const offer = await this.#pc.createOffer(options);
-    const generation = this.#generation + 1;
-    this.#generation = this.#local_offer = generation;
+    const generation = Math.max(this.#generation, this.#options.generation()) + 1;
+    this.#generation = this.#local_offer = this.#local_generation = generation;
     const set = this.#pc.setLocalDescription(this.#own(offer, generation));
     // The server keeps the order; there is nothing to wait for.
     this.emit('description', 'offer', generation, offer.sdp ?? '');
@@ -270,7 +278,7 @@ export class Peer extends Emitter<PeerEvents> {
 
   #handleLocalCandidate(candidate: RTCIceCandidate | null): void {
     const ufrag = candidate?.usernameFragment ?? undefined;
-    const generation = (ufrag !== undefined ? this.#generation_by_ufrag.get(ufrag) : undefined) ?? this.#generation;
+    const generation = (ufrag !== undefined ? this.#generation_by_ufrag.get(ufrag) : undefined) ?? this.#local_generation;
     if (!candidate || candidate.candidate === '') return this.#handleEndOfCandidates(generation, candidate);
     const type = candidateType(candidate.candidate);
     this.types.local.add(type.toLowerCase());

@@ -1,7 +1,7 @@
 import { chromium, type Browser, type Page } from 'playwright-core';
 
-/** Debian's Chromium, with a camera and a microphone that are not there. */
-export function launch(): Promise<Browser> {
+/** Debian's Chromium, with a camera and a microphone that are not there; `flags` are added. */
+export function launch(flags: string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
     args: [
@@ -15,6 +15,7 @@ export function launch(): Promise<Browser> {
       '--disable-sync',
       '--use-fake-device-for-media-stream',
       '--use-fake-ui-for-media-stream',
+      ...flags,
     ],
   });
 }

@@ -184,7 +184,7 @@ describe('a change of the network in a call', () => {
     expect(after.closed).toBe(true);
     expect(inUse()).toEqual([before]);
     await pass(1100);
-    expect(offers()).toEqual([0, 'fresh 1', 1]);
+    expect(offers()).toEqual([0, 'fresh 1', 2]);
   });
 
   it('ends the call when neither has a path for 30 s', async () => {

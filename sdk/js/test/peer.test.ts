@@ -15,7 +15,7 @@ beforeEach(() => {
   peer = new Peer(pc as unknown as RTCPeerConnection, {
     stream: new FakeStream() as unknown as MediaStream,
     app: new AppChannel(),
-    generation: -1,
+    generation: () => -1,
     iceServers: () => servers,
   });
   sent = [];
@@ -115,6 +115,19 @@ describe('local descriptions and candidates', () => {
     pc.onicecandidate?.({ candidate: { candidate: '', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'local0' } });
     pc.onicecandidate?.({ candidate: null });
     expect(sent).toEqual(['offer 0', 'candidate 0 ']);
+  });
+
+  it('says the end of candidates of its newest description, whatever it has offered before', async () => {
+    peer.handleOffer(0, 'theirs 0');
+    await settle();
+    for (let i = 0; i < 2; i++) peer.restart();
+    await settle();
+    peer.handleOffer(1, 'theirs 1');
+    await settle();
+    pc.onicecandidate?.({ candidate: null });
+    peer.restart();
+    await settle();
+    expect(sent).toEqual(['answer 0', 'offer 1', 'offer 2', 'answer 1', 'candidate 1 ', 'offer 3']);
   });
 });
 

@@ -20,6 +20,21 @@ constexpr Refusal kTooMany = {ErrorCode::too_many_candidates,
 
 Refusal wrong_state(std::string_view why) { return {ErrorCode::wrong_state, why}; }
 
+// A party that has had offers refused never uses their numbers again, so that a late refusal is not taken for
+// that of another offer: there may be a gap.
+bool is_next(const Call& call, std::uint32_t generation) {
+  return call.negotiation ? generation > call.negotiation->generation : generation == 0;
+}
+
+// Made before its party has heard the other side's offer, which is still to be answered: it is of a state
+// that is gone, and its number may well fit, as the party has counted an offer that was refused. A fresh one
+// means a new connection whatever was before it, so of two of those the later one stands.
+bool crosses_another(const Call& call, const signal::Offer& message, bool by_caller) {
+  if (!call.negotiation || call.negotiation->answered || call.negotiation->by_caller == by_caller)
+    return false;
+  return !message.fresh && !call.warm.awaits_fresh_offer;
+}
+
 }  // namespace
 
 Handled Calls::handle(Session& from, const signal::Offer& message, const Step& step) {
@@ -45,12 +60,12 @@ Handled Calls::handle(Session& from, const signal::Offer& message, const Step& s
   Call& call = *located->call;
   Outflow& outflow = outflow_of(call, role, from.key);
   const bool by_caller = role == Role::caller;
-  const std::uint32_t due = call.negotiation ? call.negotiation->generation + 1 : 0;
-  if (message.generation != due) return refuse(kStale);
-  if (due == 0 && !by_caller) return refuse(wrong_state("the first offer is the caller's"));
+  if (!is_next(call, message.generation)) return refuse(kStale);
+  if (!call.negotiation && !by_caller) return refuse(wrong_state("the first offer is the caller's"));
   if (message.fresh && is_warm_leg) return refuse(wrong_state("a device that rings starts nothing afresh"));
   if (call.warm.awaits_fresh_offer && !by_caller)
     return refuse(wrong_state("the caller's fresh offer comes first"));
+  if (crosses_another(call, message, by_caller)) return refuse(kStale);
   const bool is_accepted = call.winner() != nullptr;
   if (!is_accepted && call.offers_before_accept >= settings_.max_offers_before_accept)
     return refuse(wrong_state("the call has had as many offers as it may before it is accepted"));

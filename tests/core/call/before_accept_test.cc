@@ -65,6 +65,7 @@ TEST(BeforeAccept, OffersBeforeAcceptAreBounded) {
     Device& by = generation % 2 == 0 ? call.alice : call.phone;
     call.exchange.send(by, offer("1", generation, "o"));
     EXPECT_EQ(by.take(), Inbox{}) << generation;
+    call.exchange.send(&by == &call.alice ? call.phone : call.alice, answer("1", generation, "a"));
     call.exchange.acknowledge(call.alice);
     call.exchange.acknowledge(call.phone);
     call.forget();

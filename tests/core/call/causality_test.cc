@@ -179,6 +179,56 @@ TEST(Causality, NoEndOfSeveralRefusedOffersIsThatOfTheAnswer) {
   EXPECT_EQ(call.bob.take(), Inbox{"offer 2 o2"});
 }
 
+// Two of alice's restarts are on their way when bob's comes first: the number of the second one would fit.
+TEST(Causality, NoOfferPassesThatWasMadeBeforeTheOtherSidesWasHeard) {
+  Accepted call;
+  call.negotiate();
+  call.exchange.send(call.bob, offer("1", 1, "bob's"));
+  call.exchange.send(call.alice, offer("1", 1, "alice's"));
+  call.exchange.send(call.alice, offer("1", 2, "alice's next"));
+  EXPECT_EQ(call.alice.take(), (Inbox{"offer 1 bob's", "error stale_generation", "error stale_generation"}));
+  call.exchange.send(call.alice, answer("1", 1, "a1"));
+  EXPECT_EQ(call.bob.take(), Inbox{"answer 1 a1"});
+  // The number of an offer that was refused is not used again.
+  call.exchange.send(call.alice, offer("1", 3, "o3"));
+  EXPECT_EQ(call.bob.take(), Inbox{"offer 3 o3"});
+  call.exchange.send(call.bob, answer("1", 3, "a3"));
+  EXPECT_EQ(call.alice.take(), Inbox{"answer 3 a3"});
+  call.exchange.send(call.bob, offer("1", 4, "o4"));
+  EXPECT_EQ(call.alice.take(), Inbox{"offer 4 o4"});
+  call.exchange.check();
+}
+
+TEST(Causality, OnesOwnOfferMayBeReplacedBeforeItIsAnswered) {
+  Accepted call;
+  call.negotiate();
+  call.exchange.send(call.bob, offer("1", 1, "o1"));
+  call.exchange.send(call.bob, offer("1", 2, "o2"));
+  call.exchange.send(call.alice, answer("1", 1, "to the older one"));
+  call.exchange.send(call.alice, answer("1", 2, "a2"));
+  EXPECT_EQ(call.alice.take(), (Inbox{"offer 1 o1", "offer 2 o2", "error stale_generation"}));
+  EXPECT_EQ(call.bob.take(), Inbox{"answer 2 a2"});
+}
+
+// Whatever was before it, a new connection is what both take; of two the later one.
+TEST(Causality, AFreshOfferPassesBeforeTheOtherSidesIsAnswered) {
+  for (const bool is_fresh : {false, true}) {
+    Accepted call;
+    call.negotiate();
+    call.exchange.send(call.bob, is_fresh ? fresh_offer("1", 1, "bob's") : offer("1", 1, "bob's"));
+    call.exchange.send(call.alice, fresh_offer("1", 1, "alice's"));
+    EXPECT_EQ(call.alice.take(),
+              (Inbox{is_fresh ? "fresh offer 1 bob's" : "offer 1 bob's", "error stale_generation"}));
+    call.exchange.send(call.alice, fresh_offer("1", 2, "alice's next"));
+    EXPECT_EQ(call.bob.take(), Inbox{"fresh offer 2 alice's next"});
+    call.exchange.send(call.alice, answer("1", 1, "of the connection before"));
+    EXPECT_EQ(call.alice.take(), Inbox{"error stale_generation"});
+    call.exchange.send(call.bob, answer("1", 2, "b2"));
+    EXPECT_EQ(call.alice.take(), Inbox{"answer 2 b2"});
+    call.exchange.check();
+  }
+}
+
 TEST(Causality, GenerationsThatDoNotFitAreRefused) {
   Accepted call;
   call.exchange.send(call.bob, offer("1", 0, "the first is the caller's"));

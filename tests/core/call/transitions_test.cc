@@ -153,14 +153,18 @@ class Driven {
     }
     exchange.send(*bob, accept("1"));
     if (event == Event::winner_answer) exchange.send(*alice, offer("1", 0, "o"));
-    if (event == Event::caller_answer || event == Event::winner_offer)
-      exchange.send(*alice, offer("1", 0, "o"));
+    if (event == Event::caller_answer || event == Event::winner_offer) negotiate();
     if (event == Event::caller_answer) exchange.send(*bob, offer("1", 1, "o"));
     if (event == Event::connected_both) exchange.send(*bob, connected("1"));
     if (event == Event::connected_again) exchange.send(*alice, connected("1"));
     if (state == State::accepted) return;
     if (event != Event::connected_again) exchange.send(*alice, connected("1"));
     exchange.send(*bob, connected("1"));
+  }
+
+  void negotiate() {
+    exchange.send(*alice, offer("1", 0, "o"));
+    exchange.send(*bob, answer("1", 0, "a"));
   }
 
   // What an event of a call that nobody has accepted needs to have happened.
