@@ -101,12 +101,12 @@ void Shard::run() {
 }
 
 std::span<const io::Ready> Shard::wait(Instant deadline) {
-  const bool should_gather = gathering_.decide(now_.monotonic);
+  const Duration pause = gathering_.decide(now_.monotonic);
   if (relays_.unfinished_count() > 0) return poller_->wait(now_.monotonic, now_.monotonic);
-  if (should_gather) {
+  if (pause > Duration::zero()) {
     // Who is never idle is woken by nobody.
     if (const auto events = poller_->wait(now_.monotonic, now_.monotonic); !events.empty()) return events;
-    io::pause_for(Gathering::kPause);
+    io::pause_for(pause);
   }
   return poller_->wait(deadline, now_.monotonic);
 }

@@ -8,42 +8,48 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
+constexpr Duration kNone = Duration::zero();
+constexpr Duration kShort = microseconds(250);
+constexpr Duration kLong = microseconds(500);
+
 // Rounds a millisecond apart, each with so many packets; what the last says.
-bool after(Gathering& gathering, Instant& now, std::size_t packets, int rounds) {
-  bool is_worth_it = false;
+Duration after(Gathering& gathering, Instant& now, std::size_t packets, int rounds) {
+  Duration pause = kNone;
   for (int i = 0; i < rounds; ++i) {
     gathering.note(packets);
     now += milliseconds(1);
-    is_worth_it = gathering.decide(now);
+    pause = gathering.decide(now);
   }
-  return is_worth_it;
+  return pause;
 }
 
 TEST(Gathering, WaitsWhereMuchComesAndNowhereElse) {
   Gathering gathering;
   Instant now{std::chrono::hours(1)};
-  EXPECT_FALSE(gathering.decide(now));
-  EXPECT_FALSE(after(gathering, now, 7, 100));
-  EXPECT_TRUE(after(gathering, now, 8, 1));
-  EXPECT_TRUE(after(gathering, now, 100, 100));
-  EXPECT_FALSE(after(gathering, now, 0, 1));
+  EXPECT_EQ(gathering.decide(now), kNone);
+  EXPECT_EQ(after(gathering, now, 7, 100), kNone);
+  EXPECT_EQ(after(gathering, now, 8, 1), kShort);
+  EXPECT_EQ(after(gathering, now, 69, 100), kShort);
+  EXPECT_EQ(after(gathering, now, 70, 1), kLong);
+  EXPECT_EQ(after(gathering, now, 69, 1), kShort);
+  EXPECT_EQ(after(gathering, now, 0, 1), kNone);
 }
 
 TEST(Gathering, OnePacketAfterAQuietTimeIsNotHeldUp) {
   Gathering gathering;
   Instant now{std::chrono::hours(1)};
-  EXPECT_TRUE(after(gathering, now, 60, 10));
+  EXPECT_EQ(after(gathering, now, 60, 10), kShort);
   now += std::chrono::seconds(5);
   gathering.note(60);
-  EXPECT_FALSE(gathering.decide(now));
+  EXPECT_EQ(gathering.decide(now), kNone);
 }
 
 TEST(Gathering, WhatHasBeenSaidHoldsForAMillisecond) {
   Gathering gathering;
   Instant now{std::chrono::hours(1)};
-  EXPECT_TRUE(after(gathering, now, 60, 2));
+  EXPECT_EQ(after(gathering, now, 60, 2), kShort);
   now += microseconds(999);
-  EXPECT_TRUE(gathering.decide(now));
+  EXPECT_EQ(gathering.decide(now), kShort);
 }
 
 }  // namespace
