@@ -271,7 +271,9 @@ void PageCall::handle_restored(std::int64_t generation) {
   newest_ = std::max(newest_, generation);
   tell_state_again();
   if (!link_) return;
-  if (link_->was_ever_up) {
+  if (link_->awaits_answer && link_->offer_is_fresh) {
+    begin_fresh_again();
+  } else if (link_->was_ever_up) {
     link_->awaits_answer = false;
   } else if (is_calling_) {
     other_candidates_.clear();

@@ -52,6 +52,7 @@ struct Link {
   bool awaits_answer = false;
   bool offer_is_fresh = false;    // the one that awaits its answer
   std::int64_t fresh_offer = -1;  // the one that this connection began with, if it was fresh
+  bool has_other = false;         // one that had a path, and answers for it until this one has an answer
   std::int64_t described = -1;    // the generation of which both descriptions are there
   bool is_met = false;
   bool was_up = false;

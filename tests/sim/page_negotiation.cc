@@ -35,8 +35,10 @@ std::vector<std::string> candidates_in(const std::string& sdp) {
 void PageCall::open_link(bool offers, bool fresh) {
   if (link_) place_.drop_ufrag(link_->ufrag);
   if (link_ && link_->was_up) down_since_ = stage_.now();
+  const bool has_other = link_ && link_->was_ever_up && is_answered();
   trickles_.clear();
   link_.emplace();
+  link_->has_other = has_other;
   link_->offers = offers;
   if (offers) make_offer(fresh);
   std::vector<ServerMessage> early = std::exchange(early_, {});
@@ -167,6 +169,8 @@ void PageCall::take_offer(const ServerMessage& message) {
   // Ours of a new connection passes as well, and is the later one: the other side answers it.
   const bool asks = link_->awaits_answer && link_->offer_is_fresh;
   if (asks && link_->local_offer > message.generation) return;
+  // Of the connection that is given up.
+  if (asks && !message.fresh && !link_->has_other) return;
   const bool has_begun = link_->local_offer >= 0 || link_->is_met;
   if (message.fresh && has_begun) {
     other_candidates_.clear();

@@ -17,11 +17,10 @@ export function connectionOfNewFrame(configuration: RTCConfiguration): RTCPeerCo
   const { keep, release } = holdersOf(frame);
   connection.addEventListener('track', ({ track }) => keep(track));
   const close = connection.close.bind(connection);
-  let closed = false;
   connection.close = () => {
+    connection.close = close;
     close();
-    if (!closed) release();
-    closed = true;
+    release();
   };
   return connection;
 }
@@ -34,7 +33,8 @@ function holdersOf(frame: HTMLIFrameElement): { keep: (track: MediaStreamTrack) 
   };
   const keep = (track: MediaStreamTrack): void => {
     holders++;
-    unused?.register(track, release);
+    // The third one keeps the object by which the page knows the track from being made again, and forgotten in between.
+    unused?.register(track, release, track);
   };
   return { keep, release };
 }

@@ -19,6 +19,8 @@ export interface LinkEvents {
   interrupted: [];
   restored: [];
   reading: [Reading];
+  /** An offer of the other side stays without an answer, for the browser has refused it. */
+  unanswered: [];
   /** No path for too long. */
   given_up: ['ice_failed' | 'ice_lost'];
   /** The call cannot go on. */
@@ -238,6 +240,7 @@ export class Link extends Emitter<LinkEvents> {
     peer.on('ice', (state) => this.#handleIceState(state));
     peer.on('track', (kind, track) => this.emit('track', kind, track));
     peer.on('word', (text) => this.emit('word', text));
+    peer.on('unanswered', () => this.emit('unanswered'));
     peer.on('broken', (error) => this.#handleBroken(error));
     peer.on('log', (text) => this.emit('log', text));
   }

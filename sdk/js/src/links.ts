@@ -188,8 +188,9 @@ export class Links extends Emitter<LinksEvents> {
       if (stale) this.#beginFresh('its offer crossed another one');
       else this.#dropNext();
     } else if (generation === this.#fresh_generation && this.#link?.offers) {
-      // The other side has begun anew itself if there is another reason than the generation.
-      if (stale) this.#replace(true, true);
+      if (stale) this.#replace(true, true, true);
+      // For another reason than the generation: it is the other side that begins anew, whatever number it takes.
+      else this.#fresh_generation = -1;
     } else {
       // Another device of ours is connected while it rings: nobody listens to this one before the accept.
       const is_newest = this.#link?.offered === generation;
@@ -229,9 +230,9 @@ export class Links extends Emitter<LinksEvents> {
     const calling = this.#options.calling();
     const link = this.#link;
     this.#newest = Math.max(this.#newest, generation);
-    if (this.#next) {
-      if (this.#next.takeover.link.asks) this.#beginFresh('its offer was lost');
-    } else if (link?.ever_up) {
+    if ((this.#next?.takeover.link ?? link)?.asks) this.#beginFresh('its offer was lost');
+    else if (this.#next) return;
+    else if (link?.ever_up) {
       link.handleRefusedOffer(link.generation);
       if (calling) this.handleResumed();
     } else if (calling) this.openAnew();
@@ -307,6 +308,7 @@ export class Links extends Emitter<LinksEvents> {
     link.on('restored', () => is_current() && this.emit('restored'));
     link.on('reading', (reading) => (is_current() ? this.#handleReading(reading) : takeover()?.handleReading(reading)));
     link.on('given_up', (reason) => (is_current() ? this.emit('given_up', reason) : this.#handleNextGivenUp()));
+    link.on('unanswered', () => this.#beginFresh('the browser refused a step'));
     link.on('failed', (error) => (is_current() ? this.emit('failed', error) : this.#handleNextFailed(error)));
     link.on('log', (text) => this.emit('log', text));
     return link;
@@ -462,8 +464,10 @@ export class Links extends Emitter<LinksEvents> {
   #handleNextFailed(error: CallError): void {
     if (!this.#next) return;
     this.emit('log', `the new connection has failed: ${error.verdict}`);
-    if (this.#next.generation === null || this.#link?.well) this.#dropNext();
-    else this.emit('failed', error);
+    const { offers } = this.#next.takeover.link;
+    if (this.#next.generation !== null && !this.#link?.well) return this.emit('failed', error);
+    // Theirs would stay without an answer, and nothing but a new connection passes before that.
+    if (offers || !this.#beginFresh('the new connection has failed')) this.#dropNext();
   }
 
   /** Returns how many restarts are gone with them. */

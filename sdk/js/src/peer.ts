@@ -18,6 +18,8 @@ interface PeerEvents {
   track: [kind: Kind, track: MediaStreamTrack];
   /** What the other side says over the data channel. */
   word: [text: string];
+  /** An offer of the other side stays without an answer, for the browser has refused a step of it. */
+  unanswered: [];
   /** The browser refused a step; the call cannot go on. */
   broken: [unknown];
   log: [string];
@@ -123,7 +125,7 @@ export class Peer extends Emitter<PeerEvents> {
 
   /** The server passes no offer that does not count: whatever we have offered without an answer, also above it, is refused. */
   handleOffer(generation: number, sdp: string): void {
-    this.#run(async () => {
+    const answer = async (): Promise<void> => {
       this.#generation = Math.max(this.#generation, generation);
       const first = !this.met;
       if (!first) this.#renewServers();
@@ -131,14 +133,14 @@ export class Peer extends Emitter<PeerEvents> {
       for (const transceiver of this.#pc.getTransceivers()) this.#makeTwoWay(transceiver);
       for (const [kind, track] of this.#tracks) this.#replace(kind, track);
       this.#flush(generation);
-      const answer = this.#own(await this.#pc.createAnswer(), generation);
-      this.#local_generation = generation;
-      const { sdp: sent, set } = first ? await this.#setPassive(answer) : { sdp: answer.sdp, set: this.#pc.setLocalDescription(answer) };
+      const own = this.#own(await this.#pc.createAnswer(), generation);
+      const { sdp: sent, set } = first ? await this.#setPassive(own) : { sdp: own.sdp, set: this.#pc.setLocalDescription(own) };
       this.emit('description', 'answer', generation, sent ?? '');
       this.emit('log', 'answer sent (trickle)');
       await set;
       this.emit('described');
-    });
+    };
+    this.#run(answer, () => this.emit('unanswered'));
   }
 
   handleAnswer(generation: number, sdp: string): void {
@@ -206,7 +208,7 @@ export class Peer extends Emitter<PeerEvents> {
   async #sendOffer(options: RTCOfferOptions): Promise<void> {
     const offer = await this.#pc.createOffer(options);
     const generation = Math.max(this.#generation, this.#options.generation()) + 1;
-    this.#generation = this.#local_offer = this.#local_generation = generation;
+    this.#generation = this.#local_offer = generation;
     const set = this.#pc.setLocalDescription(this.#own(offer, generation));
     // The server keeps the order; there is nothing to wait for.
     this.emit('description', 'offer', generation, offer.sdp ?? '');
@@ -246,6 +248,9 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   #own(description: RTCSessionDescriptionInit, generation: number): RTCSessionDescriptionInit {
+    this.#local_generation = generation;
+    // Of an offer of ours that was refused, if of any.
+    this.#ended_generations.delete(generation);
     for (const [, ufrag] of (description.sdp ?? '').matchAll(/a=ice-ufrag:(\S+)/g)) {
       if (ufrag) this.#generation_by_ufrag.set(ufrag, generation);
     }
@@ -315,16 +320,17 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   /** Steps of negotiation never overlap; after close() none is begun, and failures of the last one do not matter. */
-  #run(step: () => Promise<void>): void {
+  #run(step: () => Promise<void>, refused?: () => void): void {
     this.#steps = this.#steps
       .then(() => (this.#closed ? undefined : step()))
-      .catch((error: unknown) => this.#handleRefusal(error));
+      .catch((error: unknown) => this.#handleRefusal(error, refused));
   }
 
   /** A connection that has met the other side once can go on without a step that repairs it; the next may succeed. */
-  #handleRefusal(error: unknown): void {
+  #handleRefusal(error: unknown, refused?: () => void): void {
     if (this.#closed) return;
-    if (this.met) this.emit('log', `the browser refused a step: ${String(error)}`);
-    else this.emit('broken', error);
+    if (!this.met) return this.emit('broken', error);
+    this.emit('log', `the browser refused a step: ${String(error)}`);
+    refused?.();
   }
 }

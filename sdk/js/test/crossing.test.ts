@@ -2,7 +2,7 @@
 // the later one; the numbers of those that were refused are used by nobody.
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../src/index.js';
-import { browser, connected, dialled, incoming, open, pass, receive, useStage, used } from './call_stage.js';
+import { browser, connected, dialled, incoming, open, pass, receive, restartNumbers, useStage, used } from './call_stage.js';
 import { settle, type FakePeerConnection, type Frame } from './fakes.js';
 
 useStage();
@@ -150,6 +150,92 @@ describe('a restart of the other side that comes after our new connection', () =
     await settle();
     expect(after?.done.slice(-2)).toEqual(['remote theirs', 'local answer']);
     expect(before.done).not.toContain('remote theirs');
+    call.end();
+  });
+});
+
+describe('a device that has won, and whose new connection was refused, for the caller makes one', () => {
+  it('hears that, though its own numbers are above', async () => {
+    const call = await incoming({ warm_path: 'relay' });
+    offer(call, 0, 'theirs 0');
+    await settle();
+    // Another device is connected.
+    await pass(1900);
+    refuse('wrong_state', 1);
+    call.accept();
+    await settle();
+    await move();
+    expect(offers()).toEqual([1, 'fresh 2']);
+    refuse('wrong_state', 2);
+    offer(call, 1, 'anew', true);
+    await settle();
+    expect(answers()).toEqual([0, 1]);
+    expect(inUse().map((one) => one.done)).toEqual([['remote anew', 'local answer']]);
+    call.end();
+  });
+
+  it('hears it also after two of its own', async () => {
+    const call = await incoming({ warm_path: 'relay' });
+    offer(call, 0, 'theirs 0');
+    call.accept();
+    await settle();
+    await move();
+    await pass(400);
+    await move();
+    expect(offers()).toEqual(['fresh 1', 'fresh 2']);
+    for (const generation of [1, 2]) refuse('wrong_state', generation);
+    offer(call, 1, 'anew', true);
+    await settle();
+    expect(answers()).toEqual([0, 1]);
+    call.end();
+  });
+});
+
+describe('a new connection that the other side has not answered', () => {
+  it('is offered again when the server has lost it, before the first path as well', async () => {
+    const call = await incoming({ warm_path: 'relay' });
+    offer(call, 0, 'theirs 0');
+    call.accept();
+    await settle();
+    await move();
+    expect(offers()).toEqual(['fresh 1']);
+    browser.socket.drop();
+    await pass(50);
+    restartNumbers();
+    await open({ resumed: false });
+    receive({ type: 'restored', call: call.id, generation: 1 });
+    await settle();
+    expect(offers()).toEqual(['fresh 1', 'fresh 2']);
+    call.end();
+  });
+});
+
+describe('an offer that cannot be answered', () => {
+  it('makes a new connection of ours, which alone passes', async () => {
+    const call = await connected();
+    used().refuses = /theirs/;
+    offer(call, 1, 'theirs');
+    await settle();
+    expect(answers()).toEqual([]);
+    expect(offers()).toEqual([0, 'fresh 2']);
+    call.end();
+  });
+
+  it('of a new connection that fails here leaves the one before, and one of ours', async () => {
+    const call = await connected();
+    const before = used();
+    for (let packets = 1; packets < 5; packets++) {
+      before.receivePackets(packets);
+      await pass(200);
+    }
+    const warm = browser.connections.at(-1);
+    if (warm) warm.refuses = /theirs/;
+    offer(call, 1, 'theirs', true);
+    await settle();
+    expect(answers()).toEqual([]);
+    expect(offers()).toEqual([0, 'fresh 2']);
+    expect(before.closed).toBe(false);
+    expect(call.state).toBe('connected');
     call.end();
   });
 });

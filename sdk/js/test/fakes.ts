@@ -133,7 +133,7 @@ export class FakePeerConnection {
   /** Provisional answers that were set, or refused. */
   readonly provisional: string[] = [];
   takes_provisional = true;
-  /** What setLocalDescription rejects with, if the description says it: how a browser refuses a changed one. */
+  /** A description that says this is refused, of either side: how a browser refuses a changed one, or one that it cannot follow. */
   refuses: RegExp | null = null;
   /** Set to hold setRemoteDescription back until it is called. */
   holdRemote = false;
@@ -194,6 +194,7 @@ export class FakePeerConnection {
   }
 
   async setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
+    if (this.refuses?.test(description.sdp ?? '')) throw new Error('description refused');
     if (this.holdRemote) await new Promise<void>((resolve) => (this.releaseRemote = resolve));
     this.done.push(`remote ${description.sdp}`);
     this.signalingState = description.type === 'offer' ? 'have-remote-offer' : 'stable';

@@ -117,6 +117,18 @@ describe('local descriptions and candidates', () => {
     expect(sent).toEqual(['offer 0', 'candidate 0 ']);
   });
 
+  it('says the end of candidates again for an answer under the number of an offer that was refused', async () => {
+    peer.handleOffer(0, 'theirs 0');
+    await settle();
+    peer.restart();
+    await settle();
+    pc.onicecandidate?.({ candidate: null });
+    peer.handleOffer(1, 'theirs 1');
+    await settle();
+    pc.onicecandidate?.({ candidate: null });
+    expect(sent).toEqual(['answer 0', 'offer 1', 'candidate 1 ', 'answer 1', 'candidate 1 ']);
+  });
+
   it('says the end of candidates of its newest description, whatever it has offered before', async () => {
     peer.handleOffer(0, 'theirs 0');
     await settle();

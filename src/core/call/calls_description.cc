@@ -23,7 +23,11 @@ Refusal wrong_state(std::string_view why) { return {ErrorCode::wrong_state, why}
 // A party that has had offers refused never uses their numbers again, so that a late refusal is not taken for
 // that of another offer: there may be a gap.
 bool is_next(const Call& call, std::uint32_t generation) {
-  return call.negotiation ? generation > call.negotiation->generation : generation == 0;
+  // Far above what a call ever uses, far below the highest number that is read.
+  static constexpr std::uint32_t kMaxGap = 1'000;
+  if (!call.negotiation) return generation == 0;
+  const std::uint32_t newest = call.negotiation->generation;
+  return generation > newest && generation - newest <= kMaxGap;
 }
 
 // Made before its party has heard the other side's offer, which is still to be answered: it is of a state
@@ -140,10 +144,10 @@ Handled Calls::handle(Session& from, const signal::IceCandidate& message, const 
   Call& call = *located->call;
   // A candidate may come before its offer, but only before the next one: what is held is bounded by that.
   const std::uint32_t due = call.negotiation ? call.negotiation->generation + 1 : 0;
-  if (message.generation > due) return fail(kStale);
+  Outflow& outflow = outflow_of(call, role, from.key);
+  if (message.generation > due) return outflow.was_refused(message.generation) ? Handled{} : fail(kStale);
   // Of a peer connection that has been given up.
   if (call.warm.awaits_fresh_offer && message.generation < due) return {};
-  Outflow& outflow = outflow_of(call, role, from.key);
   // Of an offer that has been replaced, and that this party has never described: it never will.
   if (message.generation + 1 < due && outflow.newest() != message.generation) return {};
   Kept kept{message.candidate, false, {}};

@@ -282,6 +282,8 @@ void Calls::talk(const Claim& caller, const Claim& callee, const Step& step) {
   Call& call = *find(id);
   note_generation(call, caller.snapshot.generation);
   note_generation(call, callee.snapshot.generation);
+  // As both are told.
+  if (!call.negotiation) note_generation(call, 0);
   const Handled accepted = handle(answered_by, signal::Accept{id, callee.snapshot.media}, step);
   assert(accepted);
   (void)accepted;
@@ -292,8 +294,7 @@ void Calls::talk(const Claim& caller, const Claim& callee, const Step& step) {
       assert(connected);
       (void)connected;
     }
-    const std::uint32_t generation = call.negotiation ? call.negotiation->generation : 0;
-    sessions_.send(party.key, signal::restored(id, generation), std::nullopt, step);
+    sessions_.send(party.key, signal::restored(id, call.negotiation->generation), std::nullopt, step);
   }
 }
 

@@ -51,6 +51,8 @@ class Outflow {
   // An offer of this generation was refused: what was held for it belongs to nothing, nor does an end of
   // candidates that names no ufrag and comes before the next description of this generation.
   void forget_refused(std::uint32_t generation);
+  // Whether it may be of such an offer.
+  bool was_refused(std::uint32_t generation) const;
   // An offer of this generation has come: nothing that is held for one before it goes out any more.
   void forget_held_before(std::uint32_t generation);
   std::size_t stored() const;
@@ -58,7 +60,6 @@ class Outflow {
  private:
   // False for a candidate of an offer that lost against the other party's: same generation, other ufrag.
   bool belongs_to_newest(const signal::Candidate& candidate) const;
-  bool was_refused(std::uint32_t generation) const;
 
   std::optional<std::uint32_t> newest_;
   // Of offers that were refused, from the lowest to the highest, until a description reaches beyond them.

@@ -199,6 +199,30 @@ TEST(Causality, NoOfferPassesThatWasMadeBeforeTheOtherSidesWasHeard) {
   call.exchange.check();
 }
 
+TEST(Causality, CandidatesOfRefusedOffersAreNoErrorWhateverTheirNumber) {
+  Accepted call;
+  call.negotiate();
+  call.exchange.send(call.bob, offer("1", 1, "bob's"));
+  call.exchange.send(call.alice, offer("1", 2, "alice's"));
+  call.exchange.send(call.alice, offer("1", 3, "alice's next"));
+  (void)call.alice.take();
+  call.exchange.send(call.alice, candidate("1", 3, "of the last"));
+  EXPECT_EQ(call.alice.take(), Inbox{});
+  call.exchange.send(call.alice, candidate("1", 4, "of none"));
+  EXPECT_EQ(call.alice.take(), Inbox{"error stale_generation"});
+  EXPECT_EQ(call.bob.take(), Inbox{});
+}
+
+TEST(Causality, NumbersMayBeLeftOutButNotTooMany) {
+  Accepted call;
+  call.negotiate();
+  call.exchange.send(call.alice, offer("1", 1001, "too far"));
+  EXPECT_EQ(call.alice.take(), Inbox{"error stale_generation"});
+  call.exchange.send(call.alice, offer("1", 1000, "as far as may be"));
+  EXPECT_EQ(call.bob.take(), Inbox{"offer 1000 as far as may be"});
+  call.exchange.check();
+}
+
 TEST(Causality, OnesOwnOfferMayBeReplacedBeforeItIsAnswered) {
   Accepted call;
   call.negotiate();

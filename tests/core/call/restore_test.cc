@@ -64,6 +64,17 @@ TEST(Restore, TheNextOfferIsAboveWhatEitherSideHasUsed) {
   call.exchange.check();
 }
 
+TEST(Restore, WithoutAnyGenerationTheFirstIsTheOneThatBothAreTold) {
+  Crashed call(State::connected);
+  call.exchange.crash();
+  call.back(call.alice, snapshot("1", "bob", "caller", "accepted"));
+  call.back(call.bob, snapshot("1", "alice", "callee", "accepted"));
+  EXPECT_EQ(call.alice.take().back(), "restored 0");
+  call.exchange.send(call.alice, offer("1", 1, "o1"));
+  EXPECT_EQ(call.bob.take(), (Inbox{"restored 0", "offer 1 o1"}));
+  call.exchange.check();
+}
+
 TEST(Restore, NobodyTalksThemselvesIntoACall) {
   Crashed call(State::connected);
   Device& mallory = call.exchange.add("mallory");
