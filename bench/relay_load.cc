@@ -48,6 +48,7 @@ struct Options {
   std::vector<double> rates = {60000};
   std::size_t window = 128;
   std::size_t burst = 1;
+  bool merged = false;
   bool frames = false;
   std::string client_device = "clients";
   std::string peer_device = "peers";
@@ -84,6 +85,7 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::PositiveNumber);
   app.add_option("--window", options.window, "packets under way at saturation")->check(CLI::Range(1, 65536));
   app.add_option("--burst", options.burst, "packets of one flow in a row")->check(CLI::Range(1, 64));
+  app.add_flag("--merged", options.merged, "what is sent in a row arrives as one, as a network card's driver merges it");
   app.add_flag("--frames", options.frames,
                "packets as from a network card, by programs in the kernel (UDP alone)");
   app.add_option("--client-device", options.client_device, "device of the clients, for --frames");
@@ -223,9 +225,9 @@ Result<std::string, Failure> run(const Options& options) {
   auto frames = attach_frames(options, *plan);
   if (!frames) return fail(frames.error());
   if (options.mode == "forward") return run_forward(options, *plan, frames->get());
-  auto udp_clients = NamespaceSocket::open(options.client_netns, kClientPort);
+  auto udp_clients = NamespaceSocket::open(options.client_netns, kClientPort, options.merged);
   if (!udp_clients) return fail(Failure{udp_clients.error()});
-  auto peers = NamespaceSocket::open(options.peer_netns, kPeerPort);
+  auto peers = NamespaceSocket::open(options.peer_netns, kPeerPort, options.merged);
   if (!peers) return fail(Failure{peers.error()});
   if (auto up = wait_for_server(**udp_clients, *plan, kServerStart_s); !up) return fail(Failure{up.error()});
 

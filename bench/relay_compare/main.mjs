@@ -33,6 +33,8 @@ Packets relayed per server CPU-second, kernel work included, for the same load o
   --rate PPS           offered rate of the paced measurements, or a list of rates    (default 60000)
   --window N           packets under way in the saturated measurements               (default 128)
   --burst N            packets of one flow in a row, 1 to 64 (> 1 needs ethtool)     (default 1)
+  --merged             a burst arrives as one, as a network card's driver merges what came
+                       together for a program that takes it so (GRO); with --burst
   --frames             for servers whose packets the kernel relays: frames as from a
                        network card, not packets of sockets; UDP alone, Linux 5.18,
                        ethtool (network.mjs says more)
@@ -73,6 +75,7 @@ const options = {
   threads: { type: 'string', default: '1' },
   cores: { type: 'string', default: '1,0' },
   steering: { type: 'boolean' },
+  merged: { type: 'boolean' },
   frames: { type: 'boolean' },
   coturn: { type: 'string', default: 'turnserver' },
   offhook: { type: 'string', default: join(root, 'build/release/offhook') },
@@ -106,6 +109,9 @@ function planOf() {
   if (values.frames && (values.transport !== 'udp' || values.steering)) {
     throw new Problem('--frames goes with --transport udp, and without --steering');
   }
+  if (values.merged && (values.burst === '1' || values.frames || values.transport !== 'udp')) {
+    throw new Problem('--merged goes with --burst above 1 and --transport udp, and without --frames');
+  }
   const slots = slotsOf(values.server);
   if (slots.some(slot => slot.kind === 'nat') && !(values.frames && values.mode === 'relay')) {
     throw new Problem('--server nat goes with --frames and --mode relay');
@@ -113,6 +119,7 @@ function planOf() {
   return {
     slots,
     frames: values.frames ?? false,
+    merged: values.merged ?? false,
     kernelPath: values.frames || slots.some(slot => inKernel(slot.kind)),
     rounds: numberOf(values, 'rounds', 2, 100),
     allocations: numbersOf(values, 'allocations', 1, 20000),
@@ -244,6 +251,7 @@ class Comparison {
       ...(kind === 'nat' ? { mode: 'forward', 'forward-port': ofForwarding.port, 'forward-from': ofForwarding.from } : {}),
     }).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
     if (plan.frames && inKernel(kind)) flags.push('--frames');
+    if (plan.merged) flags.push('--merged');
     const generator = spawn('taskset', ['-c', String(plan.cores.generator), plan.loadProgram, ...flags],
       { stdio: ['ignore', 'pipe', 'pipe'] });
     this.generator = generator;
@@ -314,7 +322,7 @@ function report(plan, runs) {
   const sum = field => parts.reduce((total, part) => total + part[field], 0);
   const disturbedRuns = sum('disturbedRuns');
   const { payload, burst, transport } = plan.load;
-  console.log(`${plan.allocations.join(', ')} allocations by ${transport}${plan.frames ? ', frames for the kernel' : ''}, ${payload} bytes, bursts of ${burst}${plan.threads > 1 ? `, ${plan.threads} threads on one core` : ''}; ${sum('counted')} runs counted; ` +
+  console.log(`${plan.allocations.join(', ')} allocations by ${transport}${plan.frames ? ', frames for the kernel' : ''}, ${payload} bytes, bursts of ${burst}${plan.merged ? ', merged' : ''}${plan.threads > 1 ? `, ${plan.threads} threads on one core` : ''}; ${sum('counted')} runs counted; ` +
     `${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}\n\n${text}\n`);
   if (disturbedRuns > 0) {
     const enough = parts.every(part => part.enough);
