@@ -85,7 +85,8 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::PositiveNumber);
   app.add_option("--window", options.window, "packets under way at saturation")->check(CLI::Range(1, 65536));
   app.add_option("--burst", options.burst, "packets of one flow in a row")->check(CLI::Range(1, 64));
-  app.add_flag("--merged", options.merged, "what is sent in a row arrives as one, as a network card's driver merges it");
+  app.add_flag("--merged", options.merged,
+               "what is sent in a row arrives as one, as a network card's driver merges it");
   app.add_flag("--frames", options.frames,
                "packets as from a network card, by programs in the kernel (UDP alone)");
   app.add_option("--client-device", options.client_device, "device of the clients, for --frames");

@@ -13,7 +13,7 @@ const transportNames = { udp: 'UDP', tcp: 'TCP', tls: 'TLS' };
 // `goals`: times coturn, by load; `every` stands for all loads. `beside`: times the kernel's forwarding.
 function cell(name, flags, goals, beside = {}) {
   const all = { transport: 'udp', payload: 172, allocations: 1000, burst: 1, ...flags };
-  const what = [`${transportNames[all.transport]} clients`, `${all.payload} bytes`, all.burst > 1 ? `bursts of ${all.burst}` : '',
+  const what = [`${transportNames[all.transport]} clients`, `${all.payload} bytes`, all.burst > 1 ? `bursts of ${all.burst}${all.merged ? ', merged by the network card' : ''}` : '',
     `${all.allocations} allocation${all.allocations > 1 ? 's' : ''}`, all.mode === 'relay-to-relay' ? 'relay to relay' : '',
     all.frames ? 'the fast path' : ''];
   return { name, flags: all, goals, beside, what: what.filter(part => part).join(', ') };
@@ -25,6 +25,7 @@ export const cells = [
   ...payloads.map(payload => cell(`udp-${payload}`, { payload, rate: [28000, 60000, 100000, 112000] },
     { saturated: goal.saturated, 100000: goal.at_100000 })),
   ...payloads.map(payload => cell(`udp-${payload}-burst`, { payload, burst: 16, rate: [28000, 112000] }, { saturated: goal.bursts })),
+  ...payloads.map(payload => cell(`udp-${payload}-merged`, { payload, burst: 16, merged: true, rate: [28000, 112000] }, { every: goal.bursts })),
   ...['tcp', 'tls'].flatMap(transport => payloads.map(payload =>
     cell(`${transport}-${payload}`, { transport, payload, rate: [16000, 30000, 64000] }, { every: goal.stream }))),
   ...[1, 10, 100, 10000].map(allocations => cell(`udp-172-of-${allocations}`, { allocations, rate: [60000] }, { saturated: goal.saturated })),

@@ -147,8 +147,8 @@ Result<void, std::string> NamespaceSocket::flush() {
   merge();
   std::size_t done = 0;
   while (done < messages_) {
-    const int count =
-        ::sendmmsg(fd_.get(), &outgoing_->headers[done], static_cast<unsigned>(messages_ - done), MSG_DONTWAIT);
+    const int count = ::sendmmsg(fd_.get(), &outgoing_->headers[done],
+                                 static_cast<unsigned>(messages_ - done), MSG_DONTWAIT);
     if (count > 0) {
       done += static_cast<std::size_t>(count);
       continue;

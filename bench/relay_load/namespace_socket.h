@@ -25,8 +25,8 @@ namespace offhook::bench {
 class NamespaceSocket final : public MessageSockets {
  public:
   // `netns_path`: as in namespace.h. `merges`: datagrams of one size in a row from one address to one other
-  // leave as one message (UDP_SEGMENT), which the receiver gets whole if it asks for that (UDP_GRO), and which
-  // the kernel cuts before it, at the sender's cost, if it does not. The error says what failed.
+  // leave as one message (UDP_SEGMENT), which the receiver gets whole if it asks for that (UDP_GRO), and
+  // which the kernel cuts before it, at the sender's cost, if it does not. The error says what failed.
   static Result<std::unique_ptr<NamespaceSocket>, std::string> open(const std::string& netns_path,
                                                                     std::uint16_t port, bool merges);
 

@@ -11,9 +11,12 @@
 namespace offhook::io {
 namespace {
 
+// What is told once has to say, with the last data, that an end of the stream stands behind it.
+constexpr std::uint32_t kOnce = std::uint32_t{EPOLLET} | std::uint32_t{EPOLLRDHUP};
+
 std::uint32_t mask_of(Interest interest) {
   return (interest.readable ? std::uint32_t{EPOLLIN} : 0U) |
-         (interest.writable ? std::uint32_t{EPOLLOUT} : 0U) | (interest.once ? std::uint32_t{EPOLLET} : 0U);
+         (interest.writable ? std::uint32_t{EPOLLOUT} : 0U) | (interest.once ? kOnce : 0U);
 }
 
 // Rounded up, so that a wake-up never comes before its deadline and spins.
@@ -44,7 +47,7 @@ class EpollPoller final : public Poller {
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const std::uint32_t mask = events_[i].events;
       ready_[i] = {events_[i].data.u64, (mask & (EPOLLIN | EPOLLRDHUP)) != 0, (mask & EPOLLOUT) != 0,
-                   (mask & (EPOLLERR | EPOLLHUP)) != 0};
+                   (mask & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0};
     }
     return std::span(ready_).first(static_cast<std::size_t>(count));
   }

@@ -238,8 +238,20 @@ void ClientConnections::send_waiting(Connection& connection) {
 void ClientConnections::watch(Connection& connection, bool for_room) {
   if (connection.waits_for_room == for_room) return;
   connection.waits_for_room = for_room;
-  const io::Interest interest{.readable = true, .writable = for_room};
+  watch(connection);
+}
+
+// Who brings media in the clear is told of once: a second look of the kernel after each packet costs more
+// than to know when one is needed (look_again()). Behind TLS that is not known, and would gain nothing that
+// can be measured.
+void ClientConnections::watch(Connection& connection) {
+  const bool once = connection.has_allocation && !connection.tls;
+  const io::Interest interest{.readable = true, .writable = connection.waits_for_room, .once = once};
   if (!poller_.modify(connection.socket.get(), interest, tag_of(connection).pack())) doom(connection);
+}
+
+void ClientConnections::look_again(std::uint32_t handle) {
+  if (Connection* connection = find(handle)) watch(*connection);
 }
 
 void ClientConnections::set_has_allocation(const turn::Client& client, bool has_allocation, Instant now) {
@@ -248,6 +260,7 @@ void ClientConnections::set_has_allocation(const turn::Client& client, bool has_
   connection->has_allocation = has_allocation;
   // A socket that cannot keeps more of what is stale.
   if (has_allocation) (void)io::limit_unsent(connection->socket, kUnsentBytesLimit);
+  if (!connection->tls) watch(*connection);
   count_without_allocation(client.five_tuple.client_address.ip, has_allocation ? -1 : 1);
   connection->idle_since = now;
   arm(*connection, deadline_of(*connection));

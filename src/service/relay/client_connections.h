@@ -100,6 +100,9 @@ class ClientConnections {
   enum class Source : std::uint8_t { socket, buffered_alone };
   Read read(std::uint32_t handle, Instant now, Source source = Source::socket);
   void finish_read(std::uint32_t handle, bool frames_taken, Instant now);
+  // More may stand in the socket than was read, of which no event would tell: the poller looks at it once
+  // more.
+  void look_again(std::uint32_t handle);
   // Whether the next read of it goes where frames taken before may still lie.
   bool has_unfinished_frame(std::uint32_t handle);
   // Nobody has a frame any more of a connection whose read is finished.
@@ -190,6 +193,7 @@ class ClientConnections {
   void drop_stale(Connection& connection, Instant now);
   void send_waiting(Connection& connection);
   void watch(Connection& connection, bool for_room);
+  void watch(Connection& connection);
   void arm(Connection& connection, Instant deadline);
   Instant deadline_of(const Connection& connection) const;
   bool within_limits(const Ip& ip) const;

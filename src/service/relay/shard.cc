@@ -240,7 +240,10 @@ void Shard::serve_connection(const EventTag& tag, const io::Ready& ready) {
     bool frames_taken = false;
     serve_frames(*client, *read.framer, frames_taken);
     connections_.finish_read(client->handle, frames_taken, now_.monotonic);
-    if (!read.more || (round + 1 >= kRoundsLimit && !read.buffered)) return;
+    // Of an end that stands behind the data no event may tell again.
+    const bool more = read.more || ready.error;
+    if (!more) return;
+    if (round + 1 >= kRoundsLimit && !read.buffered) return connections_.look_again(client->handle);
   }
 }
 
