@@ -25,7 +25,7 @@ export const cells = [
   ...payloads.map(payload => cell(`udp-${payload}`, { payload, rate: [28000, 60000, 100000, 112000] },
     { saturated: goal.saturated, 100000: goal.at_100000 })),
   ...payloads.map(payload => cell(`udp-${payload}-burst`, { payload, burst: 16, rate: [28000, 112000] }, { saturated: goal.bursts })),
-  ...payloads.map(payload => cell(`udp-${payload}-merged`, { payload, burst: 16, merged: true, rate: [28000, 112000] }, { every: goal.bursts })),
+  ...payloads.map(payload => cell(`udp-${payload}-merged`, { payload, burst: 16, merged: true, rate: [28000, 112000] }, { saturated: goal.bursts })),
   ...['tcp', 'tls'].flatMap(transport => payloads.map(payload =>
     cell(`${transport}-${payload}`, { transport, payload, rate: [16000, 30000, 64000] }, { every: goal.stream }))),
   ...[1, 10, 100, 10000].map(allocations => cell(`udp-172-of-${allocations}`, { allocations, rate: [60000] }, { saturated: goal.saturated })),
