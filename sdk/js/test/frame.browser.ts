@@ -60,6 +60,12 @@ const collect = (): Promise<void> =>
     }
   });
 
+const untilNoFrameIsLeft = (): Promise<unknown> =>
+  page.waitForFunction(() => {
+    window.gc();
+    return document.querySelectorAll('iframe').length === 0;
+  });
+
 describe('a connection in a frame of its own', () => {
   it('leaves tracks that an element can begin to play after its end', async () => {
     const played = page.evaluate(async () => {
@@ -89,10 +95,7 @@ describe('a connection in a frame of its own', () => {
       receiver.close();
       sender.close();
     });
-    await page.waitForFunction(() => {
-      window.gc();
-      return document.querySelectorAll('iframe').length === 0;
-    });
+    await untilNoFrameIsLeft();
     await page.close();
   });
 
@@ -108,10 +111,7 @@ describe('a connection in a frame of its own', () => {
     expect(await frames()).toBe(1);
     await page.evaluate(() => Object.assign(window, { stream: null }));
     await collect();
-    await page.waitForFunction(() => {
-      window.gc();
-      return document.querySelectorAll('iframe').length === 0;
-    });
+    await untilNoFrameIsLeft();
     await page.close();
   });
 

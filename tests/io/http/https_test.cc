@@ -149,7 +149,10 @@ TEST_F(Https, AdoptsConnectionsInTheClearToo) {
 TEST_F(Https, EndsARequestThatDoesNotCome) {
   const auto client = secured("GET /who HT");
   EXPECT_EQ(client->receive(), "");
-  EXPECT_EQ(running_.on_loop([this] { return running_.server().connection_count(); }), 0U);
+  // The client hears of the end before the connection is gone: that takes as many turns of the loop as it
+  // takes.
+  while (running_.on_loop([this] { return running_.server().connection_count(); }) > 0) {
+  }
 }
 
 TEST_F(Https, EndsWithACloseNotifyAfterARefusal) {
