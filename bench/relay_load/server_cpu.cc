@@ -113,8 +113,9 @@ Result<std::uint64_t, std::string> resident_bytes(int pid) {
   std::ifstream file(fmt::format("/proc/{}/statm", pid));
   std::uint64_t all = 0;
   std::uint64_t resident = 0;
-  if (!(file >> all >> resident)) return fail(fmt::format("the server (pid {}) has ended", pid));
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::uint64_t of_files = 0;
+  if (!(file >> all >> resident >> of_files)) return fail(fmt::format("the server (pid {}) has ended", pid));
+  return (resident - of_files) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 Result<ServerCpuSample, std::string> sample_server_cpu(int pid, unsigned core) {
