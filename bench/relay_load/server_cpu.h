@@ -36,8 +36,8 @@ struct ServerCpuUse {
   double steal_s = 0;
 };
 
-// What a process has in memory now, but for pages of files, its program among them: those come and go, by what
-// has run last and what the machine takes back. The error: it has ended.
+// What a process has in memory now, but for pages of files, its program among them: those come and go, by
+// what has run last and what the machine takes back. The error: it has ended.
 Result<std::uint64_t, std::string> resident_bytes(int pid);
 // The error: the server has ended, or there is no such core.
 Result<ServerCpuSample, std::string> sample_server_cpu(int pid, unsigned core);
