@@ -51,6 +51,7 @@ examples:
   bench/relay --server coturn,coturn --rounds 4  coturn against itself: the noise of this machine
   bench/relay --server coturn,pion,offhook       pion's library as well
   bench/relay --mode relay-to-relay              both clients behind this relay
+  bench/relay --burst 16 --merged                bursts as a network card brings them
   bench/relay --transport tls --rate 20000       clients behind a firewall that lets out TLS alone
   bench/relay --rounds 3 --seconds 2 --allocations 1,10,100,1000,10000
   bench/relay --rate 80000,100000,120000,140000,160000,180000,200000,220000,240000   the highest rate
@@ -109,7 +110,7 @@ function planOf() {
   if (values.frames && (values.transport !== 'udp' || values.steering)) {
     throw new Problem('--frames goes with --transport udp, and without --steering');
   }
-  if (values.merged && (values.burst === '1' || values.frames || values.transport !== 'udp')) {
+  if (values.merged && (numberOf(values, 'burst', 1, 64) === 1 || values.frames || values.transport !== 'udp')) {
     throw new Problem('--merged goes with --burst above 1 and --transport udp, and without --frames');
   }
   const slots = slotsOf(values.server);

@@ -10,6 +10,9 @@ declare global {
   interface Window {
     sdk: typeof Frame;
     gc: (options?: { type: 'minor' | 'major' }) => void;
+    registry?: FinalizationRegistry<null>;
+    /** Whether what was made to be unused has gone. */
+    collected: boolean;
     /** A connection in a frame that gets both kinds of tracks, and the end that sends them. */
     pairInFrame: () => Promise<{ receiver: RTCPeerConnection; sender: RTCPeerConnection }>;
   }
@@ -50,15 +53,21 @@ beforeEach(async () => {
 
 const frames = (): Promise<number> => page.locator('iframe').count();
 
-/** Collects what is unused, a few times: some goes only after what it was held by. */
-const collect = (): Promise<void> =>
-  page.evaluate(async () => {
-    for (let i = 0; i < 5; i++) {
+/** Collects what is unused, until the page is told of it, a few times: some goes only after what it was held by. */
+const collect = async (): Promise<void> => {
+  for (let i = 0; i < 5; i++) {
+    await page.evaluate(() => {
+      window.collected = false;
+      window.registry ??= new FinalizationRegistry(() => (window.collected = true));
+      window.registry.register({}, null);
+    });
+    await page.waitForFunction(() => {
       window.gc({ type: 'minor' });
       window.gc();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  });
+      return window.collected;
+    });
+  }
+};
 
 const untilNoFrameIsLeft = (): Promise<unknown> =>
   page.waitForFunction(() => {
@@ -75,10 +84,10 @@ describe('a connection in a frame of its own', () => {
       sender.close();
       const video = document.createElement('video');
       document.body.append(video);
+      // By then it has taken up what it plays both kinds with.
+      const loaded = new Promise((resolve) => (video.oncanplay = resolve));
       video.srcObject = stream;
-      const loading = new Promise((resolve) => (video.onloadstart = resolve));
-      await loading;
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await loaded;
       return stream.getTracks().map((track) => track.readyState);
     });
     const ended = new Promise<string>((resolve) => page.on('crash', () => resolve('the page has crashed')));

@@ -22,7 +22,9 @@ struct Ready {
   std::uint64_t tag = 0;
   bool readable = false;  // also end of stream
   bool writable = false;
-  bool error = false;  // an error or a hang-up waits on the descriptor
+  // An error or a hang-up waits on the descriptor; where events come once, also the end of what the other
+  // side sends, behind data that may be left to read.
+  bool error = false;
 };
 
 class Poller {

@@ -15,8 +15,8 @@ class Gathering {
   static constexpr Duration kPause = std::chrono::microseconds(250);
   // From so many packets a second on two come in a pause, on average.
   static constexpr std::size_t kPacketsPerSecond = 8'000;
-  // The same of a shard whose core is about half busy: what it saves is what lets it relay more, and a packet
-  // that waits behind others waits longer.
+  // The same of a shard whose core is about half busy: to be woken half as often leaves it room to relay
+  // more.
   static constexpr Duration kLongPause = std::chrono::microseconds(500);
   static constexpr std::size_t kPacketsPerBusySecond = 70'000;
 

@@ -1,6 +1,7 @@
 #include "io/loop/poller.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -59,6 +60,23 @@ TEST(Poller, TellsOnceWhereItIsAskedTo) {
     const Instant now = read_now().monotonic;
     EXPECT_TRUE(poller->wait(now, now).empty()) << "though nothing was taken";
     ASSERT_EQ(write(pipe.writer.get(), "x", 1), 1);
+  }
+}
+
+TEST(Poller, WhatIsToldOnceSaysWithTheDataThatAnEndStandsBehindIt) {
+  const auto poller = make_epoll_poller();
+  std::array<int, 2> ends{};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  const Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  ASSERT_TRUE(poller->add(reader.get(), {.once = true}, 7));
+  for (const bool is_end : {false, true}) {
+    ASSERT_EQ(write(writer.get(), "x", 1), 1);
+    if (is_end) ASSERT_EQ(shutdown(writer.get(), SHUT_WR), 0);
+    const auto ready = poller->wait(kNever, read_now().monotonic);
+    ASSERT_EQ(ready.size(), 1U);
+    EXPECT_TRUE(ready[0].readable);
+    EXPECT_EQ(ready[0].error, is_end);
   }
 }
 
