@@ -72,7 +72,9 @@ TEST(Poller, WhatIsToldOnceSaysWithTheDataThatAnEndStandsBehindIt) {
   ASSERT_TRUE(poller->add(reader.get(), {.once = true}, 7));
   for (const bool is_end : {false, true}) {
     ASSERT_EQ(write(writer.get(), "x", 1), 1);
-    if (is_end) ASSERT_EQ(shutdown(writer.get(), SHUT_WR), 0);
+    if (is_end) {
+      ASSERT_EQ(shutdown(writer.get(), SHUT_WR), 0);
+    }
     const auto ready = poller->wait(kNever, read_now().monotonic);
     ASSERT_EQ(ready.size(), 1U);
     EXPECT_TRUE(ready[0].readable);
