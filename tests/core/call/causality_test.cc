@@ -199,6 +199,27 @@ TEST(Causality, NoOfferPassesThatWasMadeBeforeTheOtherSidesWasHeard) {
   call.exchange.check();
 }
 
+// The device that was connected has offered, and another one wins: nobody waits for the answer to that offer.
+TEST(Causality, AnOfferOfADeviceThatHasNotWonBarsNothing) {
+  Exchange exchange;
+  Device& alice = exchange.add("alice");
+  Device& phone = exchange.add("bob");
+  Device& laptop = exchange.add("bob");
+  exchange.send(alice, dial("1", "bob"));
+  exchange.send(alice, offer("1", 0, "o0"));
+  exchange.send(phone, answer("1", 0, "phone"));
+  exchange.send(phone, offer("1", 1, "phone's"));
+  exchange.send(laptop, accept("1"));
+  (void)alice.take();
+  (void)laptop.take();
+  exchange.send(alice, offer("1", 2, "on its way when laptop won"));
+  EXPECT_EQ(alice.take(), Inbox{});
+  EXPECT_EQ(laptop.take(), Inbox{});
+  exchange.send(alice, fresh_offer("1", 3, "o3"));
+  EXPECT_EQ(laptop.take(), Inbox{"fresh offer 3 o3"});
+  exchange.check();
+}
+
 TEST(Causality, CandidatesOfRefusedOffersAreNoErrorWhateverTheirNumber) {
   Accepted call;
   call.negotiate();
