@@ -12,6 +12,7 @@
 #include <fstream>
 #include <vector>
 
+#include "io/fastpath/libbpf_words.h"
 #include "io/fastpath/route_object.h"
 
 namespace offhook::io {
@@ -31,43 +32,6 @@ const char* program_name(RouteHook hook) {
       return "offhook_tc";
   }
   return "";
-}
-
-// What libbpf says while it loads, which it would print.
-thread_local std::string* words_of_libbpf = nullptr;
-
-int keep_words(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG || words_of_libbpf == nullptr) return 0;
-  std::array<char, 1024> line{};
-  (void)vsnprintf(line.data(), line.size(), format, arguments);
-  words_of_libbpf->append(line.data());
-  return 0;
-}
-
-// The last line with something in it: the verifier's verdict, or the call that failed.
-std::string last_line(const std::string& words) {
-  const std::size_t end = words.find_last_not_of(" \n");
-  if (end == std::string::npos) return "";
-  const std::size_t start = words.find_last_of('\n', end);
-  return words.substr(start == std::string::npos ? 0 : start + 1,
-                      end - (start == std::string::npos ? 0 : start + 1) + 1);
-}
-
-std::string load_error(int code, const std::string& words) {
-  switch (code) {
-    case EPERM:
-    case EACCES:
-      return "the kernel lets this process load no program; give it CAP_BPF and CAP_NET_ADMIN "
-             "(systemd: AmbientCapabilities=CAP_BPF CAP_NET_ADMIN, or run as root)";
-    case ENOSYS:
-      return "this kernel has no BPF; Linux 5.15 or newer with CONFIG_BPF_SYSCALL is needed";
-    case ENOMEM:
-    case E2BIG:
-      return "the kernel has no memory for the maps; ask for fewer channels (--fast-path-channels)";
-    default:
-      return fmt::format("the kernel refuses the program ({}): {}; Linux 5.15 or newer is needed",
-                         std::strerror(code), last_line(words));
-  }
 }
 
 std::size_t account_bytes(std::size_t count) {
@@ -92,15 +56,10 @@ const char* name(route_abi::route_reason reason) {
 
 Result<std::unique_ptr<RouteProgram>, std::string> RouteProgram::load(RouteHook hook,
                                                                       const RouteProgramSettings& settings) {
-  std::string words;
-  words_of_libbpf = &words;
-  const auto old_print = libbpf_set_print(keep_words);
+  const LibbpfWords words;
   std::unique_ptr<RouteProgram> program(new RouteProgram(hook));
-  const bool loaded = program->set_up(settings);
-  const int code = errno;
-  libbpf_set_print(old_print);
-  words_of_libbpf = nullptr;
-  if (!loaded) return fail(load_error(code, words));
+  if (!program->set_up(settings))
+    return fail(words.why_not_loaded(errno, "ask for fewer channels (--fast-path-channels)"));
   return program;
 }
 

@@ -8,7 +8,7 @@
 #include <cassert>
 #include <cstring>
 
-#include "io/net/internet_checksum.h"
+#include "base/internet_checksum.h"
 #include "io/net/socket.h"
 #include "io/net/socket_address.h"
 

@@ -9,8 +9,8 @@
 #include <set>
 #include <string>
 
+#include "base/internet_checksum.h"
 #include "io/net/datagram_batch.h"
-#include "io/net/internet_checksum.h"
 #include "io/net/socket.h"
 
 namespace offhook::io {

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-namespace offhook::io {
+namespace offhook {
 
 // Adds `bytes` to a sum that begins with 0. An odd number of bytes only at the end of what is summed. Good
 // for 16 GiB.
@@ -31,4 +31,4 @@ inline std::uint16_t finish_checksum(std::uint64_t sum) {
   return static_cast<std::uint16_t>(~sum);
 }
 
-}  // namespace offhook::io
+}  // namespace offhook
