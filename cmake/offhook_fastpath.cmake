@@ -27,7 +27,10 @@ file(GLOB bpf_headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bpf/*.h)
 offhook_bpf(route bpf/route.bpf.c DEPENDS ${bpf_headers} ${CMAKE_SOURCE_DIR}/src/wire/route_abi.h
   HEADER io/fastpath/route_object.h NAMESPACE offhook::io)
 
+offhook_bpf(lookup bpf/lookup.bpf.c DEPENDS ${CMAKE_SOURCE_DIR}/src/wire/lookup_abi.h
+  HEADER io/fastpath/lookup_object.h NAMESPACE offhook::io)
+
 offhook_room(io/fastpath LINKS base io_loop)
-target_sources(io_fastpath PRIVATE ${route_embedded})
+target_sources(io_fastpath PRIVATE ${route_embedded} ${lookup_embedded})
 target_include_directories(io_fastpath SYSTEM PRIVATE ${BPF_INCLUDE})
 target_link_libraries(io_fastpath PUBLIC ${BPF_LIBRARY})

@@ -26,15 +26,9 @@ std::size_t copies_of_slot(std::size_t room_bytes) {
   return kDatagramBytesLimit + kMergedLimit * (room_bytes + kCacheLineBytes);
 }
 
-// How long each datagram of the message is; 0 if it is one.
-std::size_t merged_bytes(msghdr& message) {
-  for (cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr; each = CMSG_NXTHDR(&message, each)) {
-    if (each->cmsg_level != SOL_UDP || each->cmsg_type != UDP_GRO) continue;
-    int bytes = 0;
-    std::memcpy(&bytes, CMSG_DATA(each), sizeof bytes);
-    return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
-  }
-  return 0;
+bool is_destination(const cmsghdr& part) {
+  return (part.cmsg_level == IPPROTO_IP && part.cmsg_type == IP_ORIGDSTADDR) ||
+         (part.cmsg_level == IPPROTO_IPV6 && part.cmsg_type == IPV6_ORIGDSTADDR);
 }
 
 }  // namespace
@@ -47,6 +41,7 @@ DatagramBatch::DatagramBatch(std::size_t slots, std::size_t headroom_bytes, std:
       headers_(slots),
       parts_(slots),
       from_(slots),
+      to_(slots),
       controls_(slots),
       copies_(std::make_unique_for_overwrite<std::uint8_t[]>(
           slots * copies_of_slot(headroom_bytes + tailroom_bytes))) {
@@ -67,7 +62,7 @@ DatagramBatch::Received DatagramBatch::receive(int fd, std::size_t messages) {
   if (wanted == 0) return {0, true};
   for (std::size_t i = used_; i < used_ + wanted; ++i) {
     headers_[i].msg_hdr.msg_namelen = sizeof(SocketAddress);
-    headers_[i].msg_hdr.msg_controllen = sizeof(MergedControl);
+    headers_[i].msg_hdr.msg_controllen = sizeof(Control);
   }
   const int count = recvmmsg(fd, &headers_[used_], static_cast<unsigned>(wanted), MSG_DONTWAIT, nullptr);
   if (count <= 0) return {};
@@ -78,13 +73,28 @@ DatagramBatch::Received DatagramBatch::receive(int fd, std::size_t messages) {
 
 void DatagramBatch::hold(std::size_t index) {
   const std::size_t bytes = headers_[index].msg_len;
-  const std::size_t each = merged_bytes(headers_[index].msg_hdr);
+  const std::size_t each = read_control(index);
   if (each == 0 || each >= bytes) return held_.push_back({slot(index), bytes, index});
   held_.push_back({slot(index), each, index});
   const std::uint8_t* message = slot(index) + headroom_bytes_;
   std::size_t count = 1;
   for (std::size_t at = each; at < bytes && count < kMergedLimit; at += each, ++count)
     copy_to_own_room(message + at, std::min(each, bytes - at), index);
+}
+
+// How long each datagram of the message is; 0 if it is one.
+std::size_t DatagramBatch::read_control(std::size_t index) {
+  msghdr& message = headers_[index].msg_hdr;
+  to_[index].any.sa_family = AF_UNSPEC;
+  int merged_bytes = 0;
+  for (cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr; each = CMSG_NXTHDR(&message, each)) {
+    if (each->cmsg_level == SOL_UDP && each->cmsg_type == UDP_GRO)
+      std::memcpy(&merged_bytes, CMSG_DATA(each), sizeof merged_bytes);
+    else if (is_destination(*each))
+      std::memcpy(&to_[index], CMSG_DATA(each),
+                  std::min(each->cmsg_len - CMSG_LEN(0), sizeof(SocketAddress)));
+  }
+  return static_cast<std::size_t>(std::max(0, merged_bytes));
 }
 
 void DatagramBatch::copy_to_own_room(const std::uint8_t* datagram, std::size_t size, std::size_t slot) {
@@ -100,6 +110,10 @@ DatagramBatch::Datagram DatagramBatch::datagram(std::size_t index) const {
           headroom_bytes_,
           held.size,
           to_address(from_[held.slot])};
+}
+
+std::optional<Address> DatagramBatch::destination(std::size_t index) const {
+  return to_address(to_[held_[index].slot]);
 }
 
 void DatagramBatch::clear() {

@@ -44,6 +44,8 @@ class DatagramBatch {
   // Receives at most min(`messages`, free_slots()) messages behind the datagrams already held.
   Received receive(int fd, std::size_t messages);
   Datagram datagram(std::size_t index) const;
+  // Which address it was for. Nothing unless the socket tells (open_shared_receiver).
+  std::optional<Address> destination(std::size_t index) const;
   std::size_t size() const { return held_.size(); }
   std::size_t free_slots() const { return headers_.size() - used_; }
   void clear();
@@ -52,15 +54,18 @@ class DatagramBatch {
   struct Held {
     std::uint8_t* storage;
     std::size_t size;  // of the datagram
-    std::size_t slot;  // whose sender it has
+    std::size_t slot;  // whose sender and destination it has
   };
-  // The option that says how long each datagram of a merged message is.
-  struct MergedControl {
-    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(int))> bytes;
+  // What the kernel says beside a message: how long each datagram of a merged one is, and which address it
+  // was for.
+  struct Control {
+    alignas(
+        cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(sockaddr_in6))> bytes;
   };
 
   std::uint8_t* slot(std::size_t index) const { return memory_.get() + index * stride_; }
   void hold(std::size_t slot);
+  std::size_t read_control(std::size_t slot);
   void copy_to_own_room(const std::uint8_t* datagram, std::size_t size, std::size_t slot);
 
   std::size_t headroom_bytes_;
@@ -70,7 +75,8 @@ class DatagramBatch {
   std::vector<mmsghdr> headers_;
   std::vector<iovec> parts_;
   std::vector<SocketAddress> from_;
-  std::vector<MergedControl> controls_;
+  std::vector<SocketAddress> to_;
+  std::vector<Control> controls_;
   std::size_t used_ = 0;  // slots
   // Of merged messages, all but their first datagrams. Large enough for whatever the slots can hold.
   std::unique_ptr<std::uint8_t[]> copies_;

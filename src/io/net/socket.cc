@@ -101,6 +101,23 @@ Result<Socket, int> open_relay_socket(const Address& address) {
   return socket;
 }
 
+Result<Socket, int> open_shared_receiver(Family family) {
+  auto socket = open_socket(family, SOCK_DGRAM);
+  if (!socket) return socket;
+  const int fd = socket->get();
+  const bool ipv4 = family == Family::ipv4;
+  if (!(ipv4 ? set_option(fd, IPPROTO_IP, IP_RECVORIGDSTADDR, 1)
+             : set_option(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, 1)))
+    return fail(errno);
+  set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, kListenBufferBytes);
+  std::array<std::uint8_t, 16> loopback{};
+  loopback.back() = 1;
+  const int code = bind_to(fd, {ipv4 ? Ip::v4(INADDR_LOOPBACK) : Ip::v6(loopback), 0});
+  if (code != 0) return fail(code);
+  take_merged(*socket);
+  return socket;
+}
+
 void set_send_buffer(int fd, int bytes) { set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, bytes); }
 
 void take_merged(const Socket& socket) { (void)set_option(socket.get(), SOL_UDP, UDP_GRO, 1); }

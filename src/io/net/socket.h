@@ -31,6 +31,10 @@ Result<Socket, SystemError> open_tcp_listener(const Address& address, PortSharin
 // A relay socket: it fragments rather than obeys a path MTU (RFC 8656 section 14.8 without DF), and collects
 // ICMP errors (IP_RECVERR), "fragmentation needed" among them. EADDRINUSE is an everyday answer here.
 Result<Socket, int> open_relay_socket(const Address& address);
+// A socket of the family that takes datagrams for ports of others, as socket lookup gives them
+// (io/fastpath/socket_lookup.h), and tells of each which address it was for (DatagramBatch::destination). Its
+// own port is one of the loopback address, which nobody knows.
+Result<Socket, int> open_shared_receiver(Family family);
 // What a socket may hold on its way out, capped by net.core.wmem_max without CAP_NET_ADMIN.
 void set_send_buffer(int fd, int bytes);
 // Datagrams of one sender that came in a burst are handed over as one message (UDP_GRO), for DatagramBatch to

@@ -10,7 +10,16 @@
 
 namespace offhook::relay {
 
-enum class EventKind : std::uint8_t { mailbox, next_hops, udp_listener, tcp_listener, connection, relay };
+enum class EventKind : std::uint8_t {
+  mailbox,
+  next_hops,
+  udp_listener,
+  tcp_listener,
+  connection,
+  relay,
+  shared_receive,
+  icmp_errors
+};
 
 inline constexpr std::uint32_t kSerialMask = (1U << 27U) - 1;
 

@@ -37,11 +37,14 @@ void PortLease::publish(const RelayHolder& holder) {
   live.shard = holder.shard;
   live.allocation = std::uint64_t{allocation.generation} << 32U | allocation.index;
   live.incarnation |= 1U;
+  if (ports_->lookup_ != nullptr) ports_->lookup_->give(address_index_, port_, holder.shard);
 }
 
 void PortLease::unpublish() {
   RelayPorts::Live& live = ports_->live(address_index_, port_);
-  if (live.incarnation % 2 != 0) live.incarnation += 1;
+  if (live.incarnation % 2 == 0) return;
+  if (ports_->lookup_ != nullptr) ports_->lookup_->take_back(address_index_, port_);
+  live.incarnation += 1;
 }
 
 void PortLease::give_back() {

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "core/turn/ports.h"
 #include "core/turn/types.h"
+#include "io/fastpath/socket_lookup.h"
 
 namespace offhook::relay {
 
@@ -62,6 +63,9 @@ class RelayPorts final : public turn::LiveRelays {
   RelayPorts(std::vector<Ip> addresses, std::uint16_t first, std::uint16_t last, unsigned shards);
 
   const std::vector<Ip>& addresses() const { return addresses_; }
+  // Told of every relayed address that goes live or ends from now on. Before the first one; it must outlive
+  // them.
+  void set_lookup(io::SocketLookup& lookup) { lookup_ = &lookup; }
   // The pairs that such a range touches: more shards than this leave some without a port.
   static unsigned pairs_in(std::uint32_t first, std::uint32_t last) { return last / 2 - first / 2 + 1; }
 
@@ -114,6 +118,7 @@ class RelayPorts final : public turn::LiveRelays {
   auto draw(unsigned shard, Random& random, Try try_pair) -> decltype(try_pair(0U, false));
 
   std::vector<Ip> addresses_;
+  io::SocketLookup* lookup_ = nullptr;
   std::uint32_t first_;
   std::uint32_t last_;
   unsigned shards_;

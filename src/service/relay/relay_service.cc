@@ -189,6 +189,8 @@ Result<void, StartError> RelayService::start() {
   std::vector<Ip> reached = listen_ips;
   for (const Ip& ip : settings_.relay_addresses) add_once(reached, ip);
   running->shared.fast_path = start_fast_path(settings_, reached, listeners->addresses.front().port);
+  running->shared.receive = SharedReceive::start(settings_, running->shared.ports.addresses(), shard_count);
+  if (running->shared.receive) running->shared.ports.set_lookup(running->shared.receive->lookup());
   log_sending(settings_, reached);
   running->filter_watch = allow_packet_sockets(settings_, running->shared.packet_sockets_allowed);
   for (unsigned number = 0; number < shard_count; ++number) {

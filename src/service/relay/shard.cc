@@ -11,18 +11,12 @@ namespace {
 
 // Taken from a listening socket with one call.
 constexpr std::size_t kClientBurst = 32;
-// Messages taken from a relay socket with one call: it serves one client, and seldom holds more than a few.
-// To ask for a second one that is not there costs a twentieth of a packet; to come back for each of a burst a
-// third.
-constexpr std::size_t kPeerBurst = 8;
 // Calls in a row to one full socket before the others get their turn.
 constexpr int kRoundsLimit = 4;
 // Datagrams likewise: one call may bring many that have come as one message.
 constexpr std::size_t kDatagramsInARow = kRoundsLimit * kClientBurst;
 // Connections accepted in a row.
 constexpr int kAcceptLimit = 64;
-// ICMP errors read from one socket in a row.
-constexpr int kIcmpLimit = 16;
 // Commands that wait for a shard, which takes all of them in each round. A call brings some twenty
 // candidates, and a pair of channels two hops: room for several hundred calls that begin within one long
 // round.
@@ -58,6 +52,7 @@ bool Shard::watch() {
     const EventTag tag{EventKind::tcp_listener, Family::ipv4, 0, i};
     if (!poller_->add(listeners_.tcp[i].socket.get(), {}, tag.pack())) return false;
   }
+  if (!watch_shared_receive()) return false;
   const int changes = queue_.joint().changes_fd();
   return changes < 0 || poller_->add(changes, {}, EventTag{EventKind::next_hops}.pack());
 }
@@ -71,6 +66,7 @@ std::vector<int> Shard::fds() const {
   // Every shard's: who posts a letter rings the bell, by a number that in another table is another thing.
   for (const Shard* shard : shared_.shards) fds.push_back(shard->mailbox_.fd());
   fds.push_back(poller_->fd());
+  for (const int fd : shared_receive_fds()) fds.push_back(fd);
   for (const int fd : queue_.joint().fds()) fds.push_back(fd);
   for (const Listener& listener : listeners_.udp) fds.push_back(listener.socket.get());
   for (const Listener& listener : listeners_.tcp) fds.push_back(listener.socket.get());
@@ -122,6 +118,7 @@ void Shard::add_to(RelayCounters& sum) const {
   for (const Listener& listener : listeners_.udp) {
     sum.add(Counter::dropped_by_receive_queue, io::kernel_drops(listener.socket.get()));
   }
+  for (const int fd : shared_receive_fds()) sum.add(Counter::dropped_by_receive_queue, io::kernel_drops(fd));
 }
 
 void Shard::serve(const io::Ready& ready) {
@@ -139,6 +136,10 @@ void Shard::serve(const io::Ready& ready) {
       return serve_connection(tag, ready);
     case EventKind::relay:
       return serve_relay(tag, ready);
+    case EventKind::shared_receive:
+      return serve_shared_receive(tag.family);
+    case EventKind::icmp_errors:
+      return serve_icmp_errors(tag.family);
   }
 }
 
@@ -256,62 +257,6 @@ void Shard::serve_frames(const turn::Client& client, turn::StreamFramer& framer,
     forward(server_.handle_client_packet(client, {*frame, 0, frame->size()}, now_, outbox_));
     execute_effects();
   }
-}
-
-// As many as a round has events at most.
-void Shard::serve_unfinished_relays() {
-  for (std::size_t left = std::min(relays_.unfinished_count(), io::Poller::kEventsLimit); left > 0; --left) {
-    const auto next = relays_.take_unfinished();
-    serve_relay(next.tag, {.tag = 0, .readable = true, .error = next.with_errors});
-  }
-}
-
-void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
-  const auto relay = relays_.find(tag);
-  if (!relay) return;
-  const bool errors_left = ready.error && !serve_relay_errors(*relay);
-  const io::Socket* socket = relays_.find(*relay);
-  if (socket == nullptr) return;
-  const bool peers_left = ready.readable && !serve_peers(*relay, *socket);
-  if (errors_left || peers_left) relays_.leave(tag, errors_left);
-}
-
-// False if more may wait. What an error of the socket holds up comes with the event of that error.
-bool Shard::serve_peers(const turn::RelayId& relay, const io::Socket& socket) {
-  if (batch_.free_slots() < kPeerBurst) make_room();
-  const std::size_t first = batch_.size();
-  const auto received = batch_.receive(socket.get(), kPeerBurst);
-  const std::size_t count = received.datagrams;
-  if (mailbox_.waiting()) serve_mailbox();
-  for (std::size_t i = first; i < first + count; ++i) {
-    const auto datagram = batch_.datagram(i);
-    counters_.add(Counter::bytes_from_peers, datagram.size);
-    if (!datagram.from) continue;
-    const auto onward = server_.handle_peer_packet(relay, *datagram.from,
-                                                   {datagram.storage, datagram.offset, datagram.size}, now_);
-    if (onward.via == turn::Forward::Via::nobody && !onward.over_limit)
-      counters_.add(Counter::dropped_from_peer);
-    forward(onward);
-  }
-  gathering_.note(count);
-  counters_.add(Counter::packets_from_peers, count);
-  return !received.more;
-}
-
-// The socket stays open whatever the network says about one of its peers. False if more may wait.
-bool Shard::serve_relay_errors(const turn::RelayId& relay) {
-  const io::Socket& socket = *relays_.find(relay);
-  bool are_more = true;
-  for (int i = 0; i < kIcmpLimit && are_more; ++i) {
-    const auto entry = io::take_error(socket);
-    are_more = entry.more;
-    if (!entry.icmp) continue;
-    counters_.add(Counter::icmp_errors);
-    server_.handle_peer_icmp(relay, entry.icmp->peer_address, entry.icmp->type, entry.icmp->code,
-                             entry.icmp->error_data, now_, outbox_);
-  }
-  execute_effects();
-  return !are_more;
 }
 
 void Shard::handle_deadlines() {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -26,6 +27,7 @@
 #include "service/relay/relay_log.h"
 #include "service/relay/relay_sockets.h"
 #include "service/relay/routes.h"
+#include "service/relay/shared_receive.h"
 #include "service/relay/vouched_users.h"
 
 namespace offhook::relay {
@@ -46,6 +48,7 @@ struct Shared {
   std::shared_ptr<const io::ServerCertificates> certificates;  // null: no TLS
   HttpHandover http;
   std::unique_ptr<io::FastPath> fast_path;           // null: none. Set before the shards are made
+  std::unique_ptr<SharedReceive> receive;            // null: each relay port by itself. Likewise
   std::atomic<bool> packet_sockets_allowed = false;  // past the machine's packet filter
 };
 
@@ -118,10 +121,6 @@ class Shard {
   void resume_accepting();
   void serve_connection(const EventTag& tag, const io::Ready& ready);
   void serve_frames(const turn::Client& client, turn::StreamFramer& framer, bool& frames_taken);
-  void serve_relay(const EventTag& tag, const io::Ready& ready);
-  void serve_unfinished_relays();
-  bool serve_peers(const turn::RelayId& relay, const io::Socket& socket);
-  bool serve_relay_errors(const turn::RelayId& relay);
   void handle_deadlines();
   void close_doomed();
 
@@ -133,6 +132,18 @@ class Shard {
   void flush_queue();
   void make_room();
   void flush();
+
+  // shard_peers.cc
+  bool watch_shared_receive();
+  std::vector<int> shared_receive_fds() const;
+  void serve_relay(const EventTag& tag, const io::Ready& ready);
+  void serve_unfinished_relays();
+  bool serve_peers(const turn::RelayId& relay, const io::Socket& socket);
+  void serve_shared_receive(Family family);
+  void serve_peer(const turn::RelayId& relay, const io::DatagramBatch::Datagram& datagram);
+  void serve_icmp_errors(Family family);
+  std::optional<turn::RelayId> relay_of(const std::optional<Address>& relayed_address) const;
+  bool serve_relay_errors(const turn::RelayId& relay);
 
   // shard_effects.cc
   void execute_effects();

@@ -232,6 +232,12 @@ Applied apply_raw_sockets(Settings& settings, std::string_view text) {
   return {};
 }
 
+Applied apply_socket_lookup(Settings& settings, std::string_view text) {
+  if (text != "on" && text != "off") return fail(std::string("on or off"));
+  settings.socket_lookup = text == "on";
+  return {};
+}
+
 Applied apply_packet_sockets(Settings& settings, std::string_view text) {
   if (text != "auto" && text != "on" && text != "off") return fail(std::string("auto, on or off"));
   settings.packet_sockets = text == "auto" ? PacketSockets::automatic
@@ -295,6 +301,10 @@ constexpr SettingRow kRows[] = {
     {"packet_sockets", "auto|on|off", nullptr, false,
      "send past the kernel's IP, beside raw sockets; auto: while no packet filter is there (auto)",
      apply_packet_sockets},
+    {"socket_lookup", "on|off", nullptr, false,
+     "receive for all relay ports with one call, with CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW; off: one by "
+     "one (on)",
+     apply_socket_lookup},
     {"secret", "S", clear<&Settings::shared_secrets>, true,
      "shared secret for TURN credentials; the first mints, all are accepted (generated)", apply_secret},
     {"user", "NAME:PASSWORD", clear<&Settings::static_users>, true,

@@ -56,11 +56,12 @@ TEST_P(EachPath, AllocateAnswersWithAPortOfTheRange) {
   EXPECT_EQ(count_after(client, relay, Counter::allocations_created), 1U);
 }
 
-// Through raw sockets, where the test may have them, and without.
+// Through raw sockets and with one receive socket a shard, where the test may have them, and without.
 TEST_P(EachPath, SendAndDataIndicationsCarryPayloadsOfAnySize) {
-  for (const bool raw_sockets : {true, false}) {
+  for (const auto& [raw_sockets, socket_lookup] : {std::pair{true, true}, {false, true}, {true, false}}) {
     RelaySettings settings = loopback_settings();
     settings.raw_sockets = raw_sockets;
+    settings.socket_lookup = socket_lookup;
     RunningRelay relay(settings);
     TurnClient client = this->client(relay);
     const Address relayed = client.allocate(own_family()).relayed();

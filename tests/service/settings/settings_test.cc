@@ -42,6 +42,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
     fast_path_channels = 100
     raw_sockets = "off"
     packet_sockets = "on"
+    socket_lookup = "off"
     warm_path = "direct"
     webhook_url = "https://app.example.org/calls"
     webhook_secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
@@ -65,6 +66,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
   EXPECT_EQ(settings->fast_path_channels, 100U);
   EXPECT_FALSE(settings->raw_sockets);
   EXPECT_EQ(settings->packet_sockets, PacketSockets::on);
+  EXPECT_FALSE(settings->socket_lookup);
   EXPECT_EQ(settings->warm_path, WarmPath::direct);
   EXPECT_EQ(settings->webhook_url, "https://app.example.org/calls");
   EXPECT_EQ(settings->webhook_secret.reveal(), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
@@ -152,6 +154,7 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"fast_path = \"bpf\"", "auto, off, xdp or tc"},
       {"raw_sockets = \"maybe\"", "on or off"},
       {"packet_sockets = \"maybe\"", "auto, on or off"},
+      {"socket_lookup = \"maybe\"", "on or off"},
       {"fast_path_channels = 0", "a number from 1 to 4000000"},
       {"warm_path = \"on\"", "it must be direct, relay or off"},
       {"webhook_url = \"app.example.org/calls\"", "it must be an https or http URL of your backend"},

@@ -1,0 +1,55 @@
+#pragma once
+// What the relay and its socket lookup program (bpf/lookup.bpf.c) share: keys and values of their maps. Plain
+// C, for both sides.
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define OFFHOOK_ASSERT_BYTES(type, bytes) static_assert(sizeof(type) == (bytes))
+namespace offhook::lookup_abi {
+#else
+#define OFFHOOK_ASSERT_BYTES(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type)
+#endif
+
+// Relay addresses of one server. The program compares one after the other.
+enum { lookup_addresses_limit = 32 };
+
+enum { lookup_ipv4 = 4, lookup_ipv6 = 6 };
+// Two receive sockets a shard, one a family.
+enum { lookup_sockets_a_shard = 2 };
+
+struct lookup_address {
+  __u32 words[4];  // in network order; an IPv4 address is the first one
+  __u32 ip_version;
+};
+OFFHOOK_ASSERT_BYTES(lookup_address, 20);
+
+// Fixed while the program is loaded. Ports in host order.
+struct lookup_limits {
+  struct lookup_address addresses[lookup_addresses_limit];
+  __u32 address_count;
+  __u16 port_first;
+  __u16 port_last;
+};
+OFFHOOK_ASSERT_BYTES(lookup_limits, 648);
+
+// One port of one address: address * ports + (port - first). The relay writes the holder, the program the
+// others; two cores may lose a count.
+struct lookup_port {
+  __u16 holder;        // the shard's number + 1; 0: nobody, or nobody who wants it so
+  __u16 tick;          // of the last datagram
+  __u16 count;         // in that tick
+  __u16 count_before;  // in the tick before it
+};
+OFFHOOK_ASSERT_BYTES(lookup_port, 8);
+
+// A tick is 2^24 ns, 17 ms.
+enum { lookup_tick_shift = 24 };
+// More than so many datagrams in a tick, 30,000 a second, and a port's go to its own socket until a whole
+// tick was below: a flood at one relayed address fills that one's queue, and not the one of all.
+enum { lookup_count_limit = 512 };
+
+#ifdef __cplusplus
+}  // namespace offhook::lookup_abi
+#endif
+#undef OFFHOOK_ASSERT_BYTES
