@@ -4,7 +4,10 @@
 
 #include <linux/bpf.h>
 #include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "wire/lookup_abi.h"
@@ -62,23 +65,12 @@ static __always_inline struct lookup_port* find_port(const struct lookup_address
   return 0;
 }
 
-static __always_inline int is_flooded(struct lookup_port* port) {
-  const __u16 tick = (__u16)(bpf_ktime_get_coarse_ns() >> lookup_tick_shift);
-  if (port->tick != tick) {
-    port->count_before = (__u16)(port->tick + 1) == tick ? port->count : 0;
-    port->count = 0;
-    port->tick = tick;
-  }
-  if (port->count <= lookup_count_limit) port->count += 1;
-  return port->count > lookup_count_limit || port->count_before > lookup_count_limit;
-}
-
 SEC("sk_lookup")
 int offhook_lookup(struct bpf_sk_lookup* lookup) {
   if (lookup->protocol != IPPROTO_UDP) return SK_PASS;
   const struct lookup_address address = local_address(lookup);
   struct lookup_port* port = find_port(&address, lookup->local_port);
-  if (!port || !port->holder || is_flooded(port)) return SK_PASS;
+  if (!port || !port->holder) return SK_PASS;
   const __u32 index = (port->holder - 1U) * lookup_sockets_a_shard + (address.ip_version == lookup_ipv6);
   struct bpf_sock* socket = bpf_map_lookup_elem(&sockets, &index);
   if (!socket) return SK_PASS;
@@ -86,6 +78,42 @@ int offhook_lookup(struct bpf_sk_lookup* lookup) {
   (void)bpf_sk_assign(lookup, socket, 0);
   bpf_sk_release(socket);
   return SK_PASS;
+}
+
+// ---- ICMP errors of those ports, for a raw socket that would hear all of the machine
+
+enum { icmp_header_bytes = 8, ports_in_ipv6 = 40, fragment_header = 44, fragment_header_bytes = 8 };
+
+// All of it, or nothing. The relay parses what passes (wire/icmp); here is only told whose it may be.
+static __always_inline int quotes_ours(struct __sk_buff* message, const struct lookup_address* source,
+                                       __u32 ports_at) {
+  __be16 source_port = 0;
+  if (bpf_skb_load_bytes(message, ports_at, &source_port, sizeof source_port)) return 0;
+  const struct lookup_port* port = find_port(source, bpf_ntohs(source_port));
+  return port && port->holder ? (int)message->len : 0;
+}
+
+// The raw socket has the IP header in front.
+SEC("socket")
+int offhook_icmp_ipv4(struct __sk_buff* message) {
+  struct lookup_address source = {.ip_version = lookup_ipv4};
+  struct iphdr quoted;
+  __u8 first = 0;
+  if (bpf_skb_load_bytes(message, 0, &first, sizeof first)) return 0;
+  const __u32 at = (first & 0x0FU) * 4 + icmp_header_bytes;
+  if (bpf_skb_load_bytes(message, at, &quoted, sizeof quoted) || quoted.protocol != IPPROTO_UDP) return 0;
+  source.words[0] = quoted.saddr;
+  return quotes_ours(message, &source, at + quoted.ihl * 4U);
+}
+
+SEC("socket")
+int offhook_icmp_ipv6(struct __sk_buff* message) {
+  struct lookup_address source = {.ip_version = lookup_ipv6};
+  struct ipv6hdr quoted;
+  if (bpf_skb_load_bytes(message, icmp_header_bytes, &quoted, sizeof quoted)) return 0;
+  const __u32 fragment_bytes = quoted.nexthdr == fragment_header ? fragment_header_bytes : 0;
+  __builtin_memcpy(source.words, &quoted.saddr, sizeof source.words);
+  return quotes_ours(message, &source, icmp_header_bytes + ports_in_ipv6 + fragment_bytes);
 }
 
 const char _license[] SEC("license") = "Dual MIT/GPL";

@@ -33,21 +33,13 @@ struct lookup_limits {
 };
 OFFHOOK_ASSERT_BYTES(lookup_limits, 648);
 
-// One port of one address: address * ports + (port - first). The relay writes the holder, the program the
-// others; two cores may lose a count.
+// One port of one address: address * ports + (port - first). The relay alone writes it. Entries of such a map
+// stand at multiples of eight bytes.
 struct lookup_port {
-  __u16 holder;        // the shard's number + 1; 0: nobody, or nobody who wants it so
-  __u16 tick;          // of the last datagram
-  __u16 count;         // in that tick
-  __u16 count_before;  // in the tick before it
+  __u16 holder;  // the shard's number + 1; 0: the port's own socket receives
+  __u16 reserved[3];
 };
 OFFHOOK_ASSERT_BYTES(lookup_port, 8);
-
-// A tick is 2^24 ns, 17 ms.
-enum { lookup_tick_shift = 24 };
-// More than so many datagrams in a tick, 30,000 a second, and a port's go to its own socket until a whole
-// tick was below: a flood at one relayed address fills that one's queue, and not the one of all.
-enum { lookup_count_limit = 512 };
 
 #ifdef __cplusplus
 }  // namespace offhook::lookup_abi

@@ -42,16 +42,18 @@ LibbpfWords::LibbpfWords() {
 
 LibbpfWords::~LibbpfWords() { kept_words = nullptr; }
 
-std::string LibbpfWords::why_not_loaded(int code, const char* memory_advice) const {
+std::string LibbpfWords::why_not_loaded(int code, const Advice& advice) const {
   switch (code) {
     case EPERM:
-      return "the kernel lets this process load no program; give it CAP_BPF and CAP_NET_ADMIN "
-             "(systemd: AmbientCapabilities=CAP_BPF CAP_NET_ADMIN, or run as root)";
+      return fmt::format(
+          "the kernel lets this process load no program; give it {0} (systemd: AmbientCapabilities={0}, or "
+          "run as root)",
+          advice.capabilities);
     case ENOSYS:
       return "this kernel has no BPF; Linux 5.15 or newer with CONFIG_BPF_SYSCALL is needed";
     case ENOMEM:
     case E2BIG:
-      return fmt::format("the kernel has no memory for the maps; {}", memory_advice);
+      return fmt::format("the kernel has no memory for the maps; {}", advice.memory);
     default:
       return fmt::format("the kernel refuses the program ({}): {}; Linux 5.15 or newer is needed",
                          std::strerror(code), last_line(words_));

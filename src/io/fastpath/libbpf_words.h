@@ -13,9 +13,14 @@ class LibbpfWords {
   LibbpfWords(const LibbpfWords&) = delete;
   LibbpfWords& operator=(const LibbpfWords&) = delete;
 
-  // Why nothing was loaded, and what to do about it, for one line. `code`: an errno; `memory_advice`: how the
-  // program can do with less memory.
-  std::string why_not_loaded(int code, const char* memory_advice) const;
+  // How the process may have a program: capabilities, as systemd writes them; and how that does with less
+  // memory.
+  struct Advice {
+    const char* capabilities;
+    const char* memory;
+  };
+  // Why nothing was loaded, and what to do about it, for one line. `code`: an errno.
+  std::string why_not_loaded(int code, const Advice& advice) const;
 
  private:
   std::string words_;

@@ -59,7 +59,8 @@ Result<std::unique_ptr<RouteProgram>, std::string> RouteProgram::load(RouteHook 
   const LibbpfWords words;
   std::unique_ptr<RouteProgram> program(new RouteProgram(hook));
   if (!program->set_up(settings))
-    return fail(words.why_not_loaded(errno, "ask for fewer channels (--fast-path-channels)"));
+    return fail(words.why_not_loaded(
+        errno, {"CAP_BPF CAP_NET_ADMIN", "ask for fewer channels (--fast-path-channels)"}));
   return program;
 }
 

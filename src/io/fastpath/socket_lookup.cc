@@ -48,8 +48,16 @@ Result<std::unique_ptr<SocketLookup>, std::string> SocketLookup::start(const Soc
   }
   const LibbpfWords words;
   std::unique_ptr<SocketLookup> lookup(new SocketLookup(settings));
-  if (lookup->load() && lookup->map_ports() && lookup->attach()) return lookup;
-  return fail(words.why_not_loaded(errno, "a smaller range of relay ports takes less (--relay-ports)"));
+  if (!lookup->load() || !lookup->map_ports()) {
+    return fail(words.why_not_loaded(
+        errno, {kLookupCapabilities, "a smaller range of relay ports takes less (--relay-ports)"}));
+  }
+  if (!lookup->attach()) {
+    // E2BIG: the kernel takes 64 of them.
+    return fail(fmt::format("the kernel attaches no program for socket lookup here: {}",
+                            errno == E2BIG ? "there are as many as it takes" : std::strerror(errno)));
+  }
+  return lookup;
 }
 
 SocketLookup::~SocketLookup() {
@@ -100,6 +108,11 @@ bool SocketLookup::set_socket(unsigned shard, Family family, int fd) {
   const auto value = static_cast<std::uint64_t>(fd);
   const int map = bpf_map__fd(bpf_object__find_map_by_name(object_.get(), "sockets"));
   return bpf_map_update_elem(map, &index, &value, BPF_ANY) == 0;
+}
+
+int SocketLookup::icmp_filter_fd(Family family) const {
+  const char* name = family == Family::ipv4 ? "offhook_icmp_ipv4" : "offhook_icmp_ipv6";
+  return bpf_program__fd(bpf_object__find_program_by_name(object_.get(), name));
 }
 
 void SocketLookup::give(std::size_t address_index, std::uint16_t port, unsigned shard) {

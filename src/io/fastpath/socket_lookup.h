@@ -16,6 +16,9 @@
 
 namespace offhook::io {
 
+// What the process needs for it, and for the raw sockets that go with it.
+inline constexpr const char* kLookupCapabilities = "CAP_BPF CAP_NET_ADMIN CAP_NET_RAW";
+
 struct SocketLookupSettings {
   std::vector<Ip> addresses;  // at most lookup_abi::lookup_addresses_limit
   std::uint16_t port_first = 0;
@@ -35,8 +38,11 @@ class SocketLookup {
   // The UDP socket of this family that a shard receives with. It is bound, and outlives this or is closed
   // before the next datagram: the kernel forgets a socket that is closed. False if the kernel refuses it.
   [[nodiscard]] bool set_socket(unsigned shard, Family family, int fd);
-  // From the next datagram on, what comes for addresses[address_index]:port goes to the shard's socket,
-  // unless it is a flood. What was received before is where it was.
+  // A socket filter (SO_ATTACH_BPF) that lets those ICMP errors alone through to a raw socket that quote a
+  // datagram from a port that somebody has. Lives as long as this.
+  int icmp_filter_fd(Family family) const;
+  // From the next datagram on, what comes for addresses[address_index]:port goes to the shard's socket, or
+  // again to the port's own. What was received before is where it was.
   void give(std::size_t address_index, std::uint16_t port, unsigned shard);
   void take_back(std::size_t address_index, std::uint16_t port);
 

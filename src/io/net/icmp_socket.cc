@@ -30,10 +30,12 @@ bool set_filter(int fd, Family family) {
 
 }  // namespace
 
-Result<Socket, int> open_icmp_socket(Family family) {
+Result<Socket, int> open_icmp_socket(Family family, int filter_fd) {
   const int protocol = family == Family::ipv4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
   Socket socket(::socket(domain_of(family), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
   if (!socket || !set_filter(socket.get(), family)) return fail(errno);
+  if (setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_BPF, &filter_fd, sizeof filter_fd) != 0)
+    return fail(errno);
   // The kernel takes any size, and cuts it to what it allows.
   (void)setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof kReceiveBufferBytes);
   return socket;

@@ -33,8 +33,8 @@ Result<Socket, SystemError> open_tcp_listener(const Address& address, PortSharin
 Result<Socket, int> open_relay_socket(const Address& address);
 // A socket of the family that takes datagrams for ports of others, as socket lookup gives them
 // (io/fastpath/socket_lookup.h), and tells of each which address it was for (DatagramBatch::destination). Its
-// own port is one of the loopback address, which nobody knows.
-Result<Socket, int> open_shared_receiver(Family family);
+// own port is a free one of `ip`, which nobody knows.
+Result<Socket, int> open_shared_receiver(const Ip& ip);
 // What a socket may hold on its way out, capped by net.core.wmem_max without CAP_NET_ADMIN.
 void set_send_buffer(int fd, int bytes);
 // Datagrams of one sender that came in a burst are handed over as one message (UDP_GRO), for DatagramBatch to

@@ -42,6 +42,7 @@ enum class Counter : std::uint8_t {
   dropped_by_kernel_send,    // the kernel did not take a datagram
   dropped_by_stream_queue,   // a stream client reads too slowly
   dropped_by_receive_queue,  // the buffer of a listening socket or of the relay ports' was full
+  relays_flooded,            // relayed addresses that took more than their share of the socket of all
   // Streams; the first is how many there are now.
   connections_live,
   connections_accepted,

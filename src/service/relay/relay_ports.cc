@@ -43,8 +43,12 @@ void PortLease::publish(const RelayHolder& holder) {
 void PortLease::unpublish() {
   RelayPorts::Live& live = ports_->live(address_index_, port_);
   if (live.incarnation % 2 == 0) return;
-  if (ports_->lookup_ != nullptr) ports_->lookup_->take_back(address_index_, port_);
+  receive_alone();
   live.incarnation += 1;
+}
+
+void PortLease::receive_alone() {
+  if (ports_->lookup_ != nullptr) ports_->lookup_->take_back(address_index_, port_);
 }
 
 void PortLease::give_back() {

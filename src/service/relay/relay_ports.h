@@ -45,6 +45,8 @@ class PortLease {
   // (turn::LiveRelays), in a new incarnation.
   void publish(const RelayHolder& holder);
   void unpublish();
+  // What comes for it goes to its own socket, with or without a lookup.
+  void receive_alone();
   void give_back();
 
  private:

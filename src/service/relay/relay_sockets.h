@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/time.h"
 #include "core/turn/server.h"
 #include "io/loop/poller.h"
 #include "service/relay/event_tag.h"
@@ -49,6 +50,11 @@ class RelaySockets {
   std::size_t unfinished_count() const { return unfinished_.size(); }
   // The one that has waited longest; it may be gone. Requires one.
   Unfinished take_unfinished();
+  // A datagram has come for it through the socket of all relays of the shard. Beyond its share of that
+  // socket's queue the relay receives with its own, from the next datagram on and until it ends: a flood at
+  // one relayed address fills one queue. Once, those that still wait there may be overtaken. True if that has
+  // begun now.
+  bool note_shared(const turn::RelayId& relay, std::size_t bytes, Instant now);
   // Of a relay that is open.
   Address relayed_address(const turn::RelayId& relay) const;
   std::size_t size() const { return size_; }
@@ -60,6 +66,11 @@ class RelaySockets {
     std::uint32_t generation = 0;
     bool is_unfinished = false;
     bool has_errors_left = false;
+    bool is_alone = false;  // its own socket receives, not that of all
+    // What has come through the socket of all within this tick.
+    std::uint32_t tick = 0;
+    std::uint32_t datagrams = 0;
+    std::size_t bytes = 0;
     std::optional<LeasedSocket> leased;
   };
 

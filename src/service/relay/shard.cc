@@ -118,7 +118,11 @@ void Shard::add_to(RelayCounters& sum) const {
   for (const Listener& listener : listeners_.udp) {
     sum.add(Counter::dropped_by_receive_queue, io::kernel_drops(listener.socket.get()));
   }
-  for (const int fd : shared_receive_fds()) sum.add(Counter::dropped_by_receive_queue, io::kernel_drops(fd));
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    if (shared_.receive && shared_.receive->of(number_, family).datagrams)
+      sum.add(Counter::dropped_by_receive_queue,
+              io::kernel_drops(shared_.receive->of(number_, family).datagrams.get()));
+  }
 }
 
 void Shard::serve(const io::Ready& ready) {

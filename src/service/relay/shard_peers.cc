@@ -102,10 +102,14 @@ void Shard::serve_shared_receive(Family family) {
     if (mailbox_.waiting()) serve_mailbox();
     for (std::size_t i = first; i < first + received.datagrams; ++i) {
       const auto relay = relay_of(batch_.destination(i));
-      if (relay)
-        serve_peer(*relay, batch_.datagram(i));
-      else
+      const auto datagram = batch_.datagram(i);
+      if (relay) {
+        if (relays_.note_shared(*relay, datagram.size, now_.monotonic))
+          counters_.add(Counter::relays_flooded);
+        serve_peer(*relay, datagram);
+      } else {
         counters_.add(Counter::dropped_from_peer);
+      }
     }
     gathering_.note(received.datagrams);
     counters_.add(Counter::packets_from_peers, received.datagrams);
@@ -138,8 +142,7 @@ bool Shard::serve_relay_errors(const turn::RelayId& relay) {
   for (int i = 0; i < kIcmpLimit && are_more; ++i) {
     const auto entry = io::take_error(socket);
     are_more = entry.more;
-    // Of what socket lookup leaves to this socket, serve_icmp_errors() has told.
-    if (!entry.icmp || shared_.receive) continue;
+    if (!entry.icmp) continue;
     counters_.add(Counter::icmp_errors);
     server_.handle_peer_icmp(relay, entry.icmp->peer_address, entry.icmp->type, entry.icmp->code,
                              entry.icmp->error_data, now_, outbox_);

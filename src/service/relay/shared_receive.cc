@@ -11,13 +11,8 @@
 namespace offhook::relay {
 namespace {
 
-bool has_family(const std::vector<Ip>& ips, Family family) {
-  return std::any_of(ips.begin(), ips.end(), [&](const Ip& ip) { return ip.family() == family; });
-}
-
-std::string refused(const char* what, int code) {
-  const char* advice =
-      code == EPERM ? "; CAP_NET_RAW allows it (systemd: AmbientCapabilities=CAP_NET_RAW)" : "";
+std::string refused(const std::string& what, int code) {
+  const std::string advice = code == EPERM ? fmt::format("; it takes {}", io::kLookupCapabilities) : "";
   return fmt::format("{}: {}{}", what, std::generic_category().message(code), advice);
 }
 
@@ -37,18 +32,21 @@ std::unique_ptr<SharedReceive> SharedReceive::start(const RelaySettings& setting
   std::unique_ptr<SharedReceive> shared(new SharedReceive(shards));
   shared->lookup_ = std::move(*lookup);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
-    if (!has_family(relay_ips, family)) continue;
+    const auto ip = std::find_if(relay_ips.begin(), relay_ips.end(),
+                                 [&](const Ip& each) { return each.family() == family; });
+    if (ip == relay_ips.end()) continue;
     for (unsigned shard = 0; shard < shards; ++shard) {
-      if (auto opened = shared->open(shard, family); !opened) return without(opened.error());
+      if (auto opened = shared->open(shard, *ip); !opened) return without(opened.error());
     }
   }
   return shared;
 }
 
-Result<void, std::string> SharedReceive::open(unsigned shard, Family family) {
-  auto datagrams = io::open_shared_receiver(family);
-  if (!datagrams) return fail(refused("no receive socket", datagrams.error()));
-  auto icmp_errors = io::open_icmp_socket(family);
+Result<void, std::string> SharedReceive::open(unsigned shard, const Ip& ip) {
+  const Family family = ip.family();
+  auto datagrams = io::open_shared_receiver(ip);
+  if (!datagrams) return fail(refused("no receive socket at " + ip.text(), datagrams.error()));
+  auto icmp_errors = io::open_icmp_socket(family, lookup_->icmp_filter_fd(family));
   if (!icmp_errors) return fail(refused("no raw socket for ICMP errors", icmp_errors.error()));
   if (!lookup_->set_socket(shard, family, datagrams->get()))
     return fail(refused("the kernel looks up no such socket", errno));

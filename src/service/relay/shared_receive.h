@@ -35,7 +35,7 @@ class SharedReceive {
     return std::size_t{shard} * 2 + (family == Family::ipv6 ? 1 : 0);
   }
   // Why not, in a few words.
-  Result<void, std::string> open(unsigned shard, Family family);
+  Result<void, std::string> open(unsigned shard, const Ip& ip);
 
   std::vector<Sockets> sockets_;
   std::unique_ptr<io::SocketLookup> lookup_;  // ends before the sockets close

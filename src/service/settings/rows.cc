@@ -61,7 +61,8 @@ Applied apply_ip(Settings& settings, std::string_view text) {
   const auto ip = Ip::parse(text);
   if (!ip || ip->is_unspecified())
     return fail(std::string("an address of this machine such as 192.0.2.1 or 2001:db8::1"));
-  (settings.*Member).push_back(*ip);
+  auto& addresses = settings.*Member;
+  if (std::find(addresses.begin(), addresses.end(), *ip) == addresses.end()) addresses.push_back(*ip);
   return {};
 }
 

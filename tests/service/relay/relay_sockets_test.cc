@@ -108,5 +108,35 @@ TEST(RelaySockets, ARelayThatIsLeftForLaterMayBeGone) {
   EXPECT_FALSE(second.with_errors);
 }
 
+// 512 datagrams or 1 MiB in 2^24 ns of the clock.
+TEST(RelaySockets, ARelayThatTakesMoreThanItsShareReceivesAloneFromThenOn) {
+  constexpr std::int64_t kTick = 1 << 24;
+  const auto at = [](std::int64_t ns) { return Instant(Duration(ns)); };
+  const turn::RelayId relay{{0, 1}, Family::ipv4};
+  const auto open = [&](Sockets& sockets) {
+    ASSERT_TRUE(sockets.relays.open(wanted(kLoopback4, Family::ipv4)));
+  };
+  {
+    Sockets sockets({kLoopback4});
+    open(sockets);
+    for (std::int64_t tick = 1; tick < 5; ++tick) {
+      for (int i = 0; i < 512; ++i)
+        ASSERT_FALSE(sockets.relays.note_shared(relay, 100, at(tick * kTick + i))) << i;
+    }
+    EXPECT_TRUE(sockets.relays.note_shared(relay, 100, at(5 * kTick - 1)));
+    EXPECT_FALSE(sockets.relays.note_shared(relay, 100, at(5 * kTick - 1))) << "it is told once";
+  }
+  {
+    Sockets sockets({kLoopback4});
+    open(sockets);
+    constexpr std::size_t kHalf = 512 * 1024;
+    EXPECT_FALSE(sockets.relays.note_shared(relay, kHalf, at(kTick)));
+    EXPECT_FALSE(sockets.relays.note_shared(relay, kHalf, at(kTick)));
+    EXPECT_TRUE(sockets.relays.note_shared(relay, 1, at(kTick)));
+  }
+  Sockets sockets({kLoopback4});
+  EXPECT_FALSE(sockets.relays.note_shared(relay, 1, at(kTick))) << "none is open";
+}
+
 }  // namespace
 }  // namespace offhook::relay
