@@ -161,11 +161,24 @@ std::optional<Address> bound_address(const Socket& socket) {
   return to_address(address);
 }
 
-std::uint64_t kernel_drops(int fd) {
+namespace {
+
+// All zero where the kernel does not tell.
+std::array<std::uint32_t, SK_MEMINFO_VARS> memory_of(int fd) {
   std::array<std::uint32_t, SK_MEMINFO_VARS> fields{};
   socklen_t length = sizeof fields;
-  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, fields.data(), &length) != 0) return 0;
-  return fields[SK_MEMINFO_DROPS];
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, fields.data(), &length) != 0) return {};
+  return fields;
+}
+
+}  // namespace
+
+std::uint64_t kernel_drops(int fd) { return memory_of(fd)[SK_MEMINFO_DROPS]; }
+
+unsigned receive_queue_percent(int fd) {
+  const auto memory = memory_of(fd);
+  const std::uint64_t most = memory[SK_MEMINFO_RCVBUF];
+  return most == 0 ? 0 : static_cast<unsigned>(std::uint64_t{memory[SK_MEMINFO_RMEM_ALLOC]} * 100 / most);
 }
 
 ErrorQueueEntry take_error(const Socket& socket) {

@@ -66,6 +66,9 @@ void acknowledge_together(const Socket& socket);
 std::optional<Address> bound_address(const Socket& socket);
 // Datagrams that the kernel threw away because this socket's buffer was full.
 std::uint64_t kernel_drops(int fd);
+// How much of what the socket may hold for its reader waits there, as the kernel counts it. 0 where it does
+// not tell.
+unsigned receive_queue_percent(int fd);
 
 // An ICMP error that a datagram of ours drew, from the socket's error queue.
 struct IcmpError {

@@ -56,8 +56,8 @@ std::string_view name(Counter counter) {
       return "dropped_by_stream_queue";
     case Counter::dropped_by_receive_queue:
       return "dropped_by_receive_queue";
-    case Counter::relays_flooded:
-      return "relays_flooded";
+    case Counter::relays_alone:
+      return "relays_alone";
     case Counter::connections_live:
       return "connections_live";
     case Counter::connections_accepted:

@@ -42,7 +42,8 @@ enum class Counter : std::uint8_t {
   dropped_by_kernel_send,    // the kernel did not take a datagram
   dropped_by_stream_queue,   // a stream client reads too slowly
   dropped_by_receive_queue,  // the buffer of a listening socket or of the relay ports' was full
-  relays_flooded,            // relayed addresses that took more than their share of the socket of all
+  relays_alone,  // relayed addresses that were moved to their own sockets: flooded, or the shard did not keep
+                 // pace
   // Streams; the first is how many there are now.
   connections_live,
   connections_accepted,

@@ -37,7 +37,7 @@ void PortLease::publish(const RelayHolder& holder) {
   live.shard = holder.shard;
   live.allocation = std::uint64_t{allocation.generation} << 32U | allocation.index;
   live.incarnation |= 1U;
-  if (ports_->lookup_ != nullptr) ports_->lookup_->give(address_index_, port_, holder.shard);
+  receive_shared(holder.shard);
 }
 
 void PortLease::unpublish() {
@@ -49,6 +49,10 @@ void PortLease::unpublish() {
 
 void PortLease::receive_alone() {
   if (ports_->lookup_ != nullptr) ports_->lookup_->take_back(address_index_, port_);
+}
+
+void PortLease::receive_shared(unsigned shard) {
+  if (ports_->lookup_ != nullptr) ports_->lookup_->give(address_index_, port_, shard);
 }
 
 void PortLease::give_back() {

@@ -45,8 +45,9 @@ class PortLease {
   // (turn::LiveRelays), in a new incarnation.
   void publish(const RelayHolder& holder);
   void unpublish();
-  // What comes for it goes to its own socket, with or without a lookup.
+  // While it is live, with a lookup: whether what comes for it goes to its own socket or to the shard's.
   void receive_alone();
+  void receive_shared(unsigned shard);
   void give_back();
 
  private:

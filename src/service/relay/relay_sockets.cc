@@ -14,6 +14,12 @@ constexpr int kBindTries = 32;
 constexpr unsigned kTickShift = 24;
 constexpr std::uint32_t kSharedDatagramsLimit = 512;
 constexpr std::size_t kSharedBytesLimit = 1024 * 1024;
+// Fuller than this after a turn, and the shard does not keep pace: some 2,700 small datagrams wait.
+constexpr unsigned kSharedPercentLimit = 25;
+// Long enough that going back and forth costs nothing that can be told where the cause goes on.
+constexpr std::chrono::seconds kAloneFor{1};
+
+std::size_t index_of(Family family) { return family == Family::ipv6 ? 1 : 0; }
 
 using turn::Server;
 
@@ -95,6 +101,10 @@ std::optional<turn::RelayId> RelaySockets::find(const EventTag& tag) const {
   return turn::RelayId{{tag.index, relays_[at].generation}, tag.family};
 }
 
+void RelaySockets::note_shared_queue(Family family, unsigned percent_full) {
+  shared_percent_full_[index_of(family)] = percent_full;
+}
+
 bool RelaySockets::note_shared(const turn::RelayId& relay, std::size_t bytes, Instant now) {
   if (find(relay) == nullptr) return false;
   Relay& slot = relays_[position(relay.allocation.index, relay.family)];
@@ -105,10 +115,20 @@ bool RelaySockets::note_shared(const turn::RelayId& relay, std::size_t bytes, In
   }
   slot.datagrams += 1;
   slot.bytes += bytes;
-  if (slot.is_alone || (slot.datagrams <= kSharedDatagramsLimit && slot.bytes <= kSharedBytesLimit))
-    return false;
-  slot.is_alone = true;
+  const bool has_its_share = slot.datagrams <= kSharedDatagramsLimit && slot.bytes <= kSharedBytesLimit;
+  const bool keeps_pace = shared_percent_full_[index_of(relay.family)] <= kSharedPercentLimit;
+  if (slot.alone_until != kShares || (has_its_share && keeps_pace)) return false;
+  slot.alone_until = now + kAloneFor;
   slot.leased->lease.receive_alone();
+  return true;
+}
+
+bool RelaySockets::share_again(const turn::RelayId& relay, Instant now) {
+  if (find(relay) == nullptr) return false;
+  Relay& slot = relays_[position(relay.allocation.index, relay.family)];
+  if (slot.alone_until == kShares || now < slot.alone_until) return false;
+  slot.alone_until = kShares;
+  slot.leased->lease.receive_shared(shard_);
   return true;
 }
 
@@ -182,7 +202,7 @@ RelaySockets::Outcome RelaySockets::watch(const turn::RelayId& relay, LeasedSock
   relays_[at].generation = relay.allocation.generation;
   relays_[at].is_unfinished = false;
   relays_[at].has_errors_left = false;
-  relays_[at].is_alone = false;
+  relays_[at].alone_until = kShares;
   relays_[at].leased.emplace(std::move(leased));
   size_ += 1;
   return relayed_address;

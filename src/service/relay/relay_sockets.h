@@ -1,6 +1,7 @@
 #pragma once
 // The relay sockets of one shard, by the RelayId that the core gave them. Single-threaded.
 
+#include <array>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -50,11 +51,18 @@ class RelaySockets {
   std::size_t unfinished_count() const { return unfinished_.size(); }
   // The one that has waited longest; it may be gone. Requires one.
   Unfinished take_unfinished();
-  // A datagram has come for it through the socket of all relays of the shard. Beyond its share of that
-  // socket's queue the relay receives with its own, from the next datagram on and until it ends: a flood at
-  // one relayed address fills one queue. Once, those that still wait there may be overtaken. True if that has
+  // With one socket for all relays of the shard (shared_receive.h): how much of what that of the family may
+  // hold was in use after the shard had taken its turn.
+  void note_shared_queue(Family family, unsigned percent_full);
+  // A datagram of that queue was for this relay. From the next one on it receives with its own socket for a
+  // while, if it takes more than its share of the queue, so that a flood at one relayed address fills one
+  // queue; or if the shard does not keep pace, because what waits in sockets of their own is taken and sent
+  // together, for each client. Those that still wait in the queue of all may be overtaken. True if that has
   // begun now.
   bool note_shared(const turn::RelayId& relay, std::size_t bytes, Instant now);
+  // The relay's own socket is empty: whether from now on it receives with that of all again. Then look at its
+  // own once more, for what came in between is older than what comes there.
+  bool share_again(const turn::RelayId& relay, Instant now);
   // Of a relay that is open.
   Address relayed_address(const turn::RelayId& relay) const;
   std::size_t size() const { return size_; }
@@ -62,11 +70,12 @@ class RelaySockets {
   int last_error() const { return last_error_; }
 
  private:
+  static constexpr Instant kShares{};
   struct Relay {
     std::uint32_t generation = 0;
     bool is_unfinished = false;
     bool has_errors_left = false;
-    bool is_alone = false;  // its own socket receives, not that of all
+    Instant alone_until = kShares;  // its own socket receives, not that of all, at least until then
     // What has come through the socket of all within this tick.
     std::uint32_t tick = 0;
     std::uint32_t datagrams = 0;
@@ -87,6 +96,7 @@ class RelaySockets {
   unsigned shard_;
   std::vector<Relay> relays_;  // two an allocation, one a family
   std::deque<EventTag> unfinished_;
+  std::array<unsigned, 2> shared_percent_full_{};  // a family
   std::size_t size_ = 0;
   std::size_t turn_ = 0;  // whose turn it is among several addresses
   int last_error_ = 0;

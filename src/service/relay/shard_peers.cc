@@ -58,7 +58,9 @@ void Shard::serve_relay(const EventTag& tag, const io::Ready& ready) {
   const bool errors_left = ready.error && !serve_relay_errors(*relay);
   const io::Socket* socket = relays_.find(*relay);
   if (socket == nullptr) return;
-  const bool peers_left = ready.readable && !serve_peers(*relay, *socket);
+  bool peers_left = ready.readable && !serve_peers(*relay, *socket);
+  if (ready.readable && !peers_left && relays_.share_again(*relay, now_.monotonic))
+    peers_left = !serve_peers(*relay, *relays_.find(*relay));
   if (errors_left || peers_left) relays_.leave(tag, errors_left);
 }
 
@@ -104,8 +106,7 @@ void Shard::serve_shared_receive(Family family) {
       const auto relay = relay_of(batch_.destination(i));
       const auto datagram = batch_.datagram(i);
       if (relay) {
-        if (relays_.note_shared(*relay, datagram.size, now_.monotonic))
-          counters_.add(Counter::relays_flooded);
+        if (relays_.note_shared(*relay, datagram.size, now_.monotonic)) counters_.add(Counter::relays_alone);
         serve_peer(*relay, datagram);
       } else {
         counters_.add(Counter::dropped_from_peer);
@@ -113,9 +114,10 @@ void Shard::serve_shared_receive(Family family) {
     }
     gathering_.note(received.datagrams);
     counters_.add(Counter::packets_from_peers, received.datagrams);
-    if (!received.more) return;
+    if (!received.more) return relays_.note_shared_queue(family, 0);
     taken += received.datagrams;
   }
+  relays_.note_shared_queue(family, io::receive_queue_percent(socket.get()));
 }
 
 // The poller tells again of those that a round leaves.

@@ -222,6 +222,18 @@ TEST(Sockets, DropsOfAFullReceiveBufferAreCounted) {
   EXPECT_GT(kernel_drops(receiver.get()), 0U);
 }
 
+TEST(Sockets, TellHowFullTheirReceiveBufferIs) {
+  const auto sender = *open_udp_listener(loopback(Family::ipv4), PortSharing::exclusive);
+  const auto receiver = *open_udp_listener(loopback(Family::ipv4), PortSharing::exclusive);
+  const int bytes = 100'000;
+  ASSERT_EQ(setsockopt(receiver.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
+  EXPECT_EQ(receive_queue_percent(receiver.get()), 0U);
+  ASSERT_TRUE(send_datagram(sender.get(), *bound_address(receiver), Buffer(40'000)));
+  EXPECT_GT(receive_queue_percent(receiver.get()), 15U);
+  EXPECT_LT(receive_queue_percent(receiver.get()), 60U);
+  EXPECT_EQ(receive_queue_percent(-1), 0U);
+}
+
 TEST(Interfaces, LoopbackIsUpAndIpv4ComesFirst) {
   const auto found = interface_addresses();
   ASSERT_FALSE(found.empty());

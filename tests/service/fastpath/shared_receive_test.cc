@@ -61,6 +61,15 @@ TEST_F(SharedReceiveTest, ARelayedAddressIsReceivedThereWhileItIsLive) {
     EXPECT_TRUE(comes_to(receive_->of(0, relayed.family()).datagrams));
     Buffer taken(16);
     EXPECT_EQ(recv(own.get(), taken.data(), taken.size(), MSG_DONTWAIT), 5) << "the early one";
+    lease->receive_alone();
+    peer.send(relayed, bytes_of("alone"));
+    EXPECT_TRUE(comes_to(own));
+    EXPECT_EQ(recv(own.get(), taken.data(), taken.size(), MSG_DONTWAIT), 5);
+    EXPECT_EQ(
+        recv(receive_->of(0, relayed.family()).datagrams.get(), taken.data(), taken.size(), MSG_DONTWAIT), 4);
+    lease->receive_shared(0);
+    peer.send(relayed, bytes_of("again"));
+    EXPECT_TRUE(comes_to(receive_->of(0, relayed.family()).datagrams));
     lease->unpublish();
     peer.send(relayed, bytes_of("late"));
     EXPECT_TRUE(comes_to(own));
@@ -86,11 +95,11 @@ class Relayed {
   void flood() {
     UdpPeer stranger(*Ip::parse("127.0.0.2"));
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
-    while (relay_.count(Counter::relays_flooded) == 0 && std::chrono::steady_clock::now() < until) {
+    while (relay_.count(Counter::relays_alone) == 0 && std::chrono::steady_clock::now() < until) {
       // Sizes that alternate, or they would be one message.
       for (std::size_t i = 0; i < 256; ++i) stranger.send(relayed_, Buffer(10 + i % 2, 1));
     }
-    EXPECT_EQ(relay_.count(Counter::relays_flooded), 1U);
+    EXPECT_EQ(relay_.count(Counter::relays_alone), 1U);
   }
   void expect_one_icmp_error() {
     const Address gone = UdpPeer(kLoopback4).address();

@@ -123,8 +123,14 @@ TEST(RelaySockets, ARelayThatTakesMoreThanItsShareReceivesAloneFromThenOn) {
       for (int i = 0; i < 512; ++i)
         ASSERT_FALSE(sockets.relays.note_shared(relay, 100, at(tick * kTick + i))) << i;
     }
+    EXPECT_FALSE(sockets.relays.share_again(relay, at(5 * kTick - 1))) << "it does share";
     EXPECT_TRUE(sockets.relays.note_shared(relay, 100, at(5 * kTick - 1)));
     EXPECT_FALSE(sockets.relays.note_shared(relay, 100, at(5 * kTick - 1))) << "it is told once";
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    EXPECT_FALSE(sockets.relays.share_again(relay, at(5 * kTick - 1 + kSecond - 1)));
+    EXPECT_TRUE(sockets.relays.share_again(relay, at(5 * kTick - 1 + kSecond)));
+    EXPECT_FALSE(sockets.relays.share_again(relay, at(5 * kTick - 1 + kSecond))) << "it does again";
+    EXPECT_FALSE(sockets.relays.note_shared(relay, 100, at(5 * kTick - 1 + kSecond)));
   }
   {
     Sockets sockets({kLoopback4});
@@ -136,6 +142,23 @@ TEST(RelaySockets, ARelayThatTakesMoreThanItsShareReceivesAloneFromThenOn) {
   }
   Sockets sockets({kLoopback4});
   EXPECT_FALSE(sockets.relays.note_shared(relay, 1, at(kTick))) << "none is open";
+}
+
+// A quarter of the queue of all waits after its turn.
+TEST(RelaySockets, WhileAShardDoesNotKeepPaceRelaysReceiveAlone) {
+  const turn::RelayId relay{{0, 1}, Family::ipv4};
+  const Instant now{std::chrono::hours(1)};
+  Sockets sockets({kLoopback4});
+  ASSERT_TRUE(sockets.relays.open(wanted(kLoopback4, Family::ipv4)));
+  sockets.relays.note_shared_queue(Family::ipv4, 25);
+  EXPECT_FALSE(sockets.relays.note_shared(relay, 100, now));
+  sockets.relays.note_shared_queue(Family::ipv6, 26);
+  EXPECT_FALSE(sockets.relays.note_shared(relay, 100, now)) << "that is the other family's";
+  sockets.relays.note_shared_queue(Family::ipv4, 26);
+  EXPECT_TRUE(sockets.relays.note_shared(relay, 100, now));
+  sockets.relays.note_shared_queue(Family::ipv4, 0);
+  EXPECT_TRUE(sockets.relays.share_again(relay, now + std::chrono::seconds(1)));
+  EXPECT_FALSE(sockets.relays.note_shared(relay, 100, now + std::chrono::seconds(1)));
 }
 
 }  // namespace
