@@ -29,6 +29,14 @@ struct {
   __uint(max_entries, 1);
 } sockets SEC(".maps");
 
+// As `sockets`: of each raw socket what the kernel calls it.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __type(key, __u32);
+  __type(value, __u64);
+  __uint(max_entries, 1);
+} icmp_cookies SEC(".maps");
+
 const volatile struct lookup_limits limits SEC(".rodata.limits") = {0};
 
 // Volatile: two reads of the context made into one, of a chosen place, are none that the verifier allows.
@@ -65,13 +73,18 @@ static __always_inline struct lookup_port* find_port(const struct lookup_address
   return 0;
 }
 
+static __always_inline __u32 socket_index(const struct lookup_port* port,
+                                          const struct lookup_address* address) {
+  return (port->holder - 1U) * lookup_sockets_a_shard + (address->ip_version == lookup_ipv6);
+}
+
 SEC("sk_lookup")
 int offhook_lookup(struct bpf_sk_lookup* lookup) {
   if (lookup->protocol != IPPROTO_UDP) return SK_PASS;
   const struct lookup_address address = local_address(lookup);
   struct lookup_port* port = find_port(&address, lookup->local_port);
   if (!port || !port->holder) return SK_PASS;
-  const __u32 index = (port->holder - 1U) * lookup_sockets_a_shard + (address.ip_version == lookup_ipv6);
+  const __u32 index = socket_index(port, &address);
   struct bpf_sock* socket = bpf_map_lookup_elem(&sockets, &index);
   if (!socket) return SK_PASS;
   // Where it is refused the port's own socket takes the datagram.
@@ -90,7 +103,10 @@ static __always_inline int quotes_ours(struct __sk_buff* message, const struct l
   __be16 source_port = 0;
   if (bpf_skb_load_bytes(message, ports_at, &source_port, sizeof source_port)) return 0;
   const struct lookup_port* port = find_port(source, bpf_ntohs(source_port));
-  return port && port->holder ? (int)message->len : 0;
+  if (!port || !port->holder) return 0;
+  const __u32 index = socket_index(port, source);
+  const __u64* cookie = bpf_map_lookup_elem(&icmp_cookies, &index);
+  return cookie && *cookie == bpf_get_socket_cookie(message) ? (int)message->len : 0;
 }
 
 // The raw socket has the IP header in front.

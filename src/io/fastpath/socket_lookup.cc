@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -80,9 +81,9 @@ bool SocketLookup::load() {
     return bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), map),
                                     static_cast<std::uint32_t>(entries)) == 0;
   };
-  return sized("ports", settings_.addresses.size() * ports_an_address()) &&
-         sized("sockets", std::size_t{settings_.shards} * lookup_abi::lookup_sockets_a_shard) &&
-         bpf_object__load(object_.get()) == 0;
+  const std::size_t sockets = std::size_t{settings_.shards} * lookup_abi::lookup_sockets_a_shard;
+  return sized("ports", settings_.addresses.size() * ports_an_address()) && sized("sockets", sockets) &&
+         sized("icmp_cookies", sockets) && bpf_object__load(object_.get()) == 0;
 }
 
 bool SocketLookup::map_ports() {
@@ -103,11 +104,16 @@ bool SocketLookup::attach() {
   return link_ != nullptr;
 }
 
-bool SocketLookup::set_socket(unsigned shard, Family family, int fd) {
+bool SocketLookup::set_sockets(unsigned shard, Family family, int datagrams_fd, int icmp_errors_fd) {
   const std::uint32_t index = shard * lookup_abi::lookup_sockets_a_shard + (family == Family::ipv6 ? 1 : 0);
-  const auto value = static_cast<std::uint64_t>(fd);
-  const int map = bpf_map__fd(bpf_object__find_map_by_name(object_.get(), "sockets"));
-  return bpf_map_update_elem(map, &index, &value, BPF_ANY) == 0;
+  const auto set = [&](const char* map, std::uint64_t value) {
+    const int fd = bpf_map__fd(bpf_object__find_map_by_name(object_.get(), map));
+    return bpf_map_update_elem(fd, &index, &value, BPF_ANY) == 0;
+  };
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  return getsockopt(icmp_errors_fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 &&
+         set("icmp_cookies", cookie) && set("sockets", static_cast<std::uint64_t>(datagrams_fd));
 }
 
 int SocketLookup::icmp_filter_fd(Family family) const {

@@ -35,11 +35,12 @@ class SocketLookup {
   SocketLookup(const SocketLookup&) = delete;
   SocketLookup& operator=(const SocketLookup&) = delete;
 
-  // The UDP socket of this family that a shard receives with. It is bound, and outlives this or is closed
-  // before the next datagram: the kernel forgets a socket that is closed. False if the kernel refuses it.
-  [[nodiscard]] bool set_socket(unsigned shard, Family family, int fd);
-  // A socket filter (SO_ATTACH_BPF) that lets those ICMP errors alone through to a raw socket that quote a
-  // datagram from a port that somebody has. Lives as long as this.
+  // The UDP socket of this family that a shard receives with, and the raw one that has the filter of
+  // icmp_filter_fd(). The UDP socket is bound, and outlives this or is closed before the next datagram: the
+  // kernel forgets a socket that is closed. False if the kernel refuses it.
+  [[nodiscard]] bool set_sockets(unsigned shard, Family family, int datagrams_fd, int icmp_errors_fd);
+  // A socket filter (SO_ATTACH_BPF) for raw sockets: a shard's hears those ICMP errors alone that quote a
+  // datagram from a port of the shard. Lives as long as this.
   int icmp_filter_fd(Family family) const;
   // From the next datagram on, what comes for addresses[address_index]:port goes to the shard's socket, or
   // again to the port's own. What was received before is where it was.

@@ -101,19 +101,22 @@ Result<Socket, int> open_relay_socket(const Address& address) {
   return socket;
 }
 
-Result<Socket, int> open_shared_receiver(const Ip& ip) {
-  auto socket = open_socket(ip.family(), SOCK_DGRAM);
+Result<Socket, int> open_shared_receiver(Family family) {
+  auto socket = open_socket(family, SOCK_DGRAM);
   if (!socket) return socket;
   const int fd = socket->get();
-  const bool ipv4 = ip.is_v4();
-  // It never sends; but whoever forges "fragmentation needed" for a relay port would have it believed
-  // otherwise.
-  (void)set_path_mtu_discovery(fd, ip.family(), IP_PMTUDISC_OMIT, IPV6_PMTUDISC_OMIT);
+  const bool ipv4 = family == Family::ipv4;
+  // It never sends, but the kernel asks it whether to learn a path MTU that an ICMP error about one of its
+  // ports tells.
+  (void)set_path_mtu_discovery(fd, family, kFragmentIpv4, kFragmentIpv6);
   if (!(ipv4 ? set_option(fd, IPPROTO_IP, IP_RECVORIGDSTADDR, 1)
              : set_option(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, 1)))
     return fail(errno);
   set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, kListenBufferBytes);
-  if (const int code = bind_to(fd, {ip, 0}); code != 0) return fail(code);
+  std::array<std::uint8_t, 16> loopback{};
+  loopback.back() = 1;
+  const int code = bind_to(fd, {ipv4 ? Ip::v4(INADDR_LOOPBACK) : Ip::v6(loopback), 0});
+  if (code != 0) return fail(code);
   take_merged(*socket);
   return socket;
 }

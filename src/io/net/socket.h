@@ -33,8 +33,9 @@ Result<Socket, SystemError> open_tcp_listener(const Address& address, PortSharin
 Result<Socket, int> open_relay_socket(const Address& address);
 // A socket of the family that takes datagrams for ports of others, as socket lookup gives them
 // (io/fastpath/socket_lookup.h), and tells of each which address it was for (DatagramBatch::destination). Its
-// own port is a free one of `ip`, which nobody knows.
-Result<Socket, int> open_shared_receiver(const Ip& ip);
+// own port is one of the loopback address, which nothing from outside reaches. Of path MTUs it believes what
+// relay sockets do.
+Result<Socket, int> open_shared_receiver(Family family);
 // What a socket may hold on its way out, capped by net.core.wmem_max without CAP_NET_ADMIN.
 void set_send_buffer(int fd, int bytes);
 // Datagrams of one sender that came in a burst are handed over as one message (UDP_GRO), for DatagramBatch to
@@ -66,8 +67,8 @@ void acknowledge_together(const Socket& socket);
 std::optional<Address> bound_address(const Socket& socket);
 // Datagrams that the kernel threw away because this socket's buffer was full.
 std::uint64_t kernel_drops(int fd);
-// How much of what the socket may hold for its reader waits there, as the kernel counts it. 0 where it does
-// not tell.
+// How much of what the socket may hold for its reader is in use there, as the kernel counts it: what waits,
+// and of datagrams up to a quarter of the whole that has been read. 0 where the kernel does not tell.
 unsigned receive_queue_percent(int fd);
 
 // An ICMP error that a datagram of ours drew, from the socket's error queue.

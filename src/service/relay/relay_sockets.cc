@@ -14,8 +14,9 @@ constexpr int kBindTries = 32;
 constexpr unsigned kTickShift = 24;
 constexpr std::uint32_t kSharedDatagramsLimit = 512;
 constexpr std::size_t kSharedBytesLimit = 1024 * 1024;
-// Fuller than this after a turn, and the shard does not keep pace: some 2,700 small datagrams wait.
-constexpr unsigned kSharedPercentLimit = 25;
+// Fuller than this after a turn, and the shard does not keep pace. Up to 25 of it may have been read already
+// (io::receive_queue_percent), so 1,600 small datagrams wait at least.
+constexpr unsigned kSharedPercentLimit = 40;
 // Long enough that going back and forth costs nothing that can be told where the cause goes on.
 constexpr std::chrono::seconds kAloneFor{1};
 

@@ -16,9 +16,12 @@ std::string refused(const std::string& what, int code) {
   return fmt::format("{}: {}{}", what, std::generic_category().message(code), advice);
 }
 
-std::unique_ptr<SharedReceive> without(const std::string& why) {
-  spdlog::info("relay: each relay port receives for itself, which is slower: {}", why);
-  return nullptr;
+bool has_family(const std::vector<Ip>& ips, Family family) {
+  return std::any_of(ips.begin(), ips.end(), [&](const Ip& ip) { return ip.family() == family; });
+}
+
+void log_without(const char* which, const std::string& why) {
+  spdlog::info("relay: each {}relay port receives for itself, which is slower: {}", which, why);
 }
 
 }  // namespace
@@ -28,27 +31,41 @@ std::unique_ptr<SharedReceive> SharedReceive::start(const RelaySettings& setting
   if (!settings.socket_lookup) return nullptr;
   auto lookup =
       io::SocketLookup::start({relay_ips, settings.relay_port_first, settings.relay_port_last, shards});
-  if (!lookup) return without(lookup.error());
+  if (!lookup) {
+    log_without("", lookup.error());
+    return nullptr;
+  }
   std::unique_ptr<SharedReceive> shared(new SharedReceive(shards));
   shared->lookup_ = std::move(*lookup);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
-    const auto ip = std::find_if(relay_ips.begin(), relay_ips.end(),
-                                 [&](const Ip& each) { return each.family() == family; });
-    if (ip == relay_ips.end()) continue;
-    for (unsigned shard = 0; shard < shards; ++shard) {
-      if (auto opened = shared->open(shard, *ip); !opened) return without(opened.error());
-    }
+    if (!has_family(relay_ips, family)) continue;
+    if (const auto opened = shared->open(family, shards); !opened)
+      log_without(family == Family::ipv4 ? "IPv4 " : "IPv6 ", opened.error());
   }
   return shared;
 }
 
-Result<void, std::string> SharedReceive::open(unsigned shard, const Ip& ip) {
-  const Family family = ip.family();
-  auto datagrams = io::open_shared_receiver(ip);
-  if (!datagrams) return fail(refused("no receive socket at " + ip.text(), datagrams.error()));
+// For every shard or for none: the kernel forgets sockets that are closed, and gives datagrams to the ports'
+// own.
+Result<void, std::string> SharedReceive::open(Family family, unsigned shards) {
+  for (unsigned shard = 0; shard < shards; ++shard) {
+    const auto opened = open(shard, family);
+    if (opened) continue;
+    for (unsigned before = 0; before < shard; ++before) sockets_[position(before, family)] = {};
+    return opened;
+  }
+  return {};
+}
+
+Result<void, std::string> SharedReceive::open(unsigned shard, Family family) {
+  auto datagrams = io::open_shared_receiver(family);
+  if (!datagrams) {
+    const char* loopback = family == Family::ipv4 ? "127.0.0.1" : "::1";
+    return fail(refused(fmt::format("no receive socket at {}", loopback), datagrams.error()));
+  }
   auto icmp_errors = io::open_icmp_socket(family, lookup_->icmp_filter_fd(family));
   if (!icmp_errors) return fail(refused("no raw socket for ICMP errors", icmp_errors.error()));
-  if (!lookup_->set_socket(shard, family, datagrams->get()))
+  if (!lookup_->set_sockets(shard, family, datagrams->get(), icmp_errors->get()))
     return fail(refused("the kernel looks up no such socket", errno));
   sockets_[position(shard, family)] = {std::move(*datagrams), std::move(*icmp_errors)};
   return {};

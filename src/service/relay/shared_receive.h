@@ -21,7 +21,7 @@ class SharedReceive {
   static std::unique_ptr<SharedReceive> start(const RelaySettings& settings, const std::vector<Ip>& relay_ips,
                                               unsigned shards);
 
-  // None is open for a family without relay address.
+  // None is open for a family without relay address, or for which there can be none.
   struct Sockets {
     io::Socket datagrams;
     io::Socket icmp_errors;  // that datagrams from relay ports have drawn, of all shards
@@ -35,7 +35,8 @@ class SharedReceive {
     return std::size_t{shard} * 2 + (family == Family::ipv6 ? 1 : 0);
   }
   // Why not, in a few words.
-  Result<void, std::string> open(unsigned shard, const Ip& ip);
+  Result<void, std::string> open(Family family, unsigned shards);
+  Result<void, std::string> open(unsigned shard, Family family);
 
   std::vector<Sockets> sockets_;
   std::unique_ptr<io::SocketLookup> lookup_;  // ends before the sockets close

@@ -19,8 +19,10 @@ namespace offhook::io {
 namespace {
 
 constexpr int kPatienceMs = 5000;
-constexpr std::uint16_t kFirst = 50000;
-constexpr std::uint16_t kLast = 50009;
+// Below those that the kernel gives to sockets that ask for none.
+constexpr std::uint16_t kFirst = 20000;
+constexpr std::uint16_t kMiddle = 20004;
+constexpr std::uint16_t kLast = 20009;
 
 const Ip kOwn4 = *Ip::parse("127.0.0.1");
 const Ip kOther4 = *Ip::parse("127.0.0.2");
@@ -56,15 +58,21 @@ class SocketLookupTest : public testing::Test {
     lookup_ = std::move(*started);
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       for (unsigned shard = 0; shard < 2; ++shard) {
-        auto opened = open_shared_receiver(family == Family::ipv4 ? kOwn4 : kOwn6);
+        auto opened = open_shared_receiver(family);
         ASSERT_TRUE(opened);
-        ASSERT_TRUE(lookup_->set_socket(shard, family, opened->get()));
+        auto icmp_errors = open_icmp_socket(family, lookup_->icmp_filter_fd(family));
+        ASSERT_TRUE(icmp_errors);
+        ASSERT_TRUE(lookup_->set_sockets(shard, family, opened->get(), icmp_errors->get()));
         shared_.push_back(std::move(*opened));
+        icmp_errors_.push_back(std::move(*icmp_errors));
       }
     }
   }
   const Socket& shared(unsigned shard, Family family) const {
     return shared_[(family == Family::ipv6 ? 2 : 0) + shard];
+  }
+  const Socket& icmp_errors(unsigned shard, Family family) const {
+    return icmp_errors_[(family == Family::ipv6 ? 2 : 0) + shard];
   }
   static void send(const Address& to, std::size_t count = 1) {
     const Socket sender = *open_relay_socket({to.family() == Family::ipv4 ? kOwn4 : kOwn6, 0});
@@ -99,11 +107,12 @@ class SocketLookupTest : public testing::Test {
 
   std::unique_ptr<SocketLookup> lookup_;
   std::vector<Socket> shared_;
+  std::vector<Socket> icmp_errors_;
 };
 
 TEST_F(SocketLookupTest, APortIsTheShardsFromWhenItIsGivenUntilItIsTakenBack) {
   for (std::size_t address = 0; address < kServed.size(); ++address) {
-    for (const std::uint16_t port : {kFirst, std::uint16_t{50004}, kLast}) {
+    for (const std::uint16_t port : {kFirst, kMiddle, kLast}) {
       const Address bound{kServed[address], port};
       const Family family = bound.family();
       const Socket own = *open_relay_socket(bound);
@@ -176,28 +185,29 @@ TEST_F(SocketLookupTest, TcpPassesItBy) {
   EXPECT_EQ(connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
 }
 
-// A raw socket with the filter hears of what was sent from ports that somebody has, and of nothing else.
-TEST_F(SocketLookupTest, TheIcmpFilterPassesErrorsOfPortsThatSomebodyHas) {
+// A shard's raw socket hears of what was sent from its ports, and of nothing else.
+TEST_F(SocketLookupTest, TheIcmpFilterPassesErrorsOfTheShardsPorts) {
   for (const std::size_t address : {0U, 2U}) {
     const Ip& ip = kServed[address];
-    const Socket icmp_errors = *open_icmp_socket(ip.family(), lookup_->icmp_filter_fd(ip.family()));
     const Socket nobodys = *open_relay_socket({ip, kFirst});
-    const Socket somebodys = *open_relay_socket({ip, kLast});
+    const Socket anothers = *open_relay_socket({ip, kMiddle});
+    const Socket own = *open_relay_socket({ip, kLast});
+    lookup_->give(address, kMiddle, 0);
     lookup_->give(address, kLast, 1);
     const Address closed{ip, kFirst + 1};
-    const Buffer payload(10, 1);
-    ASSERT_TRUE(send_datagram(nobodys.get(), closed, payload));
-    ASSERT_TRUE(send_datagram(somebodys.get(), closed, payload));
-    pollfd wanted{icmp_errors.get(), POLLIN, 0};
+    for (const Socket* sender : {&nobodys, &anothers, &own})
+      ASSERT_TRUE(send_datagram(sender->get(), closed, Buffer(10, 1)));
+    const Socket& errors = icmp_errors(1, ip.family());
+    pollfd wanted{errors.get(), POLLIN, 0};
     ASSERT_EQ(poll(&wanted, 1, kPatienceMs), 1);
     Buffer space(kIcmpBytesLimit);
-    const auto message = take_icmp_message(icmp_errors, space);
+    const auto message = take_icmp_message(errors, space);
     ASSERT_TRUE(message);
     // The ports of the quoted datagram, behind its header and that of ICMP.
     const std::size_t ports_at = ip.is_v4() ? 20 + 8 + 20 : 8 + 40;
     ASSERT_GT(message->size(), ports_at + 4);
     EXPECT_EQ(Reader(message->subspan(ports_at)).u16(), kLast);
-    EXPECT_FALSE(take_icmp_message(icmp_errors, space)) << "the other one was sent before";
+    EXPECT_FALSE(take_icmp_message(errors, space)) << "the others were sent before";
   }
 }
 
@@ -208,8 +218,8 @@ TEST(SocketLookup, ServesAsManyAddressesAsItSays) {
   auto lookup = SocketLookup::start({many, kFirst, kLast, 1});
   if (!lookup && may_not_load(lookup.error())) GTEST_SKIP() << lookup.error();
   ASSERT_TRUE(lookup) << lookup.error();
-  const Socket all = *open_shared_receiver(many.front());
-  ASSERT_TRUE((*lookup)->set_socket(0, Family::ipv4, all.get()));
+  const Socket all = *open_shared_receiver(Family::ipv4);
+  ASSERT_TRUE((*lookup)->set_sockets(0, Family::ipv4, all.get(), all.get()));
   (*lookup)->give(many.size() - 1, kLast, 0);
   const Address last{many.back(), kLast};
   const Socket sender = *open_relay_socket({kOwn4, 0});
@@ -242,8 +252,8 @@ TEST_F(SocketLookupTest, EndsWithItself) {
 TEST_F(SocketLookupTest, SeveralServersEachHaveTheirPorts) {
   auto second = SocketLookup::start({kServed, kFirst, kLast, 1});
   ASSERT_TRUE(second);
-  const Socket theirs = *open_shared_receiver(kOwn4);
-  ASSERT_TRUE((*second)->set_socket(0, Family::ipv4, theirs.get()));
+  const Socket theirs = *open_shared_receiver(Family::ipv4);
+  ASSERT_TRUE((*second)->set_sockets(0, Family::ipv4, theirs.get(), theirs.get()));
   lookup_->give(0, kFirst, 0);
   (*second)->give(0, kLast, 0);
   expect_at(shared(0, Family::ipv4), theirs, {kOwn4, kFirst});

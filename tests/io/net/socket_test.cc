@@ -222,6 +222,26 @@ TEST(Sockets, DropsOfAFullReceiveBufferAreCounted) {
   EXPECT_GT(kernel_drops(receiver.get()), 0U);
 }
 
+// The kernel asks the socket that receives for a port whether to learn the path MTU that an ICMP error tells:
+// the answer must be the one of the port's own.
+TEST(Sockets, ASharedReceiverBelievesWhatRelaySocketsDo) {
+  const auto discovery = [](const Socket& socket, Family family) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    const bool is_v4 = family == Family::ipv4;
+    EXPECT_EQ(getsockopt(socket.get(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                         is_v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &value, &length),
+              0);
+    return value;
+  };
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto shared = open_shared_receiver(family);
+    const auto own = open_relay_socket(loopback(family));
+    ASSERT_TRUE(shared && own);
+    EXPECT_EQ(discovery(*shared, family), discovery(*own, family));
+  }
+}
+
 TEST(Sockets, TellHowFullTheirReceiveBufferIs) {
   const auto sender = *open_udp_listener(loopback(Family::ipv4), PortSharing::exclusive);
   const auto receiver = *open_udp_listener(loopback(Family::ipv4), PortSharing::exclusive);

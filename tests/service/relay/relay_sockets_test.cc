@@ -144,17 +144,17 @@ TEST(RelaySockets, ARelayThatTakesMoreThanItsShareReceivesAloneFromThenOn) {
   EXPECT_FALSE(sockets.relays.note_shared(relay, 1, at(kTick))) << "none is open";
 }
 
-// A quarter of the queue of all waits after its turn.
+// Two fifths of the queue of all are in use after its turn.
 TEST(RelaySockets, WhileAShardDoesNotKeepPaceRelaysReceiveAlone) {
   const turn::RelayId relay{{0, 1}, Family::ipv4};
   const Instant now{std::chrono::hours(1)};
   Sockets sockets({kLoopback4});
   ASSERT_TRUE(sockets.relays.open(wanted(kLoopback4, Family::ipv4)));
-  sockets.relays.note_shared_queue(Family::ipv4, 25);
+  sockets.relays.note_shared_queue(Family::ipv4, 40);
   EXPECT_FALSE(sockets.relays.note_shared(relay, 100, now));
-  sockets.relays.note_shared_queue(Family::ipv6, 26);
+  sockets.relays.note_shared_queue(Family::ipv6, 41);
   EXPECT_FALSE(sockets.relays.note_shared(relay, 100, now)) << "that is the other family's";
-  sockets.relays.note_shared_queue(Family::ipv4, 26);
+  sockets.relays.note_shared_queue(Family::ipv4, 41);
   EXPECT_TRUE(sockets.relays.note_shared(relay, 100, now));
   sockets.relays.note_shared_queue(Family::ipv4, 0);
   EXPECT_TRUE(sockets.relays.share_again(relay, now + std::chrono::seconds(1)));
