@@ -3,7 +3,6 @@
 // so: one call takes the datagrams of many allocations. Each relay port is bound by a socket of its own all
 // the same, which sends, and receives what the lookup leaves to it.
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,7 +23,7 @@ class SharedReceive {
   // None is open for a family without relay address, or for which there can be none.
   struct Sockets {
     io::Socket datagrams;
-    io::Socket icmp_errors;  // that datagrams from relay ports have drawn, of all shards
+    io::Socket icmp_errors;  // that datagrams from relay ports of the shard have drawn
   };
   const Sockets& of(unsigned shard, Family family) const { return sockets_[position(shard, family)]; }
   io::SocketLookup& lookup() { return *lookup_; }

@@ -67,6 +67,13 @@ Applied apply_ip(Settings& settings, std::string_view text) {
 }
 
 template <auto Member>
+Applied apply_on_off(Settings& settings, std::string_view text) {
+  if (text != "on" && text != "off") return fail(std::string("on or off"));
+  settings.*Member = text == "on";
+  return {};
+}
+
+template <auto Member>
 Applied apply_prefix(Settings& settings, std::string_view text) {
   const auto prefix = Prefix::parse(text);
   if (!prefix) return fail(std::string("an address or a prefix such as 10.1.0.0/16 or 2001:db8::/32"));
@@ -227,29 +234,11 @@ Applied apply_log_format(Settings& settings, std::string_view text) {
   return {};
 }
 
-Applied apply_raw_sockets(Settings& settings, std::string_view text) {
-  if (text != "on" && text != "off") return fail(std::string("on or off"));
-  settings.raw_sockets = text == "on";
-  return {};
-}
-
-Applied apply_socket_lookup(Settings& settings, std::string_view text) {
-  if (text != "on" && text != "off") return fail(std::string("on or off"));
-  settings.socket_lookup = text == "on";
-  return {};
-}
-
 Applied apply_packet_sockets(Settings& settings, std::string_view text) {
   if (text != "auto" && text != "on" && text != "off") return fail(std::string("auto, on or off"));
   settings.packet_sockets = text == "auto" ? PacketSockets::automatic
                             : text == "on" ? PacketSockets::on
                                            : PacketSockets::off;
-  return {};
-}
-
-Applied apply_journal(Settings& settings, std::string_view text) {
-  if (text != "on" && text != "off") return fail(std::string("on or off"));
-  settings.journal = text == "on";
   return {};
 }
 
@@ -298,14 +287,14 @@ constexpr SettingRow kRows[] = {
      apply_number<&Settings::fast_path_channels, 1, 4'000'000>},
     {"raw_sockets", "on|off", nullptr, false,
      "send many packets with one call, with CAP_NET_RAW; off: each by its own socket (on)",
-     apply_raw_sockets},
+     apply_on_off<&Settings::raw_sockets>},
     {"packet_sockets", "auto|on|off", nullptr, false,
      "send past the kernel's IP, beside raw sockets; auto: while no packet filter is there (auto)",
      apply_packet_sockets},
     {"socket_lookup", "on|off", nullptr, false,
      "receive for all relay ports with one call, with CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW; off: one by "
      "one (on)",
-     apply_socket_lookup},
+     apply_on_off<&Settings::socket_lookup>},
     {"secret", "S", clear<&Settings::shared_secrets>, true,
      "shared secret for TURN credentials; the first mints, all are accepted (generated)", apply_secret},
     {"user", "NAME:PASSWORD", clear<&Settings::static_users>, true,
@@ -374,7 +363,7 @@ constexpr SettingRow kRows[] = {
      apply_push_contact},
     {"journal", "on|off", nullptr, false,
      "keep calls that ring, and blocks, in the state directory, so that they outlive the process (on)",
-     apply_journal},
+     apply_on_off<&Settings::journal>},
     {"allowed_origin", "ORIGIN", clear<&Settings::allowed_origins>, false,
      "pages from here may open the WebSocket and use the API (the server's own page)", apply_origin},
     {"log_format", "text|json", nullptr, false, "form of the log lines (text)", apply_log_format},
