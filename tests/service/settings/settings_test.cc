@@ -28,7 +28,7 @@ TEST(Settings, DefaultsAreThoseOfTheHelp) {
 TEST(Settings, ReadsEveryKindFromToml) {
   const auto settings = from_toml(R"(
     dev = true
-    listen_address = ["127.0.0.1", "::1"]
+    listen_address = ["127.0.0.1", "::1", "127.0.0.1"]
     port = 3480
     relay_ports = "50000-50009"
     secret = ["0123456789abcdef", "fedcba9876543210"]
@@ -51,7 +51,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
   )");
   ASSERT_TRUE(settings) << settings.error().text();
   EXPECT_TRUE(settings->dev);
-  EXPECT_EQ(settings->listen_addresses.size(), 2U);
+  EXPECT_EQ(settings->listen_addresses.size(), 2U) << "what is named twice counts once";
   EXPECT_EQ(settings->port, 3480);
   EXPECT_EQ(settings->relay_port_last, 50009);
   EXPECT_EQ(settings->shared_secrets.front().reveal(), "0123456789abcdef");
