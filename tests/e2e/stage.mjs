@@ -89,11 +89,12 @@ export class Stage {
 
   /**
    * A person on a page, in a browser of their own unless `browser` or `context` (a tab beside another) is given. With
-   * `relay_port` the relay is looked for at that port.
+   * `relay_port` the relay is looked for at that port; with `raw_audio` what they say is sent as loud as it is.
    */
-  async person(name, { query, by_hand, through, browser, context, viewport = desk, denied = false, relay_port } = {}) {
+  async person(name, { query, by_hand, through, browser, context, viewport = desk, denied = false, relay_port, raw_audio = false } = {}) {
     const own = context ?? (await (browser ?? (await this.browser({ asks_for_media: denied }))).newContext({ viewport }));
     if (relay_port) await own.addInitScript((port) => (window.__relay_port = port), relay_port);
+    if (raw_audio) await own.addInitScript(() => (window.__raw_audio = true));
     if (!context) for (const path of page_scripts) await own.addInitScript({ path });
     // An explicit empty list refuses every permission without asking, as a person does who pressed "block".
     if (denied) await own.grantPermissions([]);

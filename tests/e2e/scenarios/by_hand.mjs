@@ -15,7 +15,7 @@ const byHand = {
   repeat: 2,
   async run(stage, { repeat, progress }) {
     await stage.serve();
-    const pair = await Promise.all(['alice', 'bob'].map((name) => stage.person(name, { by_hand: true })));
+    const pair = await Promise.all(['alice', 'bob'].map((name) => stage.person(name, { by_hand: true, raw_audio: true })));
     for (let i = 0; i < repeat; i += 1) {
       const [caller, callee] = i % 2 === 0 ? pair : [...pair].reverse();
       await caller.dial(callee.name);
