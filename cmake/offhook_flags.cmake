@@ -40,13 +40,15 @@ if(OFFHOOK_SANITIZE)
   target_compile_options(offhook_flags INTERFACE -fsanitize=${OFFHOOK_SANITIZE} -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
   target_link_options(offhook_flags INTERFACE -fsanitize=${OFFHOOK_SANITIZE})
+  # The compilers' own macros differ.
+  target_compile_definitions(offhook_flags INTERFACE OFFHOOK_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # gcc 12 sees uninitialised values in fmt once the sanitizers have rewritten it; the other builds keep the warning.
     target_compile_options(offhook_flags INTERFACE -Wno-maybe-uninitialized -Wno-uninitialized)
   endif()
   if(OFFHOOK_SANITIZE MATCHES "thread")
     # The thread sanitizer does not know fences. Asio's order what its own locks order already.
-    target_compile_definitions(offhook_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+    target_compile_definitions(offhook_flags INTERFACE OFFHOOK_SANITIZE_THREAD BOOST_ASIO_DISABLE_FENCED_BLOCK)
   endif()
 else()
   target_compile_definitions(offhook_flags INTERFACE _FORTIFY_SOURCE=3)

@@ -38,6 +38,10 @@ function(offhook_test folder)
   target_link_libraries(test_${target} PRIVATE ${CASE_LINKS} GTest::gtest_main)
   target_compile_definitions(test_${target} PRIVATE OFFHOOK_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${folder} COMMAND test_${target})
+  if(OFFHOOK_SANITIZE)
+    # Half of a sanitizer build is its optimiser, and a test's own code runs for moments.
+    target_compile_options(test_${target} PRIVATE -O0)
+  endif()
   # What has threads; the filter of the tsan preset names the same folders.
   if(folder MATCHES "^(io|service)/")
     add_dependencies(threaded_tests test_${target})

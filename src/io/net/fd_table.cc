@@ -13,14 +13,8 @@ namespace {
 constexpr unsigned kFirstOfOurs = STDERR_FILENO + 1;
 
 // ThreadSanitizer holds a number to be one descriptor in every thread, and would see races between strangers.
-#if defined(__SANITIZE_THREAD__)
+#if defined(OFFHOOK_SANITIZE_THREAD)
 constexpr bool kOneTableAlone = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-constexpr bool kOneTableAlone = true;
-#else
-constexpr bool kOneTableAlone = false;
-#endif
 #else
 constexpr bool kOneTableAlone = false;
 #endif

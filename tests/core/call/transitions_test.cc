@@ -133,7 +133,7 @@ TEST(Transitions, NothingLeavesTheEnd) {
 // there if the event needs another leg.
 class Driven {
  public:
-  Driven(State state, Event event) : state_(state), event_(event) {
+  Driven(State state, Event event) : event_(event) {
     alice = &exchange.add("alice");
     const WarmPath warm_path = event == Event::cold_leg_answer ? WarmPath::off : WarmPath::relay;
     const bool alone = event == Event::unreachable_timeout && state == State::dialing;
@@ -304,7 +304,6 @@ class Driven {
   Device* other_bob = nullptr;
 
  private:
-  State state_;
   Event event_;
 };
 

@@ -35,7 +35,8 @@ bool enter_own_network() {
   static const bool entered = [] {
     if (unshare(CLONE_NEWNET) != 0) return false;
     const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq loopback{"lo", {}};
+    ifreq loopback{};
+    std::string_view("lo").copy(loopback.ifr_name, IFNAMSIZ - 1);
     loopback.ifr_flags = IFF_UP | IFF_RUNNING;
     return socket && ioctl(socket.get(), SIOCSIFFLAGS, &loopback) == 0;
   }();

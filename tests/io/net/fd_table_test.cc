@@ -23,7 +23,7 @@ const Address kAnyLoopbackPort{*Ip::parse("127.0.0.1"), 0};
   return std::move(*open_udp_listener(kAnyLoopbackPort, PortSharing::exclusive));
 }
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(OFFHOOK_SANITIZE_THREAD)
 
 TEST(FdTable, StaysSharedUnderTheThreadSanitizer) { EXPECT_FALSE(own_fd_table({})); }
 

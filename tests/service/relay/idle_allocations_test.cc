@@ -18,7 +18,7 @@ namespace {
 using std::chrono::seconds;
 using test::TurnClient;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(OFFHOOK_SANITIZE)
 constexpr std::size_t kDefaultAllocations = 5000;
 #else
 constexpr std::size_t kDefaultAllocations = 100'000;
