@@ -6,6 +6,9 @@
 #include <poll.h>
 
 #include <chrono>
+#include <memory>
+#include <thread>
+#include <vector>
 
 #include "crypto/secure_random.h"
 #include "io/net/own_network.h"
@@ -129,6 +132,59 @@ TEST_F(SharedReceiveTest, AFloodedAddressGoesOnWithItsOwnSocket) {
   relayed.expect_one_icmp_error();
   relayed.flood(3);
   relayed.expect_echo();
+}
+
+// So many that none has more than its share of what one sender can send.
+class ManyRelayed {
+ public:
+  explicit ManyRelayed(const RelaySettings& settings) : relay_(settings) {
+    for (std::size_t i = 0; i < kCount; ++i) {
+      clients_.push_back(
+          std::make_unique<TurnClient>(relay_.at(Family::ipv4), turn::Transport::udp, minted("bob")));
+      relayed_.push_back(clients_.back()->allocate({}).relayed());
+    }
+  }
+  // Until relays have been made to receive alone; nobody is permitted to send this.
+  void overwhelm() {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+    const auto send = [&] {
+      UdpPeer stranger(*Ip::parse("127.0.0.2"));
+      const Buffer large(60'000);
+      while (relay_.count(Counter::relays_alone) == 0 && std::chrono::steady_clock::now() < until) {
+        for (const Address& relayed : relayed_) stranger.send(relayed, large);
+      }
+    };
+    std::vector<std::thread> strangers;
+    for (int i = 0; i < kStrangers; ++i) strangers.emplace_back(send);
+    for (std::thread& stranger : strangers) stranger.join();
+    EXPECT_GT(relay_.count(Counter::relays_alone), 0U);
+  }
+  void expect_echoes() {
+    UdpPeer peer(kLoopback4);
+    for (std::size_t i = 0; i < kCount; ++i) {
+      ASSERT_EQ(clients_[i]->create_permission({peer.address()}), 0);
+      peer.send(relayed_[i], bytes_of("hello"));
+      const auto got = clients_[i]->receive();
+      ASSERT_TRUE(got) << i;
+      EXPECT_EQ(got->payload, bytes_of("hello"));
+    }
+  }
+
+ private:
+  static constexpr std::size_t kCount = 512;
+  static constexpr int kStrangers = 3;
+
+  RunningRelay relay_;
+  std::vector<std::unique_ptr<TurnClient>> clients_;
+  std::vector<Address> relayed_;
+};
+
+TEST_F(SharedReceiveTest, RelaysReceiveAloneWhileTheShardDoesNotKeepPace) {
+  receive_.reset();
+  ManyRelayed relayed(settings_);
+  relayed.expect_echoes();
+  relayed.overwhelm();
+  relayed.expect_echoes();
 }
 
 TEST_F(SharedReceiveTest, SeveralServersOfOneNetworkEachHaveTheirs) {
