@@ -80,6 +80,12 @@ turn::Settings core_settings(const RelaySettings& settings, const std::vector<Ip
   return core;
 }
 
+std::vector<Ip> reached_addresses(const RelaySettings& settings, const std::vector<Ip>& listen_ips) {
+  std::vector<Ip> reached = listen_ips;
+  for (const Ip& ip : settings.relay_addresses) add_once(reached, ip);
+  return reached;
+}
+
 // Each with at least one port: the kernel gives clients to shards unasked, and one without ports could serve
 // none of its clients.
 unsigned shards_of(const RelaySettings& settings) {
@@ -104,6 +110,9 @@ struct RelayService::Running {
                {},
                {},
                {}},
+        reached(reached_addresses(settings, listen_ips)),
+        relay_sockets((std::uint64_t{settings.relay_port_last} - settings.relay_port_first + 1) *
+                      shared.ports.addresses().size()),
         tables_settled(shard_count) {}
   ~Running() {
     for (const auto& shard : shards) shard->stop();
@@ -121,11 +130,18 @@ struct RelayService::Running {
     if (own) io::close_own_fd_table();
   }
 
+  // In this order, each once.
+  Result<void, StartError> equip(const RelaySettings& settings, const Listeners& listeners);
+  Result<void, StartError> make_shards(const RelaySettings& settings, Listeners& listeners);
+  void start_threads();
+
   void introduce(const std::string& user, const std::string& call, const Address& peer);
   void part(const std::string& call);
   void note_overflow();
 
   Shared shared;
+  std::vector<Ip> reached;                          // where clients and peers send to
+  std::uint64_t relay_sockets = 0;                  // at most
   std::unique_ptr<PacketFilterWatch> filter_watch;  // null: not needed
   std::vector<std::unique_ptr<Shard>> shards;
   std::latch tables_settled;  // each shard has its table of descriptors
@@ -158,20 +174,13 @@ Result<void, StartError> RelayService::check_settings() const {
   return {};
 }
 
-Result<void, StartError> RelayService::start() {
-  if (auto checked = check_settings(); !checked) return checked;
-  const auto listen_ips = expand_listen_addresses(settings_.listen_addresses);
-  const unsigned shard_count = shards_of(settings_);
-  auto running = std::make_unique<Running>(settings_, listen_ips, shard_count, credentials_);
-  const std::uint64_t relay_sockets =
-      (std::uint64_t{settings_.relay_port_last} - settings_.relay_port_first + 1) *
-      running->shared.ports.addresses().size();
-  (void)io::raise_fd_limit(relay_sockets / shard_count + kFdReserve);
+Result<Listeners, StartError> RelayService::open_all(const std::vector<Ip>& listen_ips,
+                                                     unsigned shards) const {
   for (const Ip& ip : settings_.relay_addresses) {
     const auto probe = io::open_relay_socket({ip, 0});
     if (!probe) return fail(StartError{io::system_error("relay from " + ip.text(), probe.error()).text()});
   }
-  auto listeners = open_listeners(listen_ips, settings_.port, shard_count);
+  auto listeners = open_listeners(listen_ips, settings_.port, shards);
   if (!listeners) return fail(StartError{listeners.error()});
   for (const std::uint16_t tls_port : settings_.tls_ports) {
     const auto added = add_tls_port(*listeners, listen_ips, tls_port);
@@ -179,43 +188,69 @@ Result<void, StartError> RelayService::start() {
     if (!settings_.go_on_without_tls_ports) return fail(StartError{added.error().text()});
     spdlog::warn("relay: nothing is served over TLS: {}", added.error().text());
   }
-  running->shared.certificates = settings_.certificates;
-  if (!running->shared.http) {
+  return std::move(*listeners);
+}
+
+// What all shards have in common, and how they send and receive.
+Result<void, StartError> RelayService::Running::equip(const RelaySettings& settings,
+                                                      const Listeners& listeners) {
+  if (!shared.http) {
     return fail(
         StartError{"the system refuses sockets between threads (AF_UNIX); a systemd unit allows them with "
                    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET"});
   }
-  running->shared.settings.listen_addresses = listeners->addresses;  // a free port is known only now
-  std::vector<Ip> reached = listen_ips;
-  for (const Ip& ip : settings_.relay_addresses) add_once(reached, ip);
-  running->shared.fast_path = start_fast_path(settings_, reached, listeners->addresses.front().port);
-  running->shared.receive = SharedReceive::start(settings_, running->shared.ports.addresses(), shard_count);
-  if (running->shared.receive) running->shared.ports.set_lookup(running->shared.receive->lookup());
-  log_sending(settings_, reached);
-  running->filter_watch = allow_packet_sockets(settings_, running->shared.packet_sockets_allowed);
-  for (unsigned number = 0; number < shard_count; ++number) {
+  shared.certificates = settings.certificates;
+  shared.settings.listen_addresses = listeners.addresses;  // a free port is known only now
+  shared.fast_path = start_fast_path(settings, reached, listeners.addresses.front().port);
+  shared.receive = SharedReceive::start(settings, shared.ports.addresses(),
+                                        static_cast<unsigned>(listeners.shards.size()));
+  if (shared.receive) shared.ports.set_lookup(shared.receive->lookup());
+  log_sending(settings, reached);
+  filter_watch = allow_packet_sockets(settings, shared.packet_sockets_allowed);
+  return {};
+}
+
+Result<void, StartError> RelayService::Running::make_shards(const RelaySettings& settings,
+                                                            Listeners& listeners) {
+  for (unsigned number = 0; number < listeners.shards.size(); ++number) {
     auto poller = io::make_epoll_poller();
     if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});
-    running->shards.push_back(std::make_unique<Shard>(number, running->shared,
-                                                      std::move(listeners->shards[number]), std::move(poller),
-                                                      joint_sender(settings_, reached, Shard::kBatchSlots)));
-    if (!running->shards.back()->watch()) {
+    shards.push_back(std::make_unique<Shard>(number, shared, std::move(listeners.shards[number]),
+                                             std::move(poller),
+                                             joint_sender(settings, reached, Shard::kBatchSlots)));
+    if (!shards.back()->watch())
       return fail(StartError{io::system_error("watch the listening sockets", errno).text()});
-    }
   }
-  for (const auto& shard : running->shards) running->shared.shards.push_back(shard.get());
-  for (unsigned number = 0; number < shard_count; ++number) {
-    running->threads.emplace_back(&Running::run, running.get(), std::ref(*running->shards[number]));
-    (void)pthread_setname_np(running->threads.back().native_handle(),
-                             ("relay-" + std::to_string(number)).c_str());
+  for (const auto& shard : shards) shared.shards.push_back(shard.get());
+  return {};
+}
+
+void RelayService::Running::start_threads() {
+  for (const auto& shard : shards) {
+    threads.emplace_back(&Running::run, this, std::ref(*shard));
+    const std::string name = "relay-" + std::to_string(threads.size() - 1);
+    (void)pthread_setname_np(threads.back().native_handle(), name.c_str());
   }
   // Until then, what the caller closes may live on in a copy of its table.
-  running->tables_settled.wait();
-  if (const int code = running->shared_table_error; code != 0) {
+  tables_settled.wait();
+  if (const int code = shared_table_error; code != 0) {
     const auto limit = io::raise_fd_limit(relay_sockets + kFdReserve);
     spdlog::warn("relay: {}; the limit of {} open files holds for all shards together",
                  io::system_error("give each shard its own table of open files", code).text(), limit);
   }
+}
+
+Result<void, StartError> RelayService::start() {
+  if (auto checked = check_settings(); !checked) return checked;
+  const auto listen_ips = expand_listen_addresses(settings_.listen_addresses);
+  const unsigned shard_count = shards_of(settings_);
+  auto running = std::make_unique<Running>(settings_, listen_ips, shard_count, credentials_);
+  (void)io::raise_fd_limit(running->relay_sockets / shard_count + kFdReserve);
+  auto listeners = open_all(listen_ips, shard_count);
+  if (!listeners) return fail(listeners.error());
+  if (auto equipped = running->equip(settings_, *listeners); !equipped) return equipped;
+  if (auto made = running->make_shards(settings_, *listeners); !made) return made;
+  running->start_threads();
   listening_addresses_ = std::move(listeners->addresses);
   tls_addresses_ = std::move(listeners->tls_addresses);
   running_ = std::move(running);

@@ -26,6 +26,8 @@ struct StartError {
   std::string message;
 };
 
+struct Listeners;
+
 class RelayService {
  public:
   // `credentials` is not null.
@@ -57,7 +59,7 @@ class RelayService {
   // NAT). From any thread while the relay runs; never waits.
   bool is_relayed_address(const Address& address) const;
 
-  // HTTP connections that came in at a TLS port. came in at a TLS port: take_http() gives all that wait, to
+  // HTTP connections that came in at a TLS port: take_http() gives all that wait, to
   // the control thread, and http_fd() is readable while some do; -1 while the relay does not run.
   std::vector<io::AcceptedStream> take_http();
   int http_fd() const;
@@ -75,6 +77,7 @@ class RelayService {
  private:
   struct Running;
   Result<void, StartError> check_settings() const;
+  Result<Listeners, StartError> open_all(const std::vector<Ip>& listen_ips, unsigned shards) const;
 
   RelaySettings settings_;
   std::shared_ptr<const credentials::TurnCredentials> credentials_;
