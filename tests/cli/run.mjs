@@ -245,6 +245,9 @@ const tests = {
     const text = run(['credentials', '--user', 'alice', '--state-dir', state]);
     assert.equal(text.status, 0, text.stderr);
     assert.match(text.stdout, /^username +\d+:alice\ncredential \S+=\nttl +3600 s\n/);
+    assert.doesNotMatch(text.stdout, /turns:/);
+    const tls = run(['credentials', '--user', 'alice', '--state-dir', state, '--host', 'calls.test', '--tls-port', '443']);
+    assert.match(tls.stdout, /turn:calls\.test:3478\?transport=tcp\n +turns:calls\.test:443\?transport=tcp\n$/);
     const answer = JSON.parse(run(['credentials', '--user', 'alice', '--ttl', '600', '--state-dir', state, '--json']).stdout);
     assert.deepEqual(Object.keys(answer), ['username', 'credential', 'password', 'ttl', 'uris', 'iceServers']);
     assert.equal(answer.ttl, 600);

@@ -51,13 +51,17 @@ void add_credentials_command(CLI::App& app, int& status) {
       ->envname("OFFHOOK_SECRET")
       ->delimiter(',');
   command->add_option("--host", options->request.host, "host in the URIs (127.0.0.1)");
-  command->add_option("--port", options->request.port, "port in the URIs (3478)");
+  command->add_option("--port", options->request.port, "port in the URIs (3478)")
+      ->check(CLI::Range(1, 65535));
+  command->add_option("--tls-port", options->request.tls_port, "port of a turns: URI beside them (none)")
+      ->check(CLI::Range(1, 65535));
   command->add_flag("--json", options->request.as_json, "print the answer of GET /api/turn/credentials");
   command->add_flag("--rotate", options->rotate, "make a new secret; credentials of the last one stay valid");
   command->footer(
       "Examples:\n"
       "  offhook credentials --user alice\n"
       "  offhook credentials --user alice --ttl 600 --json\n"
+      "  offhook credentials --user alice --host calls.example.org --tls-port 443\n"
       "  offhook credentials --user alice --secret \"$COTURN_SECRET\"   (a coturn accepts it)\n"
       "  offhook credentials --rotate   (a running server takes it up by itself)");
   command->callback([options, &status] { status = run(*options); });

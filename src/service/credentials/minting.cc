@@ -36,7 +36,8 @@ Result<Minted, std::string> mint_turn_credential(const MintRequest& request) {
   }
   const credentials::TurnCredentials turn_credentials(std::move(secrets), {});
   const auto credential = turn_credentials.mint(request.user, request.ttl, io::read_now().wall);
-  const auto uris = relay_uris(request.host, request.port);
+  const auto uris =
+      relay_uris(request.host, request.port, request.tls_port == 0 ? "" : request.host, request.tls_port);
   if (request.as_json) return Minted{ice_servers_json(credential, uris) + "\n", note};
   std::string text =
       fmt::format("username   {}\ncredential {}\nttl        {} s\nuris       {}\n", credential.username,

@@ -18,6 +18,7 @@ struct MintRequest {
   std::vector<Secret> shared_secrets;  // instead of the state directory's
   std::string host = "127.0.0.1";      // for the URIs
   std::uint16_t port = 3478;
+  std::uint16_t tls_port = 0;  // 0: no turns: URI
   bool as_json = false;
 };
 
