@@ -295,6 +295,7 @@ void Shard::forward(const turn::Forward& forward) {
 void Shard::forward_to_peer(const turn::Forward& forward) {
   const io::Socket* socket = relays_.find(forward.relay);
   if (socket == nullptr) return;
+  gathering_.note_relayed();
   counters_.add(Counter::packets_to_peers);
   counters_.add(Counter::bytes_to_peers, forward.bytes.size());
   if (!forward.dont_fragment) {
@@ -316,6 +317,7 @@ void Shard::forward_to_client(const turn::Forward& forward) {
   counters_.add(Counter::bytes_to_clients, forward.bytes.size());
   if (ClientConnections::owns(forward.client.handle))
     return connections_.send_media(forward.client, forward.bytes, now_.monotonic);
+  gathering_.note_relayed();
   const Listener& listener = listeners_.udp[forward.client.handle];
   enqueue(listener.socket.get(), listener.address, forward.client.five_tuple.client_address, forward.bytes);
 }

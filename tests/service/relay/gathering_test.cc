@@ -10,13 +10,14 @@ using std::chrono::milliseconds;
 
 constexpr Duration kNone = Duration::zero();
 constexpr Duration kShort = microseconds(250);
-constexpr Duration kLong = microseconds(500);
+constexpr Duration kLong = milliseconds(1);
 
-// Rounds a millisecond apart, each with so many packets; what the last says.
-Duration after(Gathering& gathering, Instant& now, std::size_t packets, int rounds) {
+// Rounds a millisecond apart, each with so many packets, and so many of them relayed; what the last says.
+Duration after(Gathering& gathering, Instant& now, std::size_t packets, int rounds, std::size_t relayed = 0) {
   Duration pause = kNone;
   for (int i = 0; i < rounds; ++i) {
     gathering.note(packets);
+    for (std::size_t each = 0; each < relayed; ++each) gathering.note_relayed();
     now += milliseconds(1);
     pause = gathering.decide(now);
   }
@@ -27,11 +28,12 @@ TEST(Gathering, WaitsWhereMuchComesAndNowhereElse) {
   Gathering gathering;
   Instant now{std::chrono::hours(1)};
   EXPECT_EQ(gathering.decide(now), kNone);
-  EXPECT_EQ(after(gathering, now, 7, 100), kNone);
+  EXPECT_EQ(after(gathering, now, 7, 100, 7), kNone);
   EXPECT_EQ(after(gathering, now, 8, 1), kShort);
-  EXPECT_EQ(after(gathering, now, 69, 100), kShort);
-  EXPECT_EQ(after(gathering, now, 70, 1), kLong);
-  EXPECT_EQ(after(gathering, now, 69, 1), kShort);
+  EXPECT_EQ(after(gathering, now, 500, 100), kShort) << "who asks waits for the answer";
+  EXPECT_EQ(after(gathering, now, 500, 1, 29), kShort);
+  EXPECT_EQ(after(gathering, now, 30, 1, 30), kLong);
+  EXPECT_EQ(after(gathering, now, 30, 1), kShort);
   EXPECT_EQ(after(gathering, now, 0, 1), kNone);
 }
 
