@@ -16,8 +16,8 @@ class Gathering {
   // From so many packets a second on two come in a pause, on average.
   static constexpr std::size_t kPacketsPerSecond = 8'000;
   // The same where so many are relayed over UDP, some thirty in a pause: a virtual machine leaves a processor
-  // that is idle, and to come back costs it as much as ten packets. Not for requests, whose clients wait for
-  // the answer, nor for what leaves over streams: to send it costs far more than to be woken.
+  // that is idle, and to come back costs it as much as several packets. Not for requests, whose clients wait
+  // for the answer, nor for what leaves over streams: to send it costs far more than to be woken.
   static constexpr Duration kLongPause = std::chrono::milliseconds(1);
   static constexpr std::size_t kRelayedPerSecond = 30'000;
 

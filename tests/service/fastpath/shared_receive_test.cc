@@ -134,7 +134,7 @@ TEST_F(SharedReceiveTest, AFloodedAddressGoesOnWithItsOwnSocket) {
   relayed.expect_echo();
 }
 
-// So many that none has more than its share of what one sender can send.
+// So many that none has more than its share of what the strangers can send.
 class ManyRelayed {
  public:
   explicit ManyRelayed(const RelaySettings& settings) : relay_(settings) {
