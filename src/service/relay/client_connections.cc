@@ -12,13 +12,15 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 // One read takes a request or two, and the framer behind it holds no more than its limit and one read.
 constexpr std::size_t kReadBytesWithoutAllocation = kFrameBytesLimitWithoutAllocation;
 // Where two segments come within the 40 ms for which the kernel delays an acknowledgement, one is sent for
-// both; where fewer come it would only be late. That ends by itself when nothing comes for so long, so it is
-// asked for again.
+// both; where fewer come it would only be late. A pause ends that, so it is asked for again after each.
 constexpr std::uint8_t kReadsCounted = 32;
+constexpr std::uint8_t kPausesLimit = 4;
 constexpr std::chrono::milliseconds kReadDistanceLimit{18};
-// A client that waits for each acknowledgement (without TCP_NODELAY) brings the second segment after it only
-// then, 30 to 40 ms after the first; it is left alone from then on.
-constexpr std::chrono::milliseconds kAcknowledgementWait{28};
+// A client that waits for each acknowledgement (without TCP_NODELAY) brings the next segment only then, 30 to
+// 40 ms after the one before, and in it all that it had to say meanwhile. One that does so again and again is
+// left alone from then on.
+constexpr std::chrono::milliseconds kPause{28};
+constexpr std::uint8_t kReadsHeldBack = 3;
 // Framers and queues kept for the next connection that needs one: about as many as one wake-up touches.
 constexpr std::size_t kSparesLimit = 64;
 // A queue that grew beyond this is not kept.
@@ -87,24 +89,41 @@ ClientConnections::Read ClientConnections::read(std::uint32_t handle, Instant no
     return {};
   }
   connection->framer->filled(count);
-  note_read(*connection, now);
+  note_read(*connection, count, now);
   // With space left it is a part of a record, whose rest the socket will tell of.
   const bool is_full = count == space.size();
   const bool buffered = is_full && connection->tls && connection->tls->is_buffering();
   return {connection->framer.get(), is_full, buffered};
 }
 
-void ClientConnections::note_read(Connection& connection, Instant now) {
+void ClientConnections::note_read(Connection& connection, std::size_t bytes, Instant now) {
   if (!connection.has_allocation || connection.waits_for_acknowledgements) return;
+  const Duration distance = now - std::exchange(connection.last_read_at, now);
+  const bool after_pause = distance >= kPause;
+  if (after_pause && connection.acknowledged_together) {
+    if (bytes >= 2 * connection.usual_bytes) connection.reads_held_back += 1;
+    connection.waits_for_acknowledgements = connection.reads_held_back == kReadsHeldBack;
+    if (connection.waits_for_acknowledgements) return;
+    io::acknowledge_together(connection.socket);
+  }
   connection.reads += 1;
-  if (connection.reads == 1) connection.first_read_at = now;
-  if (connection.reads == 2 && connection.acknowledged_together)
-    connection.waits_for_acknowledgements = now - connection.first_read_at >= kAcknowledgementWait;
-  if (connection.reads < kReadsCounted) return;
+  connection.bytes_read += bytes;
+  if (after_pause) connection.pauses += 1;
+  if (!after_pause) connection.between_reads += distance;
+  if (connection.reads == kReadsCounted) judge_reads(connection);
+}
+
+void ClientConnections::judge_reads(Connection& connection) {
+  const int distances = kReadsCounted - connection.pauses;
   connection.acknowledged_together =
-      now - connection.first_read_at < (kReadsCounted - 1) * kReadDistanceLimit;
+      connection.pauses <= kPausesLimit && connection.between_reads < distances * kReadDistanceLimit;
   if (connection.acknowledged_together) io::acknowledge_together(connection.socket);
+  connection.usual_bytes = connection.bytes_read / kReadsCounted;
   connection.reads = 0;
+  connection.reads_held_back = 0;
+  connection.pauses = 0;
+  connection.between_reads = Duration::zero();
+  connection.bytes_read = 0;
 }
 
 void ClientConnections::finish_read(std::uint32_t handle, bool frames_taken, Instant now) {

@@ -150,12 +150,17 @@ class ClientConnections {
     bool to_flush = false;
     bool acknowledged_together = false;  // asked for before these reads
     bool waits_for_acknowledgements = false;
-    std::uint8_t reads = 0;  // since first_read_at
+    std::uint8_t reads = 0;            // counted so far
+    std::uint8_t pauses = 0;           // before these
+    std::uint8_t reads_held_back = 0;  // of these
+    std::size_t bytes_read = 0;        // with these
+    std::size_t usual_bytes = 0;       // of a read, of those counted before
     Turn turn = Turn::not_needed;
     Instant idle_since;  // without an allocation
     // When the unfinished frame or the handshake began, or the wait for the first byte after it.
     Instant frame_since = kNever;
-    Instant first_read_at{};
+    Instant last_read_at{};
+    Duration between_reads{};                    // but for pauses
     Instant armed = kNever;                      // its entry in deadlines_
     std::unique_ptr<turn::StreamFramer> framer;  // only while a frame is unfinished
     std::unique_ptr<StreamQueue> out;            // only while bytes wait
@@ -189,7 +194,9 @@ class ClientConnections {
   // Bytes sent; 0 if the socket takes none now, or the connection is doomed now.
   std::size_t send_some(Connection& connection, Bytes bytes);
 
-  void note_read(Connection& connection, Instant now);
+  // How the socket is to acknowledge what comes next.
+  void note_read(Connection& connection, std::size_t bytes, Instant now);
+  static void judge_reads(Connection& connection);
   void drop_stale(Connection& connection, Instant now);
   void send_waiting(Connection& connection);
   void watch(Connection& connection, bool for_room);

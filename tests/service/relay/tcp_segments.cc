@@ -9,11 +9,19 @@
 
 namespace offhook::test {
 
-std::uint32_t segments_received(int fd) {
+namespace {
+
+tcp_info info_of(int fd) {
   tcp_info about{};
   socklen_t length = sizeof about;
   EXPECT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &about, &length), 0);
-  return about.tcpi_segs_in;
+  return about;
 }
+
+}  // namespace
+
+std::uint32_t segments_received(int fd) { return info_of(fd).tcpi_segs_in; }
+
+std::uint32_t segments_unacknowledged(int fd) { return info_of(fd).tcpi_unacked; }
 
 }  // namespace offhook::test
