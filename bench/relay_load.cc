@@ -71,8 +71,9 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--first-peer", options.first_peer, "address of the first peer; the others follow");
   app.add_option(
          "--mode", options.mode,
-         "relay; relay-to-relay: clients in pairs, each the other's peer; forward: through a router with NAT")
-      ->check(CLI::IsMember({"relay", "relay-to-relay", "forward"}));
+         "relay: up, and down; calls: both at the same time; relay-to-relay: clients in pairs, each the "
+         "other's peer; forward: through a router with NAT")
+      ->check(CLI::IsMember({"relay", "calls", "relay-to-relay", "forward"}));
   app.add_option("--forward-port", options.forward_port, "of the router, for the first flow");
   app.add_option("--forward-from", options.forward_from, "ADDRESS:PORT that the router sends from");
   app.add_option("--transport", options.transport, "how clients reach the server")
@@ -150,10 +151,11 @@ std::string json_of(const PhasePlan& plan, const PhaseResult& result) {
 }
 
 Result<std::string, Failure> run_phases(const Bench& bench, FrameTraffic* frames, const Options& options) {
-  FlowCheck flows(bench.allocations.size(), options.payload);
   std::string phases;
   std::vector<Direction> directions = {Direction::up, Direction::down};
   if (options.mode == "relay-to-relay") directions = {Direction::across};
+  if (options.mode == "calls") directions = {Direction::both};
+  FlowCheck flows(flows_of(bench.allocations.size(), directions.front()), options.payload);
   std::vector<double> rates = options.rates;
   rates.push_back(0);
   for (const double rate_pps : rates) {
@@ -173,6 +175,7 @@ Result<std::unique_ptr<FrameTraffic>, Failure> attach_frames(const Options& opti
                                                              const AllocationPlan& plan) {
   if (!options.frames) return std::unique_ptr<FrameTraffic>();
   if (options.transport != "udp") return fail(Failure{"--frames: clients speak UDP"});
+  if (options.mode == "calls") return fail(Failure{"--frames: one direction at a time"});
   if (plan.count > FRAME_FLOWS_LIMIT)
     return fail(Failure{fmt::format("--allocations: with --frames {} at most", FRAME_FLOWS_LIMIT)});
   auto attached = FrameTraffic::attach(

@@ -99,7 +99,7 @@ export function table(header, lines) {
   return [print(header), `|${widths.map(width => '-'.repeat(width + 2)).join('|')}|`, ...lines.map(print)].join('\n');
 }
 
-const arrow = { up: 'up (ChannelData to UDP)', down: 'down (UDP to ChannelData)', across: 'across (ChannelData to ChannelData)' };
+const arrow = { up: 'up (ChannelData to UDP)', down: 'down (UDP to ChannelData)', across: 'across (ChannelData to ChannelData)', both: 'both ways' };
 export const loadOf = row => (row.load === 'paced' ? `${thousands(row.rate_pps)} kpps` : 'saturated');
 
 // At saturation it is the packets that the generator has under way, and says nothing of the server.

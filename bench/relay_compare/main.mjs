@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { Problem, coresOf, find, numberOf, numbersOf } from './checks.mjs';
 import { curve, disturbed, highestOf, markdown, ratiosOf, rowsOf, setUpsOf, svg } from './figures.mjs';
 import { Network, addresses } from './network.mjs';
-import { Server, buildPion, inKernel, kinds, ofForwarding, makeCertificate, port, programOf, secret, tlsPort, transports } from './servers.mjs';
+import { Server, buildPion, inKernel, kinds, makeCertificate, modes, ofForwarding, port, programOf, secret, tlsPort, transports } from './servers.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -20,7 +20,8 @@ Packets relayed per server CPU-second, kernel work included, for the same load o
                        pion: made of Debian's golang-github-pion-turn.v2-dev;
                        offhook-xdp, offhook-tc: with the fast path, which needs ethtool;
                        nat: the kernel's forwarding with NAT, as a yardstick, with --frames
-  --mode WHICH         relay, or relay-to-relay: the clients in pairs, each the other's
+  --mode WHICH         relay: up, and down; calls: both at the same time, half of the packets
+                       each way; relay-to-relay: the clients in pairs, each the other's
                        peer, both behind this server                                 (default relay)
   --transport WHICH    udp, tcp or tls: how the clients reach the server; a TCP or TLS
                        connection each (tls needs openssl)                           (default udp)
@@ -33,7 +34,7 @@ Packets relayed per server CPU-second, kernel work included, for the same load o
   --rate PPS           offered rate of the paced measurements, or a list of rates    (default 60000)
   --window N           packets under way in the saturated measurements               (default 128)
   --burst N            packets of one flow in a row, 1 to 64 (> 1 needs ethtool)     (default 1)
-  --merged             a burst arrives as one, as a network card's driver merges what came
+  --merged             a burst over UDP arrives as one, as a network card's driver merges what came
                        together for a program that takes it so (GRO); with --burst
   --frames             for servers whose packets the kernel relays: frames as from a
                        network card, not packets of sockets; UDP alone, Linux 5.18,
@@ -51,6 +52,7 @@ examples:
   bench/relay --server coturn,coturn --rounds 4  coturn against itself: the noise of this machine
   bench/relay --server coturn,pion,offhook       pion's library as well
   bench/relay --mode relay-to-relay              both clients behind this relay
+  bench/relay --mode calls --transport tcp       who sends and receives acknowledges along with it
   bench/relay --burst 16 --merged                bursts as a network card brings them
   bench/relay --transport tls --rate 20000       clients behind a firewall that lets out TLS alone
   bench/relay --rounds 3 --seconds 2 --allocations 1,10,100,1000,10000
@@ -101,17 +103,18 @@ function planOf() {
     throw new Problem(`${error.message} (bench/relay --help)`);
   }
   if (values.help) return null;
-  if (!['relay', 'relay-to-relay'].includes(values.mode)) {
-    throw new Problem(`--mode ${values.mode}: there are relay and relay-to-relay`);
+  if (!modes.includes(values.mode)) {
+    throw new Problem(`--mode ${values.mode}: there are ${modes.join(', ')}`);
   }
+  if (values.mode === 'calls' && values.frames) throw new Problem('--mode calls goes without --frames');
   if (!transports.includes(values.transport)) {
     throw new Problem(`--transport ${values.transport}: there are ${transports.join(', ')}`);
   }
   if (values.frames && (values.transport !== 'udp' || values.steering)) {
     throw new Problem('--frames goes with --transport udp, and without --steering');
   }
-  if (values.merged && (numberOf(values, 'burst', 1, 64) === 1 || values.frames || values.transport !== 'udp')) {
-    throw new Problem('--merged goes with --burst above 1 and --transport udp, and without --frames');
+  if (values.merged && (numberOf(values, 'burst', 1, 64) === 1 || values.frames)) {
+    throw new Problem('--merged goes with --burst above 1, and without --frames');
   }
   const slots = slotsOf(values.server);
   if (slots.some(slot => slot.kind === 'nat') && !(values.frames && values.mode === 'relay')) {

@@ -28,6 +28,8 @@ export const cells = [
   ...payloads.map(payload => cell(`udp-${payload}-merged`, { payload, burst: 16, merged: true, rate: [28000, 112000] }, { saturated: goal.bursts })),
   ...['tcp', 'tls'].flatMap(transport => payloads.map(payload =>
     cell(`${transport}-${payload}`, { transport, payload, rate: [16000, 30000, 64000] }, { every: goal.stream }))),
+  ...['tcp', 'tls'].flatMap(transport => payloads.map(payload =>
+    cell(`${transport}-${payload}-merged`, { transport, payload, burst: 16, merged: true, rate: [30000, 64000] }, { every: goal.stream }))),
   ...[1, 10, 100, 10000].map(allocations => cell(`udp-172-of-${allocations}`, { allocations, rate: [60000] }, { saturated: goal.saturated })),
   cell('relay-to-relay', { mode: 'relay-to-relay', rate: [60000] }, { saturated: goal.saturated }),
   ...payloads.map(payload => cell(`fast-path-${payload}`,

@@ -7,6 +7,8 @@ import { addresses } from './network.mjs';
 export const port = 3478;
 export const tlsPort = 5349;
 export const transports = ['udp', 'tcp', 'tls'];
+// What is loaded: bench/relay --help says more.
+export const modes = ['relay', 'calls', 'relay-to-relay'];
 export const secret = 'bench-secret-of-32-bytes-or-more';
 const realm = 'bench.invalid';
 const relayPorts = { low: 20000, high: 59999 };

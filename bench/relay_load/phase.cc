@@ -32,7 +32,13 @@ void relax() {
 class Run {
  public:
   Run(const Bench& bench, FlowCheck& flows, const PhasePlan& plan)
-      : bench_(bench), flows_(flows), plan_(plan) {}
+      : bench_(bench), flows_(flows), plan_(plan) {
+    const bool both = plan.direction == Direction::both;
+    if (plan.direction != Direction::down) senders_.push_back(bench.clients);
+    if (plan.direction == Direction::down || both) senders_.push_back(bench.peers);
+    if (plan.direction == Direction::up || both) receivers_.push_back(bench.peers);
+    if (plan.direction != Direction::up) receivers_.push_back(bench.clients);
+  }
 
   Result<PhaseResult, std::string> measure() {
     flows_.begin_phase();
@@ -57,18 +63,13 @@ class Run {
   }
 
  private:
-  bool from_clients() const { return plan_.direction != Direction::down; }
-  bool to_peers() const { return plan_.direction == Direction::up; }
-  MessageSockets& sender() const { return from_clients() ? *bench_.clients : *bench_.peers; }
-  MessageSockets& receiver() const { return to_peers() ? *bench_.peers : *bench_.clients; }
-
   Result<void, std::string> load_until(double end_s) {
     for (double now_s = monotonic_seconds(); now_s < end_s; now_s = monotonic_seconds()) {
       flows_.set_time(nanoseconds(now_s));
       const std::size_t due = due_now(now_s);
       for (std::size_t i = 0; i < due; ++i) send_one();
-      if (auto sent = sender().flush(); !sent) return fail(sent.error());
-      const auto received = receive_batch();
+      if (auto sent = flush(); !sent) return fail(sent.error());
+      const auto received = receive_batches();
       if (!received) return fail(received.error());
       if (*received > 0) last_receipt_s_ = now_s;
       while (monotonic_seconds() < now_s + kTurn_s) relax();
@@ -97,34 +98,59 @@ class Run {
   }
 
   void send_one() {
-    const Allocation& allocation = bench_.allocations[flow_];
-    const std::size_t payload_bytes = flows_.payload_bytes();
-    if (from_clients()) {
-      MutableBytes out = bench_.clients->queue(allocation.client_ip, bench_.server,
-                                               turn::kChannelDataHeaderBytes + payload_bytes);
-      turn::write_channel_data_header(out, allocation.channel_number,
-                                      static_cast<std::uint16_t>(payload_bytes));
-      flows_.stamp(flow_, out.subspan(turn::kChannelDataHeaderBytes));
+    const std::size_t count = bench_.allocations.size();
+    if (plan_.direction == Direction::down) {
+      send_down(flow_, flow_);
+    } else if (plan_.direction == Direction::both && is_turn_of_peers_) {
+      const std::size_t opposite = (flow_ + count / 2) % count;
+      send_down(opposite, count + opposite);
     } else {
-      flows_.stamp(flow_, bench_.peers->queue(allocation.peer.ip, allocation.relayed, payload_bytes));
+      send_up(flow_);
     }
     if (++in_burst_ < plan_.burst) return;
     in_burst_ = 0;
-    flow_ = (flow_ + 1) % bench_.allocations.size();
+    if (plan_.direction == Direction::both) is_turn_of_peers_ = !is_turn_of_peers_;
+    if (!is_turn_of_peers_) flow_ = (flow_ + 1) % count;
   }
 
-  Result<std::size_t, std::string> receive_batch() {
-    const auto batch = receiver().receive();
-    if (!batch) return fail(batch.error());
-    flows_.set_time(nanoseconds(monotonic_seconds()));
-    for (const auto& received : *batch) {
-      if (to_peers()) {
-        arrived_at_peer(received);
-      } else {
-        arrived_at_client(received);
-      }
+  void send_up(std::size_t index) {
+    const Allocation& allocation = bench_.allocations[index];
+    const std::size_t payload_bytes = flows_.payload_bytes();
+    MutableBytes out = bench_.clients->queue(allocation.client_ip, bench_.server,
+                                             turn::kChannelDataHeaderBytes + payload_bytes);
+    turn::write_channel_data_header(out, allocation.channel_number,
+                                    static_cast<std::uint16_t>(payload_bytes));
+    flows_.stamp(index, out.subspan(turn::kChannelDataHeaderBytes));
+  }
+
+  void send_down(std::size_t index, std::size_t flow) {
+    const Allocation& allocation = bench_.allocations[index];
+    flows_.stamp(flow, bench_.peers->queue(allocation.peer.ip, allocation.relayed, flows_.payload_bytes()));
+  }
+
+  Result<void, std::string> flush() {
+    for (MessageSockets* sender : senders_) {
+      if (auto sent = sender->flush(); !sent) return sent;
     }
-    return batch->size();
+    return {};
+  }
+
+  Result<std::size_t, std::string> receive_batches() {
+    std::size_t taken = 0;
+    for (MessageSockets* receiver : receivers_) {
+      const auto batch = receiver->receive();
+      if (!batch) return fail(batch.error());
+      flows_.set_time(nanoseconds(monotonic_seconds()));
+      for (const auto& received : *batch) {
+        if (receiver == bench_.peers) {
+          arrived_at_peer(received);
+        } else {
+          arrived_at_client(received);
+        }
+      }
+      taken += batch->size();
+    }
+    return taken;
   }
 
   void arrived_at_peer(const MessageSockets::Received& received) {
@@ -145,16 +171,29 @@ class Run {
       flows_.arrived_misrouted();
       return;
     }
-    const bool across = plan_.direction == Direction::across;
-    flows_.arrived(across ? static_cast<std::uint32_t>(partner_of(flow)) : flow, channel_data->payload);
+    flows_.arrived(flow_to_client(flow), channel_data->payload);
+  }
+
+  // The number of the flow that ends at this client.
+  std::size_t flow_to_client(std::size_t client) const {
+    switch (plan_.direction) {
+      case Direction::across:
+        return partner_of(client);
+      case Direction::both:
+        return bench_.allocations.size() + client;
+      case Direction::up:
+      case Direction::down:
+        return client;
+    }
+    return client;
   }
 
   // Until nothing has come for a while. What a stream could not take at once goes out meanwhile.
   Result<void, std::string> drain() {
     for (bool is_quiet = false; !is_quiet;) {
-      if (auto sent = sender().flush(); !sent) return sent;
-      receiver().wait_readable(kDrain_ms);
-      const auto received = receive_batch();
+      if (auto sent = flush(); !sent) return sent;
+      for (MessageSockets* receiver : receivers_) receiver->wait_readable(kDrain_ms);
+      const auto received = receive_batches();
       if (!received) return fail(received.error());
       is_quiet = *received == 0;
     }
@@ -167,8 +206,11 @@ class Run {
   double started_s_ = 0;
   double last_receipt_s_ = 0;
   std::uint64_t written_off_ = 0;
+  std::vector<MessageSockets*> senders_;
+  std::vector<MessageSockets*> receivers_;
   std::size_t flow_ = 0;
   std::size_t in_burst_ = 0;
+  bool is_turn_of_peers_ = false;  // with both directions
 };
 
 }  // namespace
@@ -181,8 +223,14 @@ std::string_view name(Direction direction) {
       return "down";
     case Direction::across:
       return "across";
+    case Direction::both:
+      return "both";
   }
   return "";
+}
+
+std::size_t flows_of(std::size_t allocations, Direction direction) {
+  return direction == Direction::both ? 2 * allocations : allocations;
 }
 
 Result<PhaseResult, std::string> run_phase(const Bench& bench, FlowCheck& flows, const PhasePlan& plan) {

@@ -17,6 +17,8 @@ enum class Direction {
   up,      // ChannelData from clients, UDP to peers
   down,    // UDP from peers, ChannelData to clients
   across,  // ChannelData from a client, ChannelData to the other of its pair
+  both,    // up and down in turn: what goes down for a client is half a round of all clients after what it
+           // sends
 };
 std::string_view name(Direction direction);
 
@@ -39,6 +41,9 @@ struct PhaseResult {
   Delays delays;  // from the turn of the generator that sent a packet to the one that received it
   ServerCpuUse cpu;
 };
+
+// Of `allocations` that are loaded this way: with both, those down have numbers of their own after those up.
+std::size_t flows_of(std::size_t allocations, Direction direction);
 
 struct Bench {
   // Not null for run_phase() below.
