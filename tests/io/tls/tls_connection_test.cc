@@ -80,6 +80,28 @@ TEST_F(TlsConnections, WhatHasLeftTheSocketIsReadWithoutIt) {
   EXPECT_EQ(read_text(), "three");
 }
 
+// Whatever the client's order; but one that puts ChaCha20 first has no instructions for AES.
+TEST_F(TlsConnections, TakeTheCipherThatCostsLeast) {
+  const auto agreed = [this](int version, const char* of_tls12, const char* of_tls13) -> std::string {
+    begin(version, version);
+    EXPECT_EQ(SSL_set_cipher_list(client_->ssl(), of_tls12), 1);
+    EXPECT_EQ(SSL_set_ciphersuites(client_->ssl(), of_tls13), 1);
+    EXPECT_EQ(shake_hands(), Status::done);
+    return SSL_get_cipher_name(client_->ssl());
+  };
+  const char* const tls12 =
+      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256";
+  const char* const tls13 = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
+  EXPECT_EQ(agreed(TLS1_2_VERSION, tls12, tls13), "ECDHE-ECDSA-AES128-GCM-SHA256");
+  EXPECT_EQ(agreed(TLS1_3_VERSION, tls12, tls13), "TLS_AES_128_GCM_SHA256");
+  const char* const only_256 = "TLS_AES_256_GCM_SHA384";
+  EXPECT_EQ(agreed(TLS1_3_VERSION, tls12, only_256), only_256);
+  EXPECT_EQ(agreed(TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256", tls13),
+            "ECDHE-ECDSA-CHACHA20-POLY1305");
+  EXPECT_EQ(agreed(TLS1_3_VERSION, tls12, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"),
+            "TLS_CHACHA20_POLY1305_SHA256");
+}
+
 TEST_F(TlsConnections, RefuseWhatIsOlder) {
   for (const int version : {TLS1_VERSION, TLS1_1_VERSION}) {
     begin(version, version);
