@@ -21,10 +21,11 @@ constexpr std::chrono::milliseconds kReadDistanceLimit{18};
 // left alone from then on.
 constexpr std::chrono::milliseconds kPause{28};
 constexpr std::uint8_t kReadsHeldBack = 3;
-// Framers and queues kept for the next connection that needs one: about as many as one wake-up touches.
-constexpr std::size_t kSparesLimit = 64;
-// A queue that grew beyond this is not kept.
-constexpr std::size_t kSpareQueueBytesLimit = 64 * 1024;
+// Framers kept for the next connection that needs one: about as many as one wake-up touches.
+constexpr std::size_t kSpareFramersLimit = 64;
+// Queues likewise, as many as may wait for their turn to be sent, while they are small.
+constexpr std::size_t kSpareQueuesLimit = 4096;
+constexpr std::size_t kSpareQueuesBytesLimit = 4 * 1024 * 1024;
 
 std::size_t index_of(std::uint32_t handle) { return handle & ~ClientConnections::kHandleBit; }
 
@@ -157,7 +158,7 @@ bool ClientConnections::has_unfinished_frame(std::uint32_t handle) {
 
 void ClientConnections::handle_frames_done() {
   for (std::unique_ptr<turn::StreamFramer>& framer : resting_framers_) {
-    if (spare_framers_.size() < kSparesLimit) spare_framers_.push_back(std::move(framer));
+    if (spare_framers_.size() < kSpareFramersLimit) spare_framers_.push_back(std::move(framer));
   }
   resting_framers_.clear();
 }
@@ -201,6 +202,7 @@ void ClientConnections::queue(Connection& connection, Bytes bytes, StreamQueue::
   if (!connection.out && connection.has_allocation && !spare_queues_.empty()) {
     connection.out = std::move(spare_queues_.back());
     spare_queues_.pop_back();
+    spare_queue_bytes_ -= connection.out->capacity();
   }
   if (!connection.out) connection.out = std::make_unique<StreamQueue>();
   connection.out->add(bytes, kind, now);
@@ -210,13 +212,17 @@ void ClientConnections::queue(Connection& connection, Bytes bytes, StreamQueue::
 }
 
 void ClientConnections::flush() {
-  for (const std::uint32_t handle : to_flush_) {
-    Connection* connection = find(handle);
-    if (connection == nullptr) continue;
+  for (std::size_t left = kFlushesARound; left > 0 && has_to_flush(); --left) {
+    Connection* connection = find(to_flush_[flushed_++]);
+    // Another connection may have got the handle of one that is gone.
+    if (connection == nullptr || !connection->to_flush) continue;
     connection->to_flush = false;
     send_waiting(*connection);
   }
-  to_flush_.clear();
+  // Each handle is moved at most once.
+  if (flushed_ * 2 < to_flush_.size()) return;
+  to_flush_.erase(to_flush_.begin(), to_flush_.begin() + static_cast<std::ptrdiff_t>(flushed_));
+  flushed_ = 0;
 }
 
 bool ClientConnections::handle_writable(std::uint32_t handle, Instant now) {
@@ -246,12 +252,15 @@ void ClientConnections::send_waiting(Connection& connection) {
     watch(connection, true);
     return;
   }
-  if (connection.out && connection.out->capacity() <= kSpareQueueBytesLimit &&
-      spare_queues_.size() < kSparesLimit) {
-    spare_queues_.push_back(std::move(connection.out));
-  }
-  connection.out.reset();
+  if (connection.out) keep_spare(std::move(connection.out));
   watch(connection, false);
+}
+
+void ClientConnections::keep_spare(std::unique_ptr<StreamQueue> queue) {
+  const std::size_t bytes = spare_queue_bytes_ + queue->capacity();
+  if (spare_queues_.size() >= kSpareQueuesLimit || bytes > kSpareQueuesBytesLimit) return;
+  spare_queue_bytes_ = bytes;
+  spare_queues_.push_back(std::move(queue));
 }
 
 void ClientConnections::watch(Connection& connection, bool for_room) {
@@ -317,6 +326,7 @@ void ClientConnections::close_all() {
   connections_.clear();
   free_.clear();
   to_flush_.clear();
+  flushed_ = 0;
   resting_framers_.clear();
   doomed_.clear();
   deadlines_ = {};

@@ -66,6 +66,11 @@ inline constexpr std::size_t kStreamQueueBytesLimitWithoutAllocation = 4 * 1024;
 // bytes, with everything else that an Allocate request carries.
 inline constexpr std::size_t kFrameBytesLimitWithoutAllocation = 2 * 1024;
 
+// Clients that one round of the loop sends to. To receive a packet costs a fifth of sending it: so what has
+// come is taken in first, and of a client that waits for its turn all that has come meanwhile goes together.
+// Where the shard keeps pace no client waits; after a pause of the machine the wait is soon over.
+inline constexpr std::size_t kFlushesARound = 32;
+
 class ClientConnections {
  public:
   // Without `certificates` a client that begins TLS is closed, without `http` one that speaks HTTP. Both must
@@ -108,10 +113,13 @@ class ClientConnections {
   // Nobody has a frame any more of a connection whose read is finished.
   void handle_frames_done();
 
-  // Queues whole packets; flush() sends. A client that is gone is none. Media belongs to an allocation.
+  // Queues whole packets. A client that is gone is none. Media belongs to an allocation.
   void send_media(const turn::Client& client, Bytes bytes, Instant now);
   void send_control(const turn::Client& client, Bytes bytes, Instant now);
+  // Sends to those that have waited longest, kFlushesARound at most.
   void flush();
+  // Whether others are left.
+  bool has_to_flush() const { return flushed_ < to_flush_.size(); }
   // True if reading waited for room as well: then read() goes on.
   [[nodiscard]] bool handle_writable(std::uint32_t handle, Instant now);
 
@@ -199,6 +207,7 @@ class ClientConnections {
   static void judge_reads(Connection& connection);
   void drop_stale(Connection& connection, Instant now);
   void send_waiting(Connection& connection);
+  void keep_spare(std::unique_ptr<StreamQueue> queue);
   void watch(Connection& connection, bool for_room);
   void watch(Connection& connection);
   void arm(Connection& connection, Instant deadline);
@@ -212,7 +221,8 @@ class ClientConnections {
   HttpHandover* http_;
   std::vector<std::unique_ptr<Connection>> connections_;  // by handle without kHandleBit
   std::vector<std::uint32_t> free_;
-  std::vector<std::uint32_t> to_flush_;
+  std::vector<std::uint32_t> to_flush_;  // longest wait first, behind those that are done
+  std::size_t flushed_ = 0;              // so many
   std::vector<std::uint32_t> doomed_;
   std::uint32_t next_serial_ = 1;
   std::size_t handshakes_ = 0;  // under way
@@ -231,6 +241,7 @@ class ClientConnections {
   std::vector<std::unique_ptr<turn::StreamFramer>>
       resting_framers_;  // given back; their frames may be in use
   std::vector<std::unique_ptr<StreamQueue>> spare_queues_;
+  std::size_t spare_queue_bytes_ = 0;
 };
 
 }  // namespace offhook::relay

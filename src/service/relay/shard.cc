@@ -98,7 +98,8 @@ void Shard::run() {
 
 std::span<const io::Ready> Shard::wait(Instant deadline) {
   const Duration pause = gathering_.decide(now_.monotonic);
-  if (relays_.unfinished_count() > 0) return poller_->wait(now_.monotonic, now_.monotonic);
+  if (relays_.unfinished_count() > 0 || connections_.has_to_flush())
+    return poller_->wait(now_.monotonic, now_.monotonic);
   if (pause > Duration::zero()) {
     // Who is never idle is woken by nobody.
     if (const auto events = poller_->wait(now_.monotonic, now_.monotonic); !events.empty()) return events;

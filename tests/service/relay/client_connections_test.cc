@@ -94,9 +94,20 @@ class Connections : public testing::Test {
     ADD_FAILURE() << "the reply never came";
     return numbers;
   }
-  turn::Client client_of(const io::Socket& client) {
+  // The `index`th that is connected.
+  turn::Client client_of(const io::Socket& client, std::uint32_t index = 0) {
     return {{*io::bound_address(client), listen_address_, turn::Transport::tcp},
-            ClientConnections::kHandleBit};
+            index | ClientConnections::kHandleBit};
+  }
+  // As many as it has media, which came with `segments` segments.
+  void expect_media(const io::Socket& client, std::size_t count, std::uint32_t segments) {
+    if (!test::await_readable(client.get(), milliseconds(count == 0 ? 0 : 5000))) {
+      EXPECT_EQ(count, 0U);
+      return;
+    }
+    Buffer space(8192);
+    EXPECT_EQ(recv(client.get(), space.data(), space.size(), 0), static_cast<ssize_t>(count * 1004));
+    EXPECT_EQ(test::data_segments_received(client.get()), segments);
   }
 
   ClientConnections::Service service_ = ClientConnections::Service::turn;
@@ -289,6 +300,46 @@ TEST_F(Connections, AnEventOfAClosedOneDoesNotTouchItsSuccessor) {
   connections_.send_media(*closed, kFrame, now_);
   connections_.flush();
   EXPECT_FALSE(test::await_readable(successor.get(), milliseconds(0)));
+}
+
+TEST_F(Connections, WhatComesForThoseThatWaitForTheirTurnGoesTogether) {
+  std::vector<io::Socket> clients;
+  const std::uint32_t last = kFlushesARound;
+  for (std::uint32_t i = 0; i <= last; ++i) {
+    clients.push_back(connect());
+    connections_.set_has_allocation(client_of(clients[i], i), true, now_);
+    connections_.send_media(client_of(clients[i], i), media(i), now_);
+  }
+  connections_.flush();
+  EXPECT_TRUE(connections_.has_to_flush());
+  expect_media(clients[last - 1], 1, 1);
+  expect_media(clients[last], 0, 0);
+  connections_.send_media(client_of(clients[0], 0), media(1000), now_);
+  connections_.send_media(client_of(clients[last], last), media(1000), now_);
+  connections_.flush();
+  EXPECT_FALSE(connections_.has_to_flush());
+  expect_media(clients[0], 2, 2);
+  expect_media(clients[last], 2, 1);
+}
+
+TEST_F(Connections, WhoTakesThePlaceOfOneThatWaitedIsSentToOnce) {
+  std::vector<io::Socket> clients;
+  const std::uint32_t last = kFlushesARound;
+  for (std::uint32_t i = 0; i <= last; ++i) {
+    clients.push_back(connect());
+    connections_.set_has_allocation(client_of(clients[i], i), true, now_);
+    connections_.send_media(client_of(clients[i], i), media(i), now_);
+  }
+  connections_.flush();
+  clients[last].close();
+  EXPECT_TRUE(read_frames().empty());
+  EXPECT_EQ(close_doomed(), 1U);
+  const io::Socket successor = connect();
+  connections_.set_has_allocation(client_of(successor, last), true, now_);
+  connections_.send_media(client_of(successor, last), media(1), now_);
+  connections_.flush();
+  EXPECT_FALSE(connections_.has_to_flush());
+  expect_media(successor, 1, 1);
 }
 
 TEST_F(Connections, TheOldestMediaIsDroppedWholeWhenTheClientReadsTooSlowlyAndControlIsNot) {

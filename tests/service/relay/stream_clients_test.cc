@@ -2,7 +2,11 @@
 
 #include <sys/socket.h>
 
+#include <memory>
+#include <vector>
+
 #include "relay_fixture.h"
+#include "service/relay/client_connections.h"
 
 namespace offhook::relay {
 namespace {
@@ -46,6 +50,25 @@ TEST(StreamClients, AnEndThatStandsBehindDataIsHeard) {
     ASSERT_EQ(::shutdown(client.socket().get(), SHUT_WR), 0);
     ASSERT_TRUE(peer.receive().has_value()) << i;
     ASSERT_TRUE(client.await_closed()) << i;
+  }
+}
+
+// More of them than a round sends to, and nothing after it that would wake the shard again.
+TEST(StreamClients, AsManyAsAreWrittenToAtOnceAreServedToTheLast) {
+  RunningRelay relay;
+  UdpPeer peer(kLoopback4);
+  std::vector<std::unique_ptr<TurnClient>> clients;
+  std::vector<Address> relayed;
+  for (std::size_t i = 0; i < 3 * kFlushesARound; ++i) {
+    clients.push_back(std::make_unique<TurnClient>(relay.at(), Transport::tcp, minted("bob")));
+    const auto allocated = clients.back()->allocate({});
+    ASSERT_EQ(allocated.error, 0);
+    relayed.push_back(allocated.relayed());
+    ASSERT_EQ(clients.back()->channel_bind(0x4001, peer.address()), 0);
+  }
+  for (int i = 0; i < 20; ++i) {
+    for (const Address& to : relayed) peer.send(to, bytes_of("at once"));
+    for (const auto& client : clients) ASSERT_TRUE(client->receive().has_value()) << i;
   }
 }
 

@@ -22,6 +22,8 @@ tcp_info info_of(int fd) {
 
 std::uint32_t segments_received(int fd) { return info_of(fd).tcpi_segs_in; }
 
+std::uint32_t data_segments_received(int fd) { return info_of(fd).tcpi_data_segs_in; }
+
 std::uint32_t segments_unacknowledged(int fd) { return info_of(fd).tcpi_unacked; }
 
 }  // namespace offhook::test
