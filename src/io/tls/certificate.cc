@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "io/store/private_file.h"
+#include "io/tls/traffic_keys.h"
 
 namespace offhook::io {
 namespace {
@@ -79,8 +80,7 @@ TlsContext new_context() {
   // Partial writes from a queue that may move in memory; an idle connection keeps no buffers.
   SSL_CTX_set_mode(
       raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-  // One call takes all that has come, instead of two for each record.
-  SSL_CTX_set_read_ahead(raw, 1);
+  HandshakeWatch::prepare(raw);
   // Clients resume by tickets; the server remembers nothing.
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_alpn_select_cb(raw, &choose_protocol, nullptr);

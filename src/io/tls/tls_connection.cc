@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
+#include <utility>
 
 #include "base/address.h"
 
@@ -78,7 +80,10 @@ std::optional<TlsConnection> TlsConnection::over(const TlsContext& context, int 
 
 std::optional<TlsConnection> TlsConnection::begin(const TlsContext& context, int fd) {
   auto connection = over(context, fd);
-  if (connection) SSL_set_accept_state(connection->ssl_.get());
+  if (!connection) return std::nullopt;
+  connection->watch_ = std::make_unique<HandshakeWatch>();
+  if (!connection->watch_->watch(connection->ssl_.get())) return std::nullopt;
+  SSL_set_accept_state(connection->ssl_.get());
   return connection;
 }
 
@@ -98,25 +103,47 @@ std::optional<TlsConnection> TlsConnection::begin_client(const TlsContext& conte
   return connection;
 }
 
-void TlsConnection::set_fd(int fd) { set_fd_of(SSL_get_rbio(ssl_.get()), fd); }
+void TlsConnection::set_fd(int fd) {
+  if (records_) return records_->set_fd(fd);
+  set_fd_of(SSL_get_rbio(ssl_.get()), fd);
+}
 
 TlsConnection::Status TlsConnection::handshake() {
+  if (records_) return Status::done;
   ERR_clear_error();
-  return outcome(SSL_do_handshake(ssl_.get()), 0).status;
+  const Status status = outcome(SSL_do_handshake(ssl_.get()), 0).status;
+  if (status == Status::done && watch_ && !take_over()) return Status::ended;
+  return status;
+}
+
+bool TlsConnection::take_over() {
+  // Nothing is read ahead: what is pending stands in one record with the end of the handshake, where nothing
+  // may.
+  if (SSL_has_pending(ssl_.get()) != 0) return false;
+  auto keys = watch_->keys(ssl_.get());
+  ERR_clear_error();
+  if (!keys) return false;
+  records_ = std::make_unique<RecordStream>(fd_of(SSL_get_rbio(ssl_.get())), std::move(*keys));
+  ssl_.reset();
+  watch_.reset();
+  return true;
 }
 
 std::string TlsConnection::certificate_fault() const {
+  assert(ssl_);  // a client's
   const long verdict = SSL_get_verify_result(ssl_.get());
   return verdict == X509_V_OK ? "" : X509_verify_cert_error_string(verdict);
 }
 
 TlsConnection::Transfer TlsConnection::read(MutableBytes space) {
+  if (records_) return records_->read(space, RecordStream::From::socket);
   ERR_clear_error();
   const int count = SSL_read(ssl_.get(), space.data(), bounded(space.size()));
   return outcome(count, static_cast<std::size_t>(std::max(count, 0)));
 }
 
 TlsConnection::Transfer TlsConnection::read_buffered(MutableBytes space) {
+  if (records_) return records_->read(space, RecordStream::From::buffered_alone);
   BIO* bio = SSL_get_rbio(ssl_.get());
   BIO_set_flags(bio, kSocketRests);
   const Transfer transfer = read(space);
@@ -125,21 +152,26 @@ TlsConnection::Transfer TlsConnection::read_buffered(MutableBytes space) {
 }
 
 TlsConnection::Transfer TlsConnection::peek(MutableBytes space) {
+  if (records_) return records_->peek(space);
   ERR_clear_error();
   const int count = SSL_peek(ssl_.get(), space.data(), bounded(space.size()));
   return outcome(count, static_cast<std::size_t>(std::max(count, 0)));
 }
 
 TlsConnection::Transfer TlsConnection::write(Bytes bytes) {
+  if (records_) return records_->write(bytes);
   ERR_clear_error();
   // A retry may offer more than before, never less: OpenSSL has encrypted a record already.
   const int count = SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()));
   return outcome(count, static_cast<std::size_t>(std::max(count, 0)));
 }
 
-bool TlsConnection::is_buffering() const { return SSL_has_pending(ssl_.get()) != 0; }
+bool TlsConnection::is_buffering() const {
+  return records_ ? records_->is_buffering() : SSL_has_pending(ssl_.get()) != 0;
+}
 
 void TlsConnection::send_close() {
+  if (records_) return records_->send_close();
   ERR_clear_error();
   // Not within a handshake, and not after a fault: OpenSSL would call it an error.
   if (SSL_is_init_finished(ssl_.get()) != 0) (void)SSL_shutdown(ssl_.get());

@@ -9,7 +9,10 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "io/tls/record_stream.h"
 #include "io/tls/tls_context.h"
+#include "io/tls/tls_transfer.h"
+#include "io/tls/traffic_keys.h"
 
 struct ssl_st;
 
@@ -17,19 +20,11 @@ namespace offhook::io {
 
 class TlsConnection {
  public:
-  enum class Status : std::uint8_t {
-    done,
-    wants_read,
-    wants_write,
-    ended,  // by the peer, by the network, or by a fault of TLS; nothing more will come or go
-  };
-  struct Transfer {
-    Status status = Status::ended;
-    std::size_t bytes = 0;  // at least 1 if done
-  };
+  using Status = TlsStatus;
+  using Transfer = TlsTransfer;
 
-  // What one record holds, and one write() takes at most (RFC 8446 section 5.1).
-  static constexpr std::size_t kRecordBytesLimit = 16384;
+  // What one write() takes at most.
+  static constexpr std::size_t kRecordBytesLimit = kRecordPlaintextLimit;
 
   // Nothing if memory has run out. The handshake comes first.
   static std::optional<TlsConnection> begin(const TlsContext& context, int fd);
@@ -43,7 +38,7 @@ class TlsConnection {
   Status handshake();
   // Why the other side's certificate was not good enough; empty if that was not it.
   std::string certificate_fault() const;
-  // At most one record a call; `space` and `bytes` are not empty.
+  // `space` and `bytes` are not empty.
   Transfer read(MutableBytes space);
   Transfer peek(MutableBytes space);
   // After wants_read or wants_write the next write() begins with the same bytes, at most a record of them;
@@ -64,7 +59,11 @@ class TlsConnection {
   static std::optional<TlsConnection> over(const TlsContext& context, int fd);
   Transfer outcome(int result, std::size_t bytes);
 
-  std::unique_ptr<ssl_st, Free> ssl_;
+  bool take_over();
+
+  std::unique_ptr<ssl_st, Free> ssl_;      // null once records_ goes on
+  std::unique_ptr<HandshakeWatch> watch_;  // of a server's handshake
+  std::unique_ptr<RecordStream> records_;
 };
 
 }  // namespace offhook::io

@@ -62,11 +62,11 @@ TEST_F(TlsConnections, CarryBytesBothWaysUnderTls12And13) {
   }
 }
 
-// All records that have come leave the socket at once; those behind the first wait here.
+// All records that have come leave the socket at once; those that do not fit wait here.
 TEST_F(TlsConnections, WhatHasLeftTheSocketIsReadWithoutIt) {
   begin(TLS1_3_VERSION, TLS1_3_VERSION);
   ASSERT_EQ(shake_hands(), Status::done);
-  std::array<std::uint8_t, 100> space{};
+  std::array<std::uint8_t, 3> space{};
   EXPECT_EQ(server_->read(space).status, Status::wants_read);
   ASSERT_TRUE(client_->send("one"));
   ASSERT_TRUE(client_->send("two"));
@@ -74,10 +74,89 @@ TEST_F(TlsConnections, WhatHasLeftTheSocketIsReadWithoutIt) {
   EXPECT_TRUE(server_->is_buffering());
   ASSERT_TRUE(client_->send("three"));
   EXPECT_EQ(server_->read_buffered(space).bytes, 3U);
-  EXPECT_EQ(to_string(Bytes(space).first(3)), "two");
+  EXPECT_EQ(to_string(space), "two");
   EXPECT_FALSE(server_->is_buffering());
   EXPECT_EQ(server_->read_buffered(space).status, Status::wants_read);
   EXPECT_EQ(read_text(), "three");
+}
+
+// Each cipher there is, in a session that is new and in one that is resumed: those differ in how many records
+// the server has sent before the first of ours.
+TEST_F(TlsConnections, GoOnWhereTheHandshakeEnded) {
+  struct Case {
+    int version;
+    const char* cipher;
+  };
+  const Case cases[] = {
+      {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256"}, {TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384"},
+      {TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305"}, {TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256"},
+      {TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384"},        {TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.cipher);
+    std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> session(nullptr, &SSL_SESSION_free);
+    for (const bool resumed : {false, true}) {
+      begin(each.version, each.version);
+      ASSERT_EQ(each.version == TLS1_2_VERSION ? SSL_set_cipher_list(client_->ssl(), each.cipher)
+                                               : SSL_set_ciphersuites(client_->ssl(), each.cipher),
+                1);
+      ASSERT_EQ(SSL_set_session(client_->ssl(), session.get()), 1);
+      ASSERT_EQ(shake_hands(), Status::done);
+      EXPECT_STREQ(SSL_get_cipher_name(client_->ssl()), each.cipher);
+      EXPECT_EQ(SSL_session_reused(client_->ssl()), resumed ? 1 : 0);
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(server_->write(as_bytes("from the server")).bytes, 15U);
+        EXPECT_EQ(client_->receive(), "from the server");
+        ASSERT_TRUE(client_->send("from the client"));
+        EXPECT_EQ(read_text(), "from the client");
+      }
+      session.reset(SSL_get1_session(client_->ssl()));
+      SSL_shutdown(client_->ssl());
+    }
+  }
+}
+
+TEST_F(TlsConnections, FollowClientsThatChangeKeysAndPadRecords) {
+  begin(TLS1_3_VERSION, TLS1_3_VERSION);
+  ASSERT_EQ(shake_hands(), Status::done);
+  ASSERT_EQ(SSL_set_block_padding(client_->ssl(), 256), 1);
+  for (const int request : {SSL_KEY_UPDATE_NOT_REQUESTED, SSL_KEY_UPDATE_REQUESTED}) {
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_EQ(SSL_key_update(client_->ssl(), request), 1);
+      ASSERT_TRUE(client_->send("padded"));
+      EXPECT_EQ(read_text(), "padded");
+      EXPECT_EQ(server_->write(as_bytes("answer")).bytes, 6U);
+      EXPECT_EQ(client_->receive(), "answer");
+    }
+  }
+}
+
+// RFC 6066 section 4, for clients that have little memory.
+TEST_F(TlsConnections, SendNoLongerRecordsThanTheClientCanTake) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    begin(version, version);
+    ASSERT_EQ(SSL_set_tlsext_max_fragment_length(client_->ssl(), TLSEXT_max_fragment_length_512), 1);
+    ASSERT_EQ(shake_hands(), Status::done);
+    const std::string text(1300, 'x');
+    std::size_t sent = 0;
+    while (sent < text.size()) {
+      const auto wrote = server_->write(as_bytes(text.substr(sent)));
+      ASSERT_EQ(wrote.status, Status::done);
+      EXPECT_LE(wrote.bytes, 512U);
+      sent += wrote.bytes;
+    }
+    EXPECT_EQ(client_->receive_exactly(text.size()), text);
+  }
+}
+
+TEST_F(TlsConnections, EndForAClientThatWantsToNegotiateAnew) {
+  begin(TLS1_2_VERSION, TLS1_2_VERSION);
+  ASSERT_EQ(shake_hands(), Status::done);
+  ASSERT_EQ(SSL_renegotiate(client_->ssl()), 1);
+  (void)SSL_do_handshake(client_->ssl());
+  std::array<std::uint8_t, 100> space{};
+  EXPECT_EQ(server_->read(space).status, Status::ended);
+  EXPECT_EQ(client_->receive(), "");
 }
 
 // Whatever the client's order; but one that puts ChaCha20 first has no instructions for AES.
