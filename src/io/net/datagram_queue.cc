@@ -10,6 +10,8 @@
 namespace offhook::io {
 namespace {
 
+// So many datagrams for one destination cost less as one message than each by itself.
+constexpr std::size_t kWorthAMessage = 4;
 // An IP packet's 65,535 bytes without the headers of IPv6 and UDP.
 constexpr std::size_t kMessageBytesLimit = 65487;
 
@@ -49,6 +51,12 @@ DatagramQueue::DatagramQueue(std::size_t limit, JointSender joint)
       from_(limit),
       to_(limit),
       joint_(std::move(joint)),
+      flows_(limit),
+      next_(limit),
+      parts_together_(limit),
+      fds_together_(limit),
+      from_together_(limit),
+      to_together_(limit),
       messages_(limit),
       destinations_(limit),
       controls_(limit) {}
@@ -63,8 +71,68 @@ void DatagramQueue::add(int fd, const Address& from, const Address& to, Bytes by
   joint_.expect(to.ip);
 }
 
+// Whether there is one whose datagrams are worth bringing together.
+bool DatagramQueue::find_flows() {
+  if (!may_segment_ || used_ < kWorthAMessage) return false;
+  buckets_.fill(kNone);
+  flow_count_ = 0;
+  bool is_worth_it = false;
+  for (std::size_t i = 0; i < used_; ++i) {
+    const auto datagram = static_cast<std::uint16_t>(i);
+    Flow& flow = flow_of(datagram);
+    next_[i] = kNone;
+    if (flow.count > 0) {
+      flow.is_apart = flow.is_apart || flow.last + 1U != i;
+      next_[flow.last] = datagram;
+    }
+    flow.last = datagram;
+    flow.count += 1;
+    is_worth_it = is_worth_it || (flow.is_apart && flow.count >= kWorthAMessage);
+  }
+  return is_worth_it;
+}
+
+DatagramQueue::Flow& DatagramQueue::flow_of(std::uint16_t datagram) {
+  const Address& to = to_[datagram];
+  const Bytes ip = to.ip.octets();
+  const std::size_t mixed =
+      to.port * 5U + ip[ip.size() - 1] * 3U + ip[2] + static_cast<unsigned>(fds_[datagram]) * 7U;
+  std::uint16_t& bucket = buckets_[mixed % kBuckets];
+  for (std::uint16_t i = bucket; i != kNone; i = flows_[i].next) {
+    const std::uint16_t first = flows_[i].first;
+    if (fds_[first] == fds_[datagram] && to_[first] == to) return flows_[i];
+  }
+  const auto made = static_cast<std::uint16_t>(flow_count_++);
+  flows_[made] = {.first = datagram, .last = datagram, .count = 0, .next = bucket, .is_apart = false};
+  bucket = made;
+  return flows_[made];
+}
+
+// Each flow in its order. Those that leave as messages first: the others go another way, and the two are not
+// to take turns.
+void DatagramQueue::bring_together() {
+  std::size_t to = 0;
+  for (const bool as_message : {true, false}) {
+    for (std::size_t flow = 0; flow < flow_count_; ++flow) {
+      if ((flows_[flow].count >= kWorthAMessage) != as_message) continue;
+      for (std::uint16_t from = flows_[flow].first; from != kNone; from = next_[from]) {
+        parts_together_[to] = parts_[from];
+        fds_together_[to] = fds_[from];
+        from_together_[to] = from_[from];
+        to_together_[to] = to_[from];
+        to += 1;
+      }
+    }
+  }
+  parts_.swap(parts_together_);
+  fds_.swap(fds_together_);
+  from_.swap(from_together_);
+  to_.swap(to_together_);
+}
+
 std::size_t DatagramQueue::flush(Instant now) {
   std::size_t lost = 0;
+  if (find_flows()) bring_together();
   for (std::size_t first = 0; first < used_;) {
     const std::size_t end = end_of_run(first);
     lost += flush_run(first, end, now);
@@ -80,10 +148,15 @@ std::size_t DatagramQueue::flush_run(std::size_t first, std::size_t end, Instant
   std::size_t lost = 0;
   for (std::size_t begin = first; begin < end;) {
     const std::size_t next = end_of_message(begin, end);
-    if (next - begin == 1 && joint_.takes(from_[begin].ip, parts_[begin].iov_len)) {
+    // A few, for which its socket would have to be called by itself, likewise.
+    const std::size_t few = begin == first && next == end ? kWorthAMessage - 1 : 1;
+    const bool goes_jointly = next - begin <= few && joint_.takes(from_[begin].ip, parts_[begin].iov_len);
+    if (goes_jointly) {
       lost += flush_messages(fds_[first]);
-      joint_.add(from_[begin], to_[begin], payload(begin), begin, now,
-                 [&](std::size_t refused) { lost += send_refused(refused); });
+      for (; begin < next; ++begin) {
+        joint_.add(from_[begin], to_[begin], payload(begin), begin, now,
+                   [&](std::size_t refused) { lost += send_refused(refused); });
+      }
     } else {
       lost += flush_joint();
       add_message(begin, next);

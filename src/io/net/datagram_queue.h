@@ -43,6 +43,21 @@ class DatagramQueue {
     alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(std::uint16_t))> bytes;
   };
 
+  // Datagrams of one way: the same socket and destination.
+  struct Flow {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+    std::uint16_t count = 0;
+    std::uint16_t next = 0;  // in its bucket
+    bool is_apart = false;   // others stand between them
+  };
+  static constexpr std::uint16_t kNone = 0xFFFF;
+  static constexpr std::size_t kBuckets = 128;
+
+  bool find_flows();
+  Flow& flow_of(std::uint16_t datagram);
+  void bring_together();
+
   Bytes payload(std::size_t datagram) const;
   std::size_t flush_run(std::size_t first, std::size_t end, Instant now);
   std::size_t send_refused(std::size_t datagram);
@@ -63,6 +78,14 @@ class DatagramQueue {
   std::vector<Address> to_;
   std::size_t used_ = 0;
   JointSender joint_;
+  std::vector<Flow> flows_;
+  std::size_t flow_count_ = 0;
+  std::array<std::uint16_t, kBuckets> buckets_{};  // the newest of each
+  std::vector<std::uint16_t> next_;                // of the same flow
+  std::vector<iovec> parts_together_;
+  std::vector<int> fds_together_;
+  std::vector<Address> from_together_;
+  std::vector<Address> to_together_;
   // Of the run that is being sent; each message has the parts of its datagrams.
   std::vector<mmsghdr> messages_;
   std::vector<SocketAddress> destinations_;

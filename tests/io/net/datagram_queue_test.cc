@@ -161,8 +161,8 @@ TEST_P(DatagramQueueTest, AMessageEndsWhereTheKernelCouldNotCutItRight) {
       {"a smaller one is the last", {100, 99, 100}, {199, 100}},
       {"nothing in it cannot be cut", {100, 0, 100, 100}, {100, 0, 200}},
       {"nothing at all", {0, 0}, {0, 0}},
-      {"one byte", {1, 1, 1}, {3}},
-      {"as large as Ethernet takes", {1452, 1452}, {2904}},
+      {"one byte", {1, 1, 1, 1}, {4}},
+      {"as large as Ethernet takes", Sizes(4, 1452), {5808}},
       {"too large for it", {1453, 1453}, {1453, 1453}},
       {"what may need fragments does not follow", {1453, 100, 100}, {1453, 200}},
       {"an IP packet holds no more", Sizes(46, 1452), {45 * 1452, 1452}},
@@ -194,6 +194,68 @@ TEST_P(DatagramQueueTest, EachDestinationGetsItsOwn) {
   EXPECT_EQ(second.next().bytes, numbered(50, 2));
 }
 
+// In the order in which they were added, whatever stands between them.
+TEST_P(DatagramQueueTest, WhatGoesOneWayIsBroughtTogether) {
+  std::vector<std::unique_ptr<Receiver>> receivers;
+  for (int i = 0; i < 16; ++i) receivers.push_back(std::make_unique<Receiver>(family(), true));
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (const auto& each : receivers) add(*each, {i < 3 ? 100U : 60U});
+  }
+  ASSERT_EQ(flush(), 0U);
+  for (std::size_t i = 0; i < receivers.size(); ++i) {
+    Buffer expected;
+    for (std::size_t round = 0; round < 4; ++round) {
+      const Buffer each = numbered(round < 3 ? 100 : 60, round * receivers.size() + i);
+      expected.insert(expected.end(), each.begin(), each.end());
+    }
+    EXPECT_EQ(receivers[i]->next().bytes, expected);
+  }
+}
+
+// The others of the same queue, too, arrive whole and in their order.
+TEST_P(DatagramQueueTest, FlowsOfManyAndOfFewArriveBesideEachOther) {
+  std::vector<std::unique_ptr<Receiver>> receivers;
+  for (int i = 0; i < 9; ++i) receivers.push_back(std::make_unique<Receiver>(family()));
+  std::vector<std::vector<std::size_t>> expected(receivers.size());
+  std::size_t number = 0;
+  // The i-th gets i of them; each round one more for all that are not done.
+  for (std::size_t round = 0; round < receivers.size(); ++round) {
+    for (std::size_t i = round; i < receivers.size(); ++i) {
+      add(*receivers[i], {80});
+      expected[i].push_back(number++);
+    }
+  }
+  ASSERT_EQ(flush(), 0U);
+  for (std::size_t i = 0; i < receivers.size(); ++i) {
+    for (const std::size_t each : expected[i]) EXPECT_EQ(receivers[i]->next().bytes, numbered(80, each));
+    EXPECT_TRUE(receivers[i]->is_empty());
+  }
+}
+
+// To bring fewer together does not pay.
+TEST_P(DatagramQueueTest, ThreeAreLeftWhereTheyStand) {
+  Receiver first(family(), true);
+  Receiver second(family(), true);
+  for (int i = 0; i < 3; ++i) {
+    add(first, {50});
+    add(second, {50});
+  }
+  ASSERT_EQ(flush(), 0U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(first.next().bytes, numbered(50, 2 * i));
+    EXPECT_EQ(second.next().bytes, numbered(50, 2 * i + 1));
+  }
+}
+
+// Of a socket that would be called for them alone, where others leave together.
+TEST_P(DatagramQueueTest, AFewLeaveWithThoseOfOtherSockets) {
+  const bool jointly = std::get<1>(GetParam());
+  Receiver receiver(family(), true);
+  add(receiver, {50, 50, 50});
+  ASSERT_EQ(flush(), 0U);
+  EXPECT_EQ(receiver.next().segment_bytes, jointly ? 0U : 50U);
+}
+
 // The socket reports the ICMP error that an earlier datagram drew, once.
 TEST_P(DatagramQueueTest, AnErrorOfAnEarlierDatagramLosesNothing) {
   std::optional<Receiver> gone(family());
@@ -203,9 +265,9 @@ TEST_P(DatagramQueueTest, AnErrorOfAnEarlierDatagramLosesNothing) {
   pollfd wanted{sender().get(), 0, 0};
   ASSERT_EQ(poll(&wanted, 1, kPatienceMs), 1);
   Receiver receiver(family(), true);
-  add(receiver, {20, 20, 20});
+  add(receiver, {20, 20, 20, 20});
   ASSERT_EQ(flush(), 0U);
-  EXPECT_EQ(receiver.next().bytes.size(), 60U);
+  EXPECT_EQ(receiver.next().bytes.size(), 80U);
 }
 
 // A device with a smaller MTU than Ethernet's: the kernel refuses the message, and each datagram is
