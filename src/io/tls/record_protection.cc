@@ -10,6 +10,7 @@ namespace offhook::io {
 namespace {
 
 constexpr std::size_t kTagBytes = 16;
+constexpr std::size_t kRecordExpansionLimit13 = 256;
 constexpr std::uint16_t kLegacyVersion = 0x0303;
 
 int as_int(std::size_t size) { return static_cast<int>(size); }
@@ -95,7 +96,12 @@ RecordProtection::Opened RecordProtection::open(MutableBytes record) {
   const MutableBytes inner =
       record.subspan(kRecordHeaderBytes + sent_nonce_bytes(),
                      record.size() - kRecordHeaderBytes - sent_nonce_bytes() - kTagBytes);
-  if (inner.size() > kRecordPlaintextLimit + (hides_type ? 256 : 0)) return {.fault = Fault::overflow};
+  // RFC 8446 section 5.2 counts the tag, RFC 5246 section 6.2.3 leaves more.
+  const std::size_t protected_limit =
+      kRecordPlaintextLimit + (hides_type ? kRecordExpansionLimit13 : kRecordExpansionLimit);
+  if (record.size() - kRecordHeaderBytes > protected_limit ||
+      (!hides_type && inner.size() > kRecordPlaintextLimit))
+    return {.fault = Fault::overflow};
   Nonce nonce = this->nonce();
   std::ranges::copy(record.subspan(kRecordHeaderBytes, sent_nonce_bytes()), nonce.end() - 8);
   const Associated with = associated(record.first(kRecordHeaderBytes), inner.size());

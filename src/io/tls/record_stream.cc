@@ -16,8 +16,13 @@ namespace {
 constexpr std::size_t kSealedLimit = kRecordLimit + 64;
 // Records in a row that carry nothing: who sends more of them wants to keep the processor busy.
 constexpr std::uint8_t kIdleRecordsLimit = 32;
-constexpr std::uint8_t kKeyUpdate = 24;  // RFC 8446 section 4
-constexpr std::uint8_t kFatal = 2;       // RFC 8446 section 6
+// A change of keys costs as much as some twenty records, and may come again after so many with data. No
+// library changes them before millions.
+constexpr std::uint8_t kKeyUpdatesLimit = 8;
+constexpr std::uint16_t kRecordsForAKeyUpdate = 1024;
+constexpr std::uint8_t kClientHello = 1;  // RFC 8446 section 4
+constexpr std::uint8_t kKeyUpdate = 24;   // RFC 8446 section 4
+constexpr std::uint8_t kFatal = 2;        // RFC 8446 section 6
 
 bool come_again() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
@@ -178,6 +183,7 @@ RecordStream::Opened RecordStream::take(const RecordProtection::Opened& record, 
   const bool is_idle = record.type != ContentType::application_data || record.content.empty();
   idle_records_ = is_idle ? static_cast<std::uint8_t>(idle_records_ + 1) : 0;
   if (idle_records_ > kIdleRecordsLimit) return fail_with(Alert::unexpected_message);
+  if (!is_idle) note_data();
   switch (record.type) {
     case ContentType::application_data:
       incoming.set_content(record.content);
@@ -207,15 +213,33 @@ RecordStream::Opened RecordStream::take_alert(Bytes message) {
   return Opened::over;
 }
 
-// After the handshake a client says nothing more of it but that it changes its keys. TLS 1.2 would negotiate
-// anew, which nobody may.
+void RecordStream::note_data() {
+  if (++data_records_ < kRecordsForAKeyUpdate) return;
+  data_records_ = 0;
+  if (key_updates_ > 0) key_updates_ -= 1;
+}
+
+// After the handshake a client says nothing more of it but that it changes its keys. A client of TLS 1.2 may
+// ask to negotiate anew, and hears that nobody does.
 RecordStream::Opened RecordStream::take_handshake(Bytes message) {
   Reader reader(message);
-  const bool is_key_update = reader.u8() == kKeyUpdate && reader.u8() == 0 && reader.u16() == 1;
+  const std::uint8_t type = reader.u8();
+  if (keys_.cipher.version == TlsVersion::tls12 && type == kClientHello) {
+    send_alert(Alert::no_renegotiation);
+    return Opened::some;
+  }
+  const bool is_key_update = type == kKeyUpdate && reader.u8() == 0 && reader.u16() == 1;
   const std::uint8_t request = reader.u8();
   if (keys_.cipher.version == TlsVersion::tls12 || !reader.ok() || !reader.at_end() || !is_key_update)
     return fail_with(Alert::unexpected_message);
-  if (request > 1 || !change_keys_from_client()) return fail_with(Alert::decode_error);
+  return take_key_update(request);
+}
+
+RecordStream::Opened RecordStream::take_key_update(std::uint8_t request) {
+  if (request > 1) return fail_with(Alert::illegal_parameter);
+  key_updates_ += 1;
+  if (key_updates_ > kKeyUpdatesLimit) return fail_with(Alert::unexpected_message);
+  if (!change_keys_from_client()) return fail_with(Alert::internal_error);
   owes_key_update_ = owes_key_update_ || request == 1;
   return Opened::some;
 }
@@ -244,20 +268,28 @@ RecordStream::Opened RecordStream::fail_with(Alert alert) {
   return Opened::over;
 }
 
-void RecordStream::send_close() { send_alert(Alert::close_notify); }
+// Of what the socket does not take of it nothing is kept: so nothing may follow.
+void RecordStream::send_close() {
+  send_alert(Alert::close_notify);
+  closed_ = true;
+}
 
 // As far as the socket takes it: nobody waits for an answer.
 void RecordStream::send_alert(Alert alert) {
-  if (failed_ || !unsent_.empty()) return;
-  const std::uint8_t level = alert == Alert::close_notify ? 1 : kFatal;
+  if (failed_ || closed_ || !unsent_.empty()) return;
+  const bool warns = alert == Alert::close_notify || alert == Alert::no_renegotiation;
+  const std::uint8_t level = warns ? 1 : kFatal;
   const std::array<std::uint8_t, 2> message{level, static_cast<std::uint8_t>(alert)};
   const MutableBytes space = sealing_space();
   const std::size_t size = keys_.to_client.protection->seal(ContentType::alert, message, space);
-  if (size > 0) (void)send(fd_, space.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (size == 0) return;
+  const ssize_t count = send(fd_, space.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  // A record has its number, and cannot be left out.
+  if (count != static_cast<ssize_t>(size)) closed_ = true;
 }
 
 TlsTransfer RecordStream::write(Bytes bytes) {
-  if (failed_) return {TlsStatus::ended};
+  if (failed_ || closed_) return {TlsStatus::ended};
   if (!unsent_.empty()) return send_unsent();
   const MutableBytes space = sealing_space();
   std::size_t size = 0;

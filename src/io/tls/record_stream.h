@@ -36,8 +36,11 @@ class RecordStream {
     unexpected_message = 10,
     bad_record_mac = 20,
     record_overflow = 22,
+    illegal_parameter = 47,
     decode_error = 50,
+    internal_error = 80,
     user_canceled = 90,
+    no_renegotiation = 100,  // TLS 1.2 alone (RFC 5246 section 7.2)
   };
   class Incoming;
   enum class Opened : std::uint8_t { some, incomplete, over };
@@ -47,6 +50,8 @@ class RecordStream {
   Opened open_next(Incoming& incoming);
   Opened take(const RecordProtection::Opened& record, Incoming& incoming);
   Opened take_handshake(Bytes message);
+  Opened take_key_update(std::uint8_t request);
+  void note_data();
   Opened take_alert(Bytes message);
   Opened fail_with(Alert alert);
   bool change_keys_from_client();
@@ -60,8 +65,11 @@ class RecordStream {
   TrafficKeys keys_;
   bool ended_ = false;   // nothing more comes
   bool failed_ = false;  // nor goes
+  bool closed_ = false;  // the peer has been told that nothing more goes
   bool owes_key_update_ = false;
   std::uint8_t idle_records_ = 0;   // without content, since the last that had some
+  std::uint8_t key_updates_ = 0;    // that are held against the client
+  std::uint16_t data_records_ = 0;  // since one was forgotten
   Buffer rest_;                     // has left the socket and was not given out: content, then records
   std::size_t rest_content_ = 0;    // of these bytes
   Buffer unsent_;                   // of the records sealed last

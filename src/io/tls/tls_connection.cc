@@ -83,6 +83,8 @@ std::optional<TlsConnection> TlsConnection::begin(const TlsContext& context, int
   if (!connection) return std::nullopt;
   connection->watch_ = std::make_unique<HandshakeWatch>();
   if (!connection->watch_->watch(connection->ssl_.get())) return std::nullopt;
+  // What stands behind the handshake's records is not OpenSSL's to take (take_over()).
+  SSL_set_read_ahead(connection->ssl_.get(), 0);
   SSL_set_accept_state(connection->ssl_.get());
   return connection;
 }
@@ -117,8 +119,8 @@ TlsConnection::Status TlsConnection::handshake() {
 }
 
 bool TlsConnection::take_over() {
-  // Nothing is read ahead: what is pending stands in one record with the end of the handshake, where nothing
-  // may.
+  // What is pending, though nothing is read ahead, stands in one record with the end of the handshake, where
+  // nothing may.
   if (SSL_has_pending(ssl_.get()) != 0) return false;
   auto keys = watch_->keys(ssl_.get());
   ERR_clear_error();

@@ -135,6 +135,8 @@ TrafficSecret::~TrafficSecret() { OPENSSL_cleanse(bytes_.data(), bytes_.size());
 
 std::optional<RecordProtection> protection_from(const TrafficKeys& keys, RecordProtection::Purpose purpose,
                                                 const TrafficSecret& secret, std::uint64_t next) {
+  // Keys from nothing everybody could make.
+  if (secret.bytes().empty()) return std::nullopt;
   RecordKey key;
   key.key.resize(static_cast<std::size_t>(EVP_CIPHER_get_key_length(keys.cipher.aead)));
   std::optional<RecordProtection> protection;

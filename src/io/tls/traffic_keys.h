@@ -46,7 +46,8 @@ struct TrafficKeys {
   Direction to_client;
 };
 
-// Makes a direction of TLS 1.3 from its secret; record `next` comes next. Nothing if memory has run out.
+// Makes a direction of TLS 1.3 from its secret; record `next` comes next. Nothing if memory has run out, or
+// the secret is empty.
 std::optional<RecordProtection> protection_from(const TrafficKeys& keys, RecordProtection::Purpose purpose,
                                                 const TrafficSecret& secret, std::uint64_t next);
 // The secret after this one. Empty if memory has run out.

@@ -217,11 +217,24 @@ TEST_F(RecordStreams, EndOnARecordThatIsTooLong) {
     send_raw(Buffer{23, 3, 3, 0x48, 0x01});
     expect_failure(22);
   }
-  begin(TlsVersion::tls13);
   // RFC 8446 section 5.2: no more than 256 bytes beyond the longest content.
-  send_raw(Buffer{23, 3, 3, 0x41, 0x12});
-  send_raw(Buffer(0x4112, 0));
-  expect_failure(22);
+  for (const std::uint8_t beyond : Buffer{0, 1}) {
+    begin(TlsVersion::tls13);
+    send_raw(Buffer{23, 3, 3, 0x41, beyond});
+    send_raw(Buffer(0x4100U + beyond, 0));
+    expect_failure(beyond == 0 ? 20 : 22);
+  }
+}
+
+TEST_F(RecordStreams, TakeTheLongestRecordThereMayBe) {
+  for (const TlsVersion version : kVersions) {
+    begin(version);
+    const std::string longest(kRecordPlaintextLimit, 'x');
+    say(longest);
+    EXPECT_EQ(read(), longest);
+    say("next");
+    EXPECT_EQ(read(), "next");
+  }
 }
 
 TEST_F(RecordStreams, EndOnWhatIsTooShortToBeARecord) {
@@ -318,6 +331,50 @@ TEST_F(RecordStreams, ChangeTheirKeysWhenTheyAreAsked) {
                                            {ContentType::application_data, "two"}}));
 }
 
+// Each costs as much as some twenty records: data has to come between them.
+TEST_F(RecordStreams, BearNobodyWhoChangesKeysAgainAndAgain) {
+  begin(TlsVersion::tls13);
+  const auto change = [this] {
+    say(ContentType::handshake, kNewKeys);
+    change_client_keys();
+    say("x");
+  };
+  for (int i = 0; i < 8; ++i) change();
+  EXPECT_EQ(read(), "xxxxxxxx");
+  for (int i = 0; i < 1024 - 8; ++i) {
+    say("y");
+    ASSERT_EQ(read(), "y");
+  }
+  change();
+  EXPECT_EQ(read(), "x");
+  say(ContentType::handshake, kNewKeys);
+  expect_failure(10);
+}
+
+// RFC 5246 section 7.2.2: it may go on as before.
+TEST_F(RecordStreams, TellAClientOfTls12ThatNothingIsNegotiatedAnew) {
+  begin(TlsVersion::tls12);
+  say(ContentType::handshake, {"\x01\0\0\0", 4});
+  say("as before");
+  EXPECT_EQ(read(), "as before");
+  EXPECT_EQ(heard(), std::vector<Message>{alert(1, 100)});
+  EXPECT_EQ(server_->write(as_bytes("likewise")).bytes, 8U);
+  EXPECT_EQ(heard(), (std::vector<Message>{{ContentType::application_data, "likewise"}}));
+}
+
+TEST_F(RecordStreams, NothingFollowsTheirEnd) {
+  begin(TlsVersion::tls13);
+  server_->send_close();
+  server_->send_close();
+  EXPECT_EQ(server_->write(as_bytes("more")).status, TlsStatus::ended);
+  EXPECT_EQ(heard(), std::vector<Message>{alert(1, 0)});
+}
+
+TEST_F(RecordStreams, NoKeysComeFromAnEmptySecret) {
+  begin(TlsVersion::tls13);
+  EXPECT_FALSE(protection_from(keys_, Purpose::seal, TrafficSecret(), 0).has_value());
+}
+
 TEST_F(RecordStreams, EndOnAnyOtherWordOfAHandshake) {
   const std::string_view unexpected[] = {{"\x01\0\0\0", 4},        // ClientHello
                                          {"\x18\0\0\x01", 4},      // a part
@@ -331,7 +388,7 @@ TEST_F(RecordStreams, EndOnAnyOtherWordOfAHandshake) {
   }
   begin(TlsVersion::tls13);
   say(ContentType::handshake, {"\x18\0\0\x01\x02", 5});
-  expect_failure(50);
+  expect_failure(47);
   begin(TlsVersion::tls12);
   say(ContentType::handshake, kNewKeys);
   expect_failure(10);
@@ -349,7 +406,7 @@ TEST_F(RecordStreams, BearNobodyWhoSendsRecordsOfNothing) {
 }
 
 TEST_F(RecordStreams, ASealedRecordThatDidNotGoWholeGoesFirst) {
-  begin(TlsVersion::tls13);
+  begin(TlsVersion::tls12);
   const std::string block(kRecordPlaintextLimit, 'b');
   std::size_t sent = 0;
   TlsTransfer wrote = server_->write(as_bytes(block));
@@ -363,9 +420,12 @@ TEST_F(RecordStreams, ASealedRecordThatDidNotGoWholeGoesFirst) {
   ASSERT_GT(first, 0);
   stream.assign(space.begin(), space.begin() + first);
   // There is room, but no alert may go into the middle of it.
-  server_->send_close();
+  say(ContentType::handshake, {"\x01\0\0\0", 4});
+  EXPECT_EQ(read(), "");
+  EXPECT_EQ(status_, TlsStatus::wants_read);
   for (;;) {
     const ssize_t count = recv(client_socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
+    ASSERT_NE(wrote.status, TlsStatus::ended);
     if (count <= 0 && wrote.status == TlsStatus::done) break;
     if (count > 0) stream.insert(stream.end(), space.begin(), space.begin() + count);
     if (wrote.status != TlsStatus::done) wrote = server_->write(as_bytes(block));

@@ -1,6 +1,7 @@
 #include "io/tls/tls_connection.h"
 
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 
 #include "io/tls/server_certificates.h"
 #include "tls_client.h"
@@ -149,14 +150,29 @@ TEST_F(TlsConnections, SendNoLongerRecordsThanTheClientCanTake) {
   }
 }
 
-TEST_F(TlsConnections, EndForAClientThatWantsToNegotiateAnew) {
+// The client ends it: it is told that nobody does.
+TEST_F(TlsConnections, DoNotNegotiateAnew) {
   begin(TLS1_2_VERSION, TLS1_2_VERSION);
   ASSERT_EQ(shake_hands(), Status::done);
   ASSERT_EQ(SSL_renegotiate(client_->ssl()), 1);
   (void)SSL_do_handshake(client_->ssl());
   std::array<std::uint8_t, 100> space{};
-  EXPECT_EQ(server_->read(space).status, Status::ended);
-  EXPECT_EQ(client_->receive(), "");
+  EXPECT_EQ(server_->read(space).status, Status::wants_read);
+  ERR_clear_error();
+  EXPECT_EQ(SSL_do_handshake(client_->ssl()), -1);
+  EXPECT_EQ(ERR_GET_REASON(ERR_peek_error()), SSL_R_NO_RENEGOTIATION);
+  ERR_clear_error();
+}
+
+// With the last words of the handshake, which OpenSSL has to leave in the socket.
+TEST_F(TlsConnections, HearWhatComesAtOnceWithTheEndOfTheHandshake) {
+  begin(TLS1_3_VERSION, TLS1_3_VERSION);
+  Status status = Status::wants_read;
+  while (!client_->step()) status = server_->handshake();
+  ASSERT_EQ(status, Status::wants_read);
+  ASSERT_TRUE(client_->send("at once"));
+  ASSERT_EQ(server_->handshake(), Status::done);
+  EXPECT_EQ(read_text(), "at once");
 }
 
 // Whatever the client's order; but one that puts ChaCha20 first has no instructions for AES.
