@@ -232,6 +232,19 @@ TEST_P(DatagramQueueTest, FlowsOfManyAndOfFewArriveBesideEachOther) {
   }
 }
 
+TEST_P(DatagramQueueTest, TwoSocketsToOneDestinationAreTwoWays) {
+  const std::array<Socket, 2> senders = {*open_relay_socket(loopback(family())),
+                                         *open_relay_socket(loopback(family()))};
+  Receiver receiver(family(), true);
+  DatagramQueue queue(8, joint_sender());
+  std::vector<Buffer> payloads;
+  for (std::size_t i = 0; i < 8; ++i) payloads.push_back(numbered(50, i % 2));
+  for (std::size_t i = 0; i < 8; ++i)
+    queue.add(senders[i % 2].get(), *bound_address(senders[i % 2]), receiver.address(), payloads[i]);
+  ASSERT_EQ(queue.flush(kNow), 0U);
+  for (const std::size_t sender : {0U, 1U}) EXPECT_EQ(receiver.next().bytes, numbered(200, sender));
+}
+
 // To bring fewer together does not pay.
 TEST_P(DatagramQueueTest, ThreeAreLeftWhereTheyStand) {
   Receiver first(family(), true);
