@@ -331,7 +331,7 @@ TEST_F(RecordStreams, ChangeTheirKeysWhenTheyAreAsked) {
                                            {ContentType::application_data, "two"}}));
 }
 
-// Each costs as much as some twenty records: data has to come between them.
+// Each costs far more than a record: data has to come between them.
 TEST_F(RecordStreams, BearNobodyWhoChangesKeysAgainAndAgain) {
   begin(TlsVersion::tls13);
   const auto change = [this] {
