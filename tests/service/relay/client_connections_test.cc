@@ -99,6 +99,16 @@ class Connections : public testing::Test {
     return {{*io::bound_address(client), listen_address_, turn::Transport::tcp},
             index | ClientConnections::kHandleBit};
   }
+  // Clients for each of which media waits.
+  std::vector<io::Socket> connect_with_media(std::uint32_t count) {
+    std::vector<io::Socket> clients;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      clients.push_back(connect());
+      connections_.set_has_allocation(client_of(clients[i], i), true, now_);
+      connections_.send_media(client_of(clients[i], i), media(i), now_);
+    }
+    return clients;
+  }
   // As many as it has media, which came with `segments` segments.
   void expect_media(const io::Socket& client, std::size_t count, std::uint32_t segments) {
     if (!test::await_readable(client.get(), milliseconds(count == 0 ? 0 : 5000))) {
@@ -303,13 +313,8 @@ TEST_F(Connections, AnEventOfAClosedOneDoesNotTouchItsSuccessor) {
 }
 
 TEST_F(Connections, WhatComesForThoseThatWaitForTheirTurnGoesTogether) {
-  std::vector<io::Socket> clients;
   const std::uint32_t last = kFlushesARound;
-  for (std::uint32_t i = 0; i <= last; ++i) {
-    clients.push_back(connect());
-    connections_.set_has_allocation(client_of(clients[i], i), true, now_);
-    connections_.send_media(client_of(clients[i], i), media(i), now_);
-  }
+  std::vector<io::Socket> clients = connect_with_media(last + 1);
   connections_.flush();
   EXPECT_TRUE(connections_.has_to_flush());
   expect_media(clients[last - 1], 1, 1);
@@ -323,13 +328,8 @@ TEST_F(Connections, WhatComesForThoseThatWaitForTheirTurnGoesTogether) {
 }
 
 TEST_F(Connections, WhoTakesThePlaceOfOneThatWaitedIsSentToOnce) {
-  std::vector<io::Socket> clients;
   const std::uint32_t last = kFlushesARound;
-  for (std::uint32_t i = 0; i <= last; ++i) {
-    clients.push_back(connect());
-    connections_.set_has_allocation(client_of(clients[i], i), true, now_);
-    connections_.send_media(client_of(clients[i], i), media(i), now_);
-  }
+  std::vector<io::Socket> clients = connect_with_media(last + 1);
   connections_.flush();
   clients[last].close();
   EXPECT_TRUE(read_frames().empty());
