@@ -23,15 +23,8 @@ void set_fd_of(BIO* bio, int fd) { BIO_set_data(bio, reinterpret_cast<void*>(std
 
 bool come_again() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-// The socket is not asked. A flag of our own, above those of OpenSSL.
-constexpr int kSocketRests = 0x100000;
-
 int receive_some(BIO* bio, char* space, int size) {
   BIO_clear_retry_flags(bio);
-  if (BIO_test_flags(bio, kSocketRests) != 0) {
-    BIO_set_retry_read(bio);
-    return -1;
-  }
   const ssize_t count = recv(fd_of(bio), space, static_cast<std::size_t>(size), MSG_DONTWAIT);
   if (count < 0 && come_again()) BIO_set_retry_read(bio);
   return static_cast<int>(count);
@@ -145,12 +138,8 @@ TlsConnection::Transfer TlsConnection::read(MutableBytes space) {
 }
 
 TlsConnection::Transfer TlsConnection::read_buffered(MutableBytes space) {
-  if (records_) return records_->read(space, RecordStream::From::buffered_alone);
-  BIO* bio = SSL_get_rbio(ssl_.get());
-  BIO_set_flags(bio, kSocketRests);
-  const Transfer transfer = read(space);
-  BIO_clear_flags(bio, kSocketRests);
-  return transfer;
+  assert(records_);
+  return records_->read(space, RecordStream::From::buffered_alone);
 }
 
 TlsConnection::Transfer TlsConnection::peek(MutableBytes space) {
@@ -169,7 +158,8 @@ TlsConnection::Transfer TlsConnection::write(Bytes bytes) {
 }
 
 bool TlsConnection::is_buffering() const {
-  return records_ ? records_->is_buffering() : SSL_has_pending(ssl_.get()) != 0;
+  assert(records_);
+  return records_->is_buffering();
 }
 
 void TlsConnection::send_close() {

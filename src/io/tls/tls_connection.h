@@ -44,6 +44,7 @@ class TlsConnection {
   // After wants_read or wants_write the next write() begins with the same bytes, at most a record of them;
   // they may have moved, and more may follow them.
   Transfer write(Bytes bytes);
+  // Both of a server's connection alone, once the handshake is done.
   // Whether something has left the socket and was not given out, for which no poller will wake.
   bool is_buffering() const;
   // Gives of that; wants_read if it is but a part of a record.

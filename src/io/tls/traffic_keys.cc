@@ -13,8 +13,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/hex.h"
-
 namespace offhook::io {
 namespace {
 
