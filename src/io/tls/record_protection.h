@@ -53,6 +53,8 @@ class RecordProtection {
   static std::optional<RecordProtection> make(RecordCipher cipher, Purpose purpose, const RecordKey& key,
                                               std::uint64_t next);
 
+  // The number of the record that comes next.
+  std::uint64_t next() const { return next_; }
   // What a record is longer than its content.
   std::size_t overhead() const;
   // The whole record at the front of `space`; its size, 0 if memory has run out. `space` has room for the

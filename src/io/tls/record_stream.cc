@@ -20,6 +20,8 @@ constexpr std::uint8_t kIdleRecordsLimit = 32;
 // library changes them before millions.
 constexpr std::uint8_t kKeyUpdatesLimit = 8;
 constexpr std::uint16_t kRecordsForAKeyUpdate = 1024;
+// RFC 8446 section 5.5: AES-GCM is good for 2^24.5 records of full size under one key. A third of that.
+constexpr std::uint64_t kRecordsOfAKeyLimit = std::uint64_t{1} << 23U;
 constexpr std::uint8_t kClientHello = 1;  // RFC 8446 section 4
 constexpr std::uint8_t kKeyUpdate = 24;   // RFC 8446 section 4
 constexpr std::uint8_t kFatal = 2;        // RFC 8446 section 6
@@ -262,6 +264,12 @@ std::size_t RecordStream::change_keys_to_client(MutableBytes space) {
   return size;
 }
 
+// TLS 1.2 has no way to change them.
+bool RecordStream::has_worn_out_keys() const {
+  return keys_.cipher.version == TlsVersion::tls13 &&
+         keys_.to_client.protection->next() >= kRecordsOfAKeyLimit;
+}
+
 RecordStream::Opened RecordStream::fail_with(Alert alert) {
   send_alert(alert);
   failed_ = true;
@@ -293,7 +301,7 @@ TlsTransfer RecordStream::write(Bytes bytes) {
   if (!unsent_.empty()) return send_unsent();
   const MutableBytes space = sealing_space();
   std::size_t size = 0;
-  if (owes_key_update_) {
+  if (owes_key_update_ || has_worn_out_keys()) {
     size = change_keys_to_client(space);
     failed_ = size == 0;
     owes_key_update_ = false;

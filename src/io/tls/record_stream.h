@@ -55,6 +55,7 @@ class RecordStream {
   Opened take_alert(Bytes message);
   Opened fail_with(Alert alert);
   bool change_keys_from_client();
+  bool has_worn_out_keys() const;
   // Its record at the front of `space`; 0 if memory has run out.
   std::size_t change_keys_to_client(MutableBytes space);
   void send_alert(Alert alert);

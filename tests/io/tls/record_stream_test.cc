@@ -30,7 +30,8 @@ constexpr std::string_view kNewKeysBothWays{"\x18\0\0\x01\x01", 5};
 // A server's stream and the client's end of it, which can say what no client of a library would.
 class RecordStreams : public testing::Test {
  protected:
-  void begin(TlsVersion version) {
+  // `next`: the number of the server's first record.
+  void begin(TlsVersion version, std::uint64_t next = 0) {
     test::SocketPair ends = test::socket_pair();
     client_socket_ = std::move(ends.client);
     server_socket_ = std::move(ends.server);
@@ -44,9 +45,10 @@ class RecordStreams : public testing::Test {
     keys.hash = keys_.hash;
     keys.from_client = {protection_from(keys_, Purpose::open, client_secret_, 0),
                         TrafficSecret(Buffer(32, 1))};
-    keys.to_client = {protection_from(keys_, Purpose::seal, server_secret_, 0), TrafficSecret(Buffer(32, 2))};
+    keys.to_client = {protection_from(keys_, Purpose::seal, server_secret_, next),
+                      TrafficSecret(Buffer(32, 2))};
     seals_ = protection_from(keys_, Purpose::seal, client_secret_, 0);
-    opens_ = protection_from(keys_, Purpose::open, server_secret_, 0);
+    opens_ = protection_from(keys_, Purpose::open, server_secret_, next);
     server_.emplace(server_socket_.get(), std::move(keys));
   }
   void change_client_keys() {
@@ -329,6 +331,24 @@ TEST_F(RecordStreams, ChangeTheirKeysWhenTheyAreAsked) {
   EXPECT_EQ(heard(), (std::vector<Message>{{ContentType::handshake, std::string(kNewKeys)},
                                            {ContentType::application_data, "one"},
                                            {ContentType::application_data, "two"}}));
+}
+
+// RFC 8446 section 5.5. Nobody has asked.
+TEST_F(RecordStreams, ChangeTheirKeysBeforeThoseAreWornOut) {
+  constexpr std::uint64_t kLimit = 1U << 23U;
+  for (const TlsVersion version : kVersions) {
+    begin(version, kLimit - 1);
+    for (const std::string_view data : {"last", "first", "second"}) {
+      EXPECT_EQ(server_->write(as_bytes(data)).bytes, data.size());
+    }
+    std::vector<Message> messages{{ContentType::application_data, "last"},
+                                  {ContentType::application_data, "first"},
+                                  {ContentType::application_data, "second"}};
+    if (version == TlsVersion::tls13) {
+      messages.insert(messages.begin() + 1, {ContentType::handshake, std::string(kNewKeys)});
+    }
+    EXPECT_EQ(heard(), messages);
+  }
 }
 
 // Each costs far more than a record: data has to come between them.
