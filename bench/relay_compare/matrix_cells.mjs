@@ -8,13 +8,14 @@ const setUpGoals = { per_wall_s: { least: 20000 }, cpu_us: { most: 40 }, residen
 // Below this many, set-up is over within a few ticks of the kernel's CPU clock.
 const allocationsForSetUp = 1000;
 
+const modeNames = { 'relay-to-relay': 'relay to relay', calls: 'both ways at once' };
 const transportNames = { udp: 'UDP', tcp: 'TCP', tls: 'TLS' };
 
 // `goals`: times coturn, by load; `every` stands for all loads. `beside`: times the kernel's forwarding.
 function cell(name, flags, goals, beside = {}) {
   const all = { transport: 'udp', payload: 172, allocations: 1000, burst: 1, ...flags };
   const what = [`${transportNames[all.transport]} clients`, `${all.payload} bytes`, all.burst > 1 ? `bursts of ${all.burst}${all.merged ? ', merged by the network card' : ''}` : '',
-    `${all.allocations} allocation${all.allocations > 1 ? 's' : ''}`, all.mode === 'relay-to-relay' ? 'relay to relay' : '',
+    `${all.allocations} allocation${all.allocations > 1 ? 's' : ''}`, modeNames[all.mode] ?? '',
     all.frames ? 'the fast path' : ''];
   return { name, flags: all, goals, beside, what: what.filter(part => part).join(', ') };
 }
@@ -30,6 +31,8 @@ export const cells = [
     cell(`${transport}-${payload}`, { transport, payload, rate: [16000, 30000, 64000] }, { every: goal.stream }))),
   ...['tcp', 'tls'].flatMap(transport => payloads.map(payload =>
     cell(`${transport}-${payload}-merged`, { transport, payload, burst: 16, merged: true, rate: [30000, 64000] }, { every: goal.stream }))),
+  cell('udp-172-calls', { mode: 'calls', rate: [60000] }, { saturated: goal.saturated }),
+  ...['tcp', 'tls'].map(transport => cell(`${transport}-172-calls`, { transport, mode: 'calls', rate: [30000, 64000] }, { every: goal.stream })),
   ...[1, 10, 100, 10000].map(allocations => cell(`udp-172-of-${allocations}`, { allocations, rate: [60000] }, { saturated: goal.saturated })),
   cell('relay-to-relay', { mode: 'relay-to-relay', rate: [60000] }, { saturated: goal.saturated }),
   ...payloads.map(payload => cell(`fast-path-${payload}`,
@@ -47,10 +50,12 @@ const aroundMeasurement_s = 0.7;
 const aroundRun_s = 0.6;
 const allocationsPerSecond = 5000;
 
+// Up and down are measured one after the other; other modes have one of their own.
+const directionsOf = flags => (flags.mode === undefined ? 2 : 1);
+
 // How long it takes if nobody disturbs it.
 export function expectedSeconds({ flags }, { rounds, seconds }) {
-  const directions = flags.mode === 'relay-to-relay' ? 1 : 2;
-  const run_s = (flags.rate.length + 1) * directions * (seconds + aroundMeasurement_s) + aroundRun_s + flags.allocations / allocationsPerSecond;
+  const run_s = (flags.rate.length + 1) * directionsOf(flags) * (seconds + aroundMeasurement_s) + aroundRun_s + flags.allocations / allocationsPerSecond;
   return (flags.server?.length ?? 2) * rounds * run_s;
 }
 
@@ -69,7 +74,7 @@ export function resultOf(cell, relay) {
   if (untimed) throw new Error(`no CPU time or no packet of ${untimed.server} was measured, ${untimed.load} ${untimed.direction}; more --seconds help`);
   const of = kind => part.rows.filter(row => row.server.split('-')[0] === kind);
   const [coturn, nat, offhook] = [of('coturn'), of('nat'), of('offhook')];
-  const measurements = (cell.flags.rate.length + 1) * (cell.flags.mode === 'relay-to-relay' ? 1 : 2);
+  const measurements = (cell.flags.rate.length + 1) * directionsOf(cell.flags);
   if (coturn.length !== measurements || offhook.length !== measurements) throw new Error('its relay.json has not all measurements');
   const lines = offhook.map((row, index) => {
     const [ours, theirs, forwarding] = [row, coturn[index], nat[index]].map(each => each?.per_core_s);

@@ -8,10 +8,10 @@ const pixels = value => Number(value.toFixed(1));
 // Dark where the viewer asks for it.
 const style = `<style>
 text{fill:#1f2328}.ground{fill:#fff}.faint{fill:#59636e}.grid{stroke:#dde1e6}.one{stroke:#59636e;stroke-dasharray:3 3}.whisker{stroke:#1f2328}.mark{fill:#1f2328;stroke:#1f2328}
-.goal{stroke:#c62828;stroke-width:2.5}.missed{fill:#c62828}.up{fill:#1769e0}.down{fill:#2a9d5c}.across{fill:#8250df}
+.goal{stroke:#c62828;stroke-width:2.5}.missed{fill:#c62828}.up{fill:#1769e0}.down{fill:#2a9d5c}.across{fill:#8250df}.both{fill:#b3661a}
 .coturn{fill:#7d838c;stroke:#7d838c}.offhook{fill:#1769e0;stroke:#1769e0}
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.ground{fill:#0d1117}.faint{fill:#9aa4af}.grid{stroke:#2d333b}.one{stroke:#9aa4af}.whisker{stroke:#e6edf3}.mark{fill:#e6edf3;stroke:#e6edf3}
-.goal{stroke:#ff7b72}.missed{fill:#ff7b72}.up{fill:#4c8dff}.down{fill:#3fb96f}.across{fill:#a98bff}
+.goal{stroke:#ff7b72}.missed{fill:#ff7b72}.up{fill:#4c8dff}.down{fill:#3fb96f}.across{fill:#a98bff}.both{fill:#e0964a}
 .coturn{fill:#a3aab4;stroke:#a3aab4}.offhook{fill:#4c8dff;stroke:#4c8dff}}
 </style>`;
 
@@ -82,9 +82,9 @@ export function timesSvg(finished, machine) {
     ['Through sockets, at a fixed rate', lines.filter(line => line.load === 'paced' && !line.forwarding)],
     ['The fast path, saturated', lines.filter(line => line.forwarding)],
   ].filter(([, own]) => own.length > 0);
-  const directions = ['up', 'down', 'across'].filter(direction => lines.some(line => line.direction === direction));
+  const directions = ['up', 'down', 'across', 'both'].filter(direction => lines.some(line => line.direction === direction));
   const body = directions.map((direction, index) =>
-    `<rect class="${direction}" x="${20 + index * 80}" y="62" width="13" height="13"/><text x="${39 + index * 80}" y="73">${direction}</text>`);
+    `<rect class="${direction}" x="${20 + index * 64}" y="62" width="13" height="13"/><text x="${39 + index * 64}" y="73">${direction}</text>`);
   body.push('<path class="goal" d="M276 61v15"/><text x="284" y="73">goal</text><path class="one" d="M346 61v15"/><text x="354" y="73">as fast as coturn</text>',
     '<path class="whisker" d="M486 68.5h24M486 65.5v7M510 65.5v7"/><text x="518" y="73">between the slowest and fastest rounds</text>');
   let top = 88;

@@ -11,19 +11,17 @@ namespace offhook::relay {
 
 class Gathering {
  public:
-  // A packet waits no longer than this for others.
-  static constexpr Duration kPause = std::chrono::microseconds(250);
-  // From so many packets a second on two come in a pause, on average.
+  // From so many packets a second on eight come in a millisecond, on average.
   static constexpr std::size_t kPacketsPerSecond = 8'000;
-  // The same where so many are relayed over UDP, some thirty in a pause: a virtual machine leaves a processor
-  // that is idle, and to come back costs it as much as several packets. Not for requests, whose clients wait
-  // for the answer, nor for what leaves over streams: to send it costs far more than to be woken.
+  // Where so many are relayed: a virtual machine leaves a processor that is idle, and to come back costs it
+  // as much as several packets.
   static constexpr Duration kLongPause = std::chrono::milliseconds(1);
-  static constexpr std::size_t kRelayedPerSecond = 30'000;
+  // Where so many come, and most are requests: their clients wait for the answer.
+  static constexpr Duration kPause = std::chrono::microseconds(250);
 
   // In this round.
   void note(std::size_t packets) { packets_ += packets; }
-  // Of these, sent on over UDP.
+  // Of these, sent on.
   void note_relayed() { ++relayed_; }
   // Once a round, `now` as it was read in it: counts, and says for how long a shard that has nothing to do
   // should wait before it looks again; zero: not at all.
@@ -38,7 +36,7 @@ class Gathering {
 
  private:
   Duration pause_for(double seconds) const {
-    if (static_cast<double>(relayed_) >= kRelayedPerSecond * seconds) return kLongPause;
+    if (static_cast<double>(relayed_) >= kPacketsPerSecond * seconds) return kLongPause;
     return static_cast<double>(packets_) >= kPacketsPerSecond * seconds ? kPause : Duration::zero();
   }
 

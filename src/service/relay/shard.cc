@@ -314,11 +314,11 @@ void Shard::forward_to_peer(const turn::Forward& forward) {
 }
 
 void Shard::forward_to_client(const turn::Forward& forward) {
+  gathering_.note_relayed();
   counters_.add(Counter::packets_to_clients);
   counters_.add(Counter::bytes_to_clients, forward.bytes.size());
   if (ClientConnections::owns(forward.client.handle))
     return connections_.send_media(forward.client, forward.bytes, now_.monotonic);
-  gathering_.note_relayed();
   const Listener& listener = listeners_.udp[forward.client.handle];
   enqueue(listener.socket.get(), listener.address, forward.client.five_tuple.client_address, forward.bytes);
 }

@@ -31,9 +31,9 @@ TEST(Gathering, WaitsWhereMuchComesAndNowhereElse) {
   EXPECT_EQ(after(gathering, now, 7, 100, 7), kNone);
   EXPECT_EQ(after(gathering, now, 8, 1), kShort);
   EXPECT_EQ(after(gathering, now, 500, 100), kShort) << "who asks waits for the answer";
-  EXPECT_EQ(after(gathering, now, 500, 1, 29), kShort);
-  EXPECT_EQ(after(gathering, now, 30, 1, 30), kLong);
-  EXPECT_EQ(after(gathering, now, 30, 1), kShort);
+  EXPECT_EQ(after(gathering, now, 500, 1, 7), kShort);
+  EXPECT_EQ(after(gathering, now, 8, 1, 8), kLong);
+  EXPECT_EQ(after(gathering, now, 8, 1), kShort);
   EXPECT_EQ(after(gathering, now, 0, 1), kNone);
 }
 
