@@ -352,13 +352,15 @@ async function main() {
   }
   checkMachine(plan);
   const comparison = new Comparison(plan);
+  const end = status => {
+    comparison.close();
+    process.exit(status);
+  };
   // Not `once`: a second signal would end it in the middle of what the first has begun.
-  for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) {
-    process.on(signal, () => {
-      comparison.close();
-      process.exit(status);
-    });
-  }
+  process.on('SIGINT', () => end(130));
+  process.on('SIGTERM', () => end(143));
+  // Who read what is written here has gone, as behind `| head`.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => end(141));
   try {
     return report(plan, await comparison.run());
   } finally {

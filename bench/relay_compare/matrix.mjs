@@ -218,6 +218,7 @@ class Matrix {
 
   // Ends once the cell's network is taken down.
   stop(signal, status) {
+    if (this.stopped !== null) return; // what is said of it may be the second reason
     this.stopped = status;
     if (this.running === null) process.exit(status);
     say(`${signal}: stopping; --resume goes on from here`);
@@ -279,6 +280,8 @@ async function main() {
   checkMachine(plan);
   const matrix = new Matrix(plan);
   for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.on(signal, () => matrix.stop(signal, status));
+  // Who read what is written here has gone, as behind `| head`.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => matrix.stop('SIGTERM', 141));
   return matrix.run();
 }
 

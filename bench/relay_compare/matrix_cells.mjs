@@ -1,7 +1,7 @@
 // The cells of the matrix: with which flags bench/relay measures each, what is asked of it, and what came of it.
 
 // What coturn relays at most, packets a second, on the two cores where the rates were chosen; 20 % and 80 % of it are among them.
-export const coturnMost = { udp: 140000, tcp: 80000, tls: 80000 };
+const coturnMost = { udp: 140000, tcp: 80000, tls: 80000 };
 
 const goal = { saturated: 1.5, bursts: 2.3, at_100000: 2, stream: 2, frames: 10, forwarding: 1.9 };
 const setUpGoals = { per_wall_s: { least: 20000 }, cpu_us: { most: 40 }, resident_bytes: { most: 2048 } };

@@ -1,11 +1,13 @@
 // The matrix as tables. `finished`: cells with what came of them, in their order.
 import { loadOf, table, thousands } from './figures.mjs';
-import { coturnMost } from './matrix_cells.mjs';
 
 export const shares = [0.2, 0.8];
+// Which of them was meant, where the rates were chosen.
 export const shareOf = line => shares.find(share => line.load === 'paced' && Math.abs(share - line.share_of_coturn_most) < 1e-9) ?? null;
-export const percent = share => `${(share * 100).toFixed(0)} %`;
-const loadWithShare = line => loadOf(line) + (shareOf(line) === null ? '' : ` (${percent(shareOf(line))})`);
+const percent = share => `${(share * 100).toFixed(0)} %`;
+// Of what coturn relays at saturation the same way in the same cell: machines differ twofold.
+const shareHere = line => line.rate_pps / line.cell.lines.find(other => other.load === 'saturated' && other.direction === line.direction).coturn.received_pps;
+const loadWithShare = line => loadOf(line) + (line.load === 'paced' ? ` (${percent(shareHere(line))})` : '');
 const verdict = holds => (holds === null ? '–' : holds ? 'yes' : '**no**');
 const asked = goal => (goal === null ? '–' : String(goal));
 const noisy = cell => (cell.noisy ? ' (noisy)' : '');
@@ -54,7 +56,7 @@ export function markdown(finished, about) {
   const parts = ['# offhook beside coturn', `${about.machine}; ${measured}.`];
   if (lines.length > 0) {
     parts.push('Thousands of packets relayed per CPU-second of the server, kernel work included, medians. '
-      + `20 % and 80 %: of what coturn relays at most, taken as ${coturnMost.udp} packets a second by UDP and ${coturnMost.tcp} by TCP and TLS.`, timesTable(lines));
+      + 'In brackets: of what coturn relays when it is saturated, the same way and in the same cell.', timesTable(lines));
   }
   if (paced.length > 0) parts.push('Added delay at a fixed rate, of the packets that arrived:', delayTable(paced));
   if (finished.some(cell => cell.set_ups.length > 0)) {

@@ -1,6 +1,6 @@
 // The matrix as two SVG figures, 900 px wide, on light and dark ground.
 import { loadOf } from './figures.mjs';
-import { linesOf, percent, shareOf, shares } from './matrix_figures.mjs';
+import { linesOf, shareOf, shares } from './matrix_figures.mjs';
 
 const escaped = text => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 const pixels = value => Number(value.toFixed(1));
@@ -105,14 +105,15 @@ function delayMarks(server, { p50, p99, p999 }, x, y) {
   return `<g class="${server}"><path stroke-width="2" d="M${from} ${y}H${to}M${to} ${y - 5}v10"/><circle cx="${from}" cy="${y}" r="3.5"/><path d="M${middle} ${y - 5}l4 5l-4 5l-4 -5z"/></g>`;
 }
 
-// Added delay at 20 % and 80 % of coturn's most, on a logarithmic scale; '' if no cell has it.
+// Added delay at the rates that were chosen as 20 % and 80 % of coturn's most, up and down, on a logarithmic scale; '' if no
+// cell has it.
 export function delaysSvg(finished, machine) {
-  const lines = linesOf(finished).filter(line => shareOf(line) !== null);
+  const directions = ['up', 'down'];
+  const lines = linesOf(finished).filter(line => shareOf(line) !== null && directions.includes(line.direction));
   if (lines.length === 0) return '';
   const servers = ['coturn', 'offhook'];
   const all = lines.flatMap(line => servers.flatMap(server => Object.values(line[server].delay_us))).filter(value => value > 0);
   const [low, high] = [Math.floor(Math.log10(Math.min(...all))), Math.ceil(Math.log10(Math.max(...all)))];
-  const directions = ['up', 'down'];
   const left = column => delaysLeft + column * (columnWidth + columnGap);
   const place = column => us => pixels(left(column) + (Math.log10(Math.max(us, 10 ** low)) - low) / (high - low) * columnWidth);
   const body = servers.map((server, index) =>
@@ -125,7 +126,7 @@ export function delaysSvg(finished, machine) {
     for (const share of shares) {
       const own = lines.filter(line => line.cell === cell && shareOf(line) === share);
       if (own.length === 0) continue;
-      marks.push(`<text x="${delaysLeft - 12}" y="${y + 4}" text-anchor="end">${escaped(cell.name)}, ${percent(share)}${marked(cell)}</text>`);
+      marks.push(`<text x="${delaysLeft - 12}" y="${y + 4}" text-anchor="end">${escaped(cell.name)}, ${loadOf(own[0])}${marked(cell)}</text>`);
       for (const line of own) {
         const x = place(directions.indexOf(line.direction));
         marks.push(...servers.map((server, index) => delayMarks(server, line[server].delay_us, x, y - 6 + index * 12)));
@@ -139,5 +140,5 @@ export function delaysSvg(finished, machine) {
     `<text x="${left(column)}" y="${delayTop - 36}" font-weight="bold">${direction}</text>`,
     ...Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index)).map(us => `<path class="grid" d="M${place(column)(us)} ${delayTop - 18}V${bottom}"/>
 <text class="faint" x="${place(column)(us)}" y="${delayTop - 22}" text-anchor="middle" font-size="11">${delayLabel(us)}</text>`)]);
-  return figure(bottom + 14, 'Added delay at 20 % and 80 % of what coturn relays at most', machine, lines, [...body, ...grid, ...marks]);
+  return figure(bottom + 14, 'Added delay at fixed rates', machine, lines, [...body, ...grid, ...marks]);
 }
