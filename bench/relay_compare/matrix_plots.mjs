@@ -84,7 +84,7 @@ export function timesSvg(finished, machine) {
   ].filter(([, own]) => own.length > 0);
   const directions = ['up', 'down', 'across', 'both'].filter(direction => lines.some(line => line.direction === direction));
   const body = directions.map((direction, index) =>
-    `<rect class="${direction}" x="${20 + index * 64}" y="62" width="13" height="13"/><text x="${39 + index * 64}" y="73">${direction}</text>`);
+    `<rect class="${direction}" x="${20 + index * 66}" y="62" width="13" height="13"/><text x="${39 + index * 66}" y="73">${direction}</text>`);
   body.push('<path class="goal" d="M276 61v15"/><text x="284" y="73">goal</text><path class="one" d="M346 61v15"/><text x="354" y="73">as fast as coturn</text>',
     '<path class="whisker" d="M486 68.5h24M486 65.5v7M510 65.5v7"/><text x="518" y="73">between the slowest and fastest rounds</text>');
   let top = 88;
@@ -96,7 +96,7 @@ export function timesSvg(finished, machine) {
   return figure(top + 6, 'Packets relayed per server CPU-second: offhook, times coturn', machine, lines, body);
 }
 
-const [delaysLeft, columnWidth, columnGap, rowHeight, delayTop] = [180, 310, 70, 30, 146];
+const [delaysLeft, columnWidth, columnGap, rowHeight, delayTop] = [206, 300, 70, 30, 146];
 const delayLabel = us => (us < 1000 ? `${us} µs` : us < 1e6 ? `${us / 1000} ms` : `${us / 1e6} s`);
 
 // A server's three percentiles on a line.
