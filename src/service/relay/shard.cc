@@ -280,6 +280,7 @@ void Shard::close_doomed() {
 }
 
 void Shard::forward(const turn::Forward& forward) {
+  if (forward.via != turn::Forward::Via::nobody) gathering_.note_relayed();
   switch (forward.via) {
     case turn::Forward::Via::nobody:
       if (forward.over_limit) counters_.add(Counter::dropped_over_limit);
@@ -296,7 +297,6 @@ void Shard::forward(const turn::Forward& forward) {
 void Shard::forward_to_peer(const turn::Forward& forward) {
   const io::Socket* socket = relays_.find(forward.relay);
   if (socket == nullptr) return;
-  gathering_.note_relayed();
   counters_.add(Counter::packets_to_peers);
   counters_.add(Counter::bytes_to_peers, forward.bytes.size());
   if (!forward.dont_fragment) {
@@ -314,7 +314,6 @@ void Shard::forward_to_peer(const turn::Forward& forward) {
 }
 
 void Shard::forward_to_client(const turn::Forward& forward) {
-  gathering_.note_relayed();
   counters_.add(Counter::packets_to_clients);
   counters_.add(Counter::bytes_to_clients, forward.bytes.size());
   if (ClientConnections::owns(forward.client.handle))
