@@ -74,6 +74,7 @@ relay::RelaySettings relay_settings(const Settings& settings) {
   relay.fast_path_channels = settings.fast_path_channels;
   relay.raw_sockets = settings.raw_sockets;
   relay.packet_sockets = packet_socket_choice(settings.packet_sockets);
+  relay.xdp_sockets = settings.xdp_sockets;
   relay.socket_lookup = settings.socket_lookup;
   relay.user_quota = settings.user_quota;
   relay.total_quota = settings.total_quota;

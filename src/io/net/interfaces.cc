@@ -25,19 +25,39 @@ std::optional<Ip> ip_of(const sockaddr* address) {
   return with_port->ip;
 }
 
+// Calls `visit` for each address of each interface that is up.
+template <typename Visit>
+void for_each_address(Visit visit) {
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0) return;
+  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(first, &freeifaddrs);
+  for (const ifaddrs* entry = first; entry != nullptr; entry = entry->ifa_next) {
+    const auto ip = (entry->ifa_flags & IFF_UP) == 0 ? std::nullopt : ip_of(entry->ifa_addr);
+    if (ip) visit(*entry, *ip);
+  }
+}
+
+template <typename Value>
+void add_once(std::vector<Value>& values, const Value& value) {
+  if (std::ranges::find(values, value) == values.end()) values.push_back(value);
+}
+
 }  // namespace
 
 std::vector<Ip> interface_addresses() {
-  ifaddrs* first = nullptr;
-  if (getifaddrs(&first) != 0) return {};
-  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(first, &freeifaddrs);
   std::vector<Ip> found;
-  for (const ifaddrs* entry = first; entry != nullptr; entry = entry->ifa_next) {
-    if ((entry->ifa_flags & IFF_UP) == 0) continue;
-    const auto ip = ip_of(entry->ifa_addr);
-    if (ip && std::find(found.begin(), found.end(), *ip) == found.end()) found.push_back(*ip);
-  }
+  for_each_address([&](const ifaddrs&, const Ip& ip) { add_once(found, ip); });
   std::stable_partition(found.begin(), found.end(), [](const Ip& ip) { return ip.is_v4(); });
+  return found;
+}
+
+std::vector<int> interfaces_with(const std::vector<Ip>& ips) {
+  std::vector<int> found;
+  for_each_address([&](const ifaddrs& entry, const Ip& ip) {
+    if ((entry.ifa_flags & IFF_LOOPBACK) != 0) return;
+    const auto interface = static_cast<int>(if_nametoindex(entry.ifa_name));
+    if (interface != 0 && std::ranges::find(ips, ip) != ips.end()) add_once(found, interface);
+  });
   return found;
 }
 

@@ -10,4 +10,7 @@ namespace offhook::io {
 // left out: they mean nothing without a zone.
 std::vector<Ip> interface_addresses();
 
+// The index of every interface that is up and has one of `ips`, but loopback, without repetition.
+std::vector<int> interfaces_with(const std::vector<Ip>& ips);
+
 }  // namespace offhook::io

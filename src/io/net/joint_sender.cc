@@ -10,6 +10,7 @@ std::vector<int> JointSender::fds() const {
   std::vector<int> fds;
   for (const RawSender& each : raw_) fds.push_back(each.fd());
   if (packets_) fds.push_back(packets_->fd());
+  for (const XdpSender& each : xdp_) fds.push_back(each.fd());
   if (!next_hops_) return fds;
   for (const int fd : next_hops_->fds()) fds.push_back(fd);
   return fds;
@@ -28,6 +29,12 @@ NextHops::Sender JointSender::sender_of(const Ip& from, const Ip& to, std::size_
   const Sender sender = next_hops_->find(from, to, now, hop);
   const bool is_too_large = datagram_header_bytes(to.family()) + bytes > hop.ip_bytes_limit;
   return sender == Sender::ours && is_too_large ? Sender::kernel_now : sender;
+}
+
+XdpSender* JointSender::xdp_for(int interface) {
+  if (!xdp_sockets_allowed_) return nullptr;
+  const auto found = std::ranges::find(xdp_, interface, &XdpSender::interface);
+  return found == xdp_.end() ? nullptr : &*found;
 }
 
 const RawSender* JointSender::raw_for(const Ip& from) const {

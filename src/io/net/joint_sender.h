@@ -1,6 +1,7 @@
 #pragma once
-// Sends datagrams of many sockets together: through a packet socket where that is allowed and their next hop
-// is known, else through the raw socket of their local address.
+// Sends datagrams of many sockets together: where that is allowed and their next hop is known through the
+// AF_XDP socket of its interface or else a packet socket, and otherwise through the raw socket of their local
+// address.
 
 #include <cstddef>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "io/net/next_hops.h"
 #include "io/net/packet_sender.h"
 #include "io/net/raw_sender.h"
+#include "io/net/xdp_sender.h"
 
 namespace offhook::io {
 
@@ -26,13 +28,14 @@ class JointSender {
  public:
   JointSender() = default;  // sends nothing
   // `raw` and `packets` each have the same limit of datagrams that wait.
-  // Packet sockets need both `packets` and `next_hops`.
+  // Packet sockets need both `packets` and `next_hops`, and so do those of `xdp`, one an interface at most.
   JointSender(std::vector<RawSender> raw, std::optional<PacketSender> packets,
-              std::optional<NextHops> next_hops)
+              std::optional<NextHops> next_hops, std::vector<XdpSender> xdp = {})
       : raw_(std::move(raw)) {
     if (!packets || !next_hops) return;
     packets_ = std::move(packets);
     next_hops_ = std::move(next_hops);
+    xdp_ = std::move(xdp);
   }
 
   std::vector<int> fds() const;
@@ -43,6 +46,8 @@ class JointSender {
   }
   // Whether datagrams may go past the machine's packet filter from now on.
   void allow_packet_socket(bool allowed) { packet_socket_allowed_ = allowed; }
+  // Whether what may go by packet socket may also go past the interface's queue and what filters there.
+  void allow_xdp_sockets(bool allowed) { xdp_sockets_allowed_ = allowed; }
 
   // False: this one is for its own socket, which may cut it into fragments.
   bool takes(const Ip& from, std::size_t bytes) const;
@@ -60,6 +65,9 @@ class JointSender {
     const auto sender = sender_of(from.ip, to.ip, bytes.size(), now, hop);
     if (sender == NextHops::Sender::ours) {
       if (raw_may_be_overtaken_) flush_raw(refused);
+      XdpSender* xdp = xdp_for(hop.interface);
+      if (xdp != nullptr && xdp->is_ready(now)) return xdp->add(hop, from, to, bytes, tag);
+      if (xdp != nullptr) xdp->flush(refused);
       return packets_->add(hop, from, to, bytes, tag);
     }
     if (sender == NextHops::Sender::kernel_now) {
@@ -80,7 +88,11 @@ class JointSender {
   template <typename Refused>
   void flush_packets(Refused refused) {
     if (packets_ && !packets_->empty()) packets_->flush(refused);
+    for (XdpSender& each : xdp_) {
+      if (!each.empty()) each.flush(refused);
+    }
   }
+  XdpSender* xdp_for(int interface);
   template <typename Refused>
   void flush_raw(Refused refused) {
     raw_may_be_overtaken_ = false;
@@ -95,7 +107,9 @@ class JointSender {
   std::vector<RawSender> raw_;
   std::optional<PacketSender> packets_;
   std::optional<NextHops> next_hops_;
+  std::vector<XdpSender> xdp_;
   bool packet_socket_allowed_ = false;
+  bool xdp_sockets_allowed_ = false;
   bool raw_may_be_overtaken_ =
       false;  // what waits there is for destinations that others reach by packet socket
 };

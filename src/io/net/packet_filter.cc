@@ -6,7 +6,9 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
+#include <net/if.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -14,6 +16,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -68,31 +72,57 @@ const char* ip_family_name(std::uint8_t family) {
   return family == NFPROTO_INET ? "inet" : nullptr;
 }
 
+std::string text_of(Bytes attribute) {
+  std::string text = to_string(attribute);
+  text.resize(std::min(text.size(), text.find('\0')));
+  return text;
+}
+
+std::string name_table(const char* family, Bytes chain_attributes) {
+  const Bytes table = find_attribute(chain_attributes, NFTA_CHAIN_TABLE).value_or(Bytes{});
+  return std::string("nftables (table ") + family + " " + text_of(table) + ")";
+}
+
+// The number of the hook that a chain hangs on. Nothing without one: it runs if another chain jumps there.
+std::optional<std::uint32_t> hook_of(Bytes chain_attributes) {
+  const auto hook = find_attribute(chain_attributes, NFTA_CHAIN_HOOK);
+  if (!hook) return std::nullopt;
+  const auto number = find_attribute(*hook, NFTA_HOOK_HOOKNUM);
+  return number ? Reader(*number).u32() : 0;
+}
+
 // Chains of any hook count, and so does one of the input: where connections are tracked, an answer to a
 // packet that was not tracked is a stranger's.
 std::string describe_chain(const NetlinkMessage& message) {
   const auto start = start_of<nfgenmsg>(message.body);
-  if (!start) return "";
-  const char* family = ip_family_name(start->nfgen_family);
+  const char* family = start ? ip_family_name(start->nfgen_family) : nullptr;
   const Bytes attributes = attributes_behind<nfgenmsg>(message.body);
-  const auto hook = find_attribute(attributes, NFTA_CHAIN_HOOK);
-  if (family == nullptr || !hook) return "";  // without a hook: runs if another chain jumps there
-  const auto number = find_attribute(*hook, NFTA_HOOK_HOOKNUM);
-  if (number && Reader(*number).u32() >= NF_INET_NUMHOOKS) return "";  // inet too has an ingress of a device
-  std::string table = to_string(find_attribute(attributes, NFTA_CHAIN_TABLE).value_or(Bytes{}));
-  table.resize(std::min(table.size(), table.find('\0')));
-  return std::string("nftables (table ") + family + " " + table + ")";
+  const auto hook = hook_of(attributes);
+  if (family == nullptr || !hook || *hook >= NF_INET_NUMHOOKS)
+    return "";  // inet too has an ingress of a device
+  return name_table(family, attributes);
 }
 
-std::string nftables() {
+std::string describe_egress_chain(const NetlinkMessage& message) {
+  const auto start = start_of<nfgenmsg>(message.body);
+  const Bytes attributes = attributes_behind<nfgenmsg>(message.body);
+  const bool is_one =
+      start && start->nfgen_family == NFPROTO_NETDEV && hook_of(attributes) == NF_NETDEV_EGRESS;
+  return is_one ? name_table("netdev", attributes) : "";
+}
+
+std::string nftables(std::string (*describe)(const NetlinkMessage&)) {
   thread_local bool was_missing = false;
   if (!may_be_there("/sys/module/nf_tables", was_missing)) return "";
   constexpr int kGetChains = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN;
-  const auto found = dump<nfgenmsg>(NETLINK_NETFILTER, kGetChains, describe_chain);
+  const auto found = dump<nfgenmsg>(NETLINK_NETFILTER, kGetChains, describe);
   was_missing = is_missing(found);
   if (was_missing) return "";
   return found ? *found : unknown("reading nftables", found.error());
 }
+
+std::string chains_of_ip() { return nftables(describe_chain); }
+std::string chains_of_interfaces() { return nftables(describe_egress_chain); }
 
 // A policy of one socket has a direction above these.
 std::string describe_policy(const NetlinkMessage& message) {
@@ -176,15 +206,17 @@ std::optional<std::string> cgroup_root() {
   return std::nullopt;
 }
 
-// Also those of the cgroups above. Fails with an errno.
-Result<std::uint32_t, int> count_egress_programs(int cgroup) {
+// `target`: the descriptor of a cgroup, or an interface. None where the kernel does not know such programs.
+// Fails with an errno.
+Result<std::uint32_t, int> count_programs(int target, std::uint32_t type, std::uint32_t flags) {
   bpf_attr attributes;
   std::memset(&attributes, 0, sizeof attributes);
-  attributes.query.target_fd = static_cast<std::uint32_t>(cgroup);
-  attributes.query.attach_type = BPF_CGROUP_INET_EGRESS;
-  attributes.query.query_flags = BPF_F_QUERY_EFFECTIVE;
-  if (syscall(SYS_bpf, BPF_PROG_QUERY, &attributes, sizeof attributes) != 0) return fail(errno);
-  return attributes.query.prog_cnt;
+  attributes.query.target_fd = static_cast<std::uint32_t>(target);
+  attributes.query.attach_type = type;
+  attributes.query.query_flags = flags;
+  if (syscall(SYS_bpf, BPF_PROG_QUERY, &attributes, sizeof attributes) == 0) return attributes.query.prog_cnt;
+  if (errno == EINVAL || errno == ENOSYS) return 0U;
+  return fail(errno);
 }
 
 std::string cgroup_programs() {
@@ -198,20 +230,64 @@ std::string cgroup_programs() {
     return "unknown: the process's cgroup " + *name + " is not to be seen below /sys/fs/cgroup";
   const Fd directory(open((*root + *name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return unknown("opening " + *root + *name, errno);
-  const auto count = count_egress_programs(directory.get());
-  if (count) return *count > 0 ? "a cgroup program" : "";
-  const bool has_none = count.error() == EINVAL || count.error() == ENOSYS;  // no kernel that runs them
-  return has_none ? "" : unknown("asking for the programs of cgroup " + *name, count.error());
+  // Also those of the cgroups above.
+  const auto count = count_programs(directory.get(), BPF_CGROUP_INET_EGRESS, BPF_F_QUERY_EFFECTIVE);
+  if (!count) return unknown("asking for the programs of cgroup " + *name, count.error());
+  return *count > 0 ? "a cgroup program" : "";
+}
+
+std::string interface_name(int index) {
+  std::array<char, IF_NAMESIZE> name{};
+  const char* known = if_indextoname(static_cast<unsigned>(index), name.data());
+  return known != nullptr ? known : "interface " + std::to_string(index);
+}
+
+// Those of loopback and of virtual interfaces by default let pass what comes.
+std::string describe_discipline(const NetlinkMessage& message) {
+  const auto start = start_of<tcmsg>(message.body);
+  if (!start) return "";
+  const Bytes kind = find_attribute(attributes_behind<tcmsg>(message.body), TCA_KIND).value_or(Bytes{});
+  if (text_of(kind) == "noqueue") return "";
+  return "tc (" + text_of(kind) + " on " + interface_name(start->tcm_ifindex) + ")";
+}
+
+std::string disciplines() {
+  const auto found = dump<tcmsg>(NETLINK_ROUTE, RTM_GETQDISC, describe_discipline);
+  return found ? *found : unknown("reading the queueing disciplines", found.error());
+}
+
+// Programs of what leaves that hang on no discipline (Linux 6.6; Debian 12's header is older).
+constexpr std::uint32_t kTcxEgress = 47;
+
+std::string interface_programs() {
+  const std::unique_ptr<struct if_nameindex, decltype(&if_freenameindex)> all(if_nameindex(),
+                                                                              &if_freenameindex);
+  if (!all) return unknown("listing the interfaces", errno);
+  for (const struct if_nameindex* each = all.get(); each->if_index != 0; ++each) {
+    const auto count = count_programs(static_cast<int>(each->if_index), kTcxEgress, 0);
+    if (!count && count.error() == ENODEV) continue;  // gone meanwhile
+    if (!count) return unknown(std::string("asking for the programs of ") + each->if_name, count.error());
+    if (*count > 0) return std::string("a tcx program on ") + each->if_name;
+  }
+  return "";
+}
+
+std::string first_found(std::initializer_list<std::string (*)()> looks) {
+  for (const auto look : looks) {
+    std::string found = look();
+    if (!found.empty()) return found;
+  }
+  return "";
 }
 
 }  // namespace
 
 std::string packet_filter_in_the_way() {
-  for (const auto look : {nftables, legacy_tables_and_virtual_servers, ipsec_policies, cgroup_programs}) {
-    std::string found = look();
-    if (!found.empty()) return found;
-  }
-  return "";
+  return first_found({chains_of_ip, legacy_tables_and_virtual_servers, ipsec_policies, cgroup_programs});
+}
+
+std::string interface_queue_in_the_way() {
+  return first_found({disciplines, chains_of_interfaces, interface_programs});
 }
 
 }  // namespace offhook::io

@@ -15,4 +15,9 @@ namespace offhook::io {
 // make the kernel load nf_tables and xfrm_user, if it has them as modules.
 std::string packet_filter_in_the_way();
 
+// What of an interface queues, shapes or filters the packets that leave by it, past which an AF_XDP socket
+// would send, though a packet socket does not: a queueing discipline (tc(8)) of any interface, chains of
+// nftables that hang on one, programs (tcx). Otherwise as packet_filter_in_the_way().
+std::string interface_queue_in_the_way();
+
 }  // namespace offhook::io

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "io/loop/fd.h"
+#include "io/net/frame_headers.h"
 #include "io/net/message_batch.h"
 #include "io/net/next_hops.h"
 
@@ -35,8 +36,7 @@ class PacketSender {
   PacketSender(Fd socket, std::size_t limit);
 
   Fd socket_;
-  std::uint8_t hop_limit_ipv4_;
-  std::uint8_t hop_limit_ipv6_;
+  FrameHeaders headers_;
   MessageBatch batch_;
 };
 

@@ -16,7 +16,11 @@ constexpr std::chrono::seconds kInterval{1};
 
 }  // namespace
 
-PacketFilterWatch::PacketFilterWatch(std::atomic<bool>& allowed) : allowed_(allowed) {
+PacketFilterWatch::PacketFilterWatch(SendingAllowed& allowed, Wishes wishes)
+    : allowed_(allowed),
+      packet_sockets_always_(wishes.packet_sockets_always),
+      wishes_xdp_sockets_(wishes.xdp_sockets) {
+  allowed_.packet_sockets = packet_sockets_always_;
   look();
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   (void)pthread_setname_np(thread_.native_handle(), "packet-filter");
@@ -28,8 +32,13 @@ void PacketFilterWatch::run(const std::stop_token& stop) {
 }
 
 void PacketFilterWatch::look() {
+  if (!packet_sockets_always_) look_for_filters();
+  if (wishes_xdp_sockets_) look_at_interfaces();
+}
+
+void PacketFilterWatch::look_for_filters() {
   std::string found = io::packet_filter_in_the_way();
-  allowed_ = found.empty();
+  allowed_.packet_sockets = found.empty();
   if (found_ == found) return;
   if (found.empty()) {
     spdlog::info(
@@ -42,6 +51,20 @@ void PacketFilterWatch::look() {
         found, is_denied ? "; CAP_NET_ADMIN may look" : "");
   }
   found_ = std::move(found);
+}
+
+void PacketFilterWatch::look_at_interfaces() {
+  std::string found = io::interface_queue_in_the_way();
+  allowed_.xdp_sockets = found.empty();
+  if (found_at_interfaces_ == found) return;
+  // Most machines have a queue, so that there is one when the server starts is no news.
+  const auto level = found_at_interfaces_ ? spdlog::level::info : spdlog::level::debug;
+  if (found.empty()) {
+    spdlog::log(level, "relay: AF_XDP sockets may send: no interface queues or filters what leaves");
+  } else {
+    spdlog::log(level, "relay: AF_XDP sockets do not send, for they would go past {}", found);
+  }
+  found_at_interfaces_ = std::move(found);
 }
 
 }  // namespace offhook::relay

@@ -142,6 +142,7 @@ struct RelayService::Running {
   Shared shared;
   std::vector<Ip> reached;                          // where clients and peers send to
   std::uint64_t relay_sockets = 0;                  // at most
+  XdpQueues xdp_queues;                             // of the interfaces that were there at the start
   std::unique_ptr<PacketFilterWatch> filter_watch;  // null: not needed
   std::vector<std::unique_ptr<Shard>> shards;
   std::latch tables_settled;  // each shard has its table of descriptors
@@ -197,7 +198,8 @@ Result<void, StartError> RelayService::Running::equip(const RelaySettings& setti
   if (!shared.http) {
     return fail(
         StartError{"the system refuses sockets between threads (AF_UNIX); a systemd unit allows them with "
-                   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET"});
+                   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET "
+                   "AF_XDP"});
   }
   shared.certificates = settings.certificates;
   shared.settings.listen_addresses = listeners.addresses;  // a free port is known only now
@@ -206,7 +208,10 @@ Result<void, StartError> RelayService::Running::equip(const RelaySettings& setti
                                         static_cast<unsigned>(listeners.shards.size()));
   if (shared.receive) shared.ports.set_lookup(shared.receive->lookup());
   log_sending(settings, reached);
-  filter_watch = allow_packet_sockets(settings, shared.packet_sockets_allowed);
+  filter_watch = watch_packet_filter(settings, shared.sending_allowed);
+  if (shared.sending_allowed.packet_sockets && shared.sending_allowed.xdp_sockets)
+    xdp_queues = open_xdp_queues(reached, listeners.shards.size());
+  if (filter_watch && xdp_queues.empty()) filter_watch->forget_xdp_sockets();
   return {};
 }
 
@@ -215,9 +220,9 @@ Result<void, StartError> RelayService::Running::make_shards(const RelaySettings&
   for (unsigned number = 0; number < listeners.shards.size(); ++number) {
     auto poller = io::make_epoll_poller();
     if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});
-    shards.push_back(std::make_unique<Shard>(number, shared, std::move(listeners.shards[number]),
-                                             std::move(poller),
-                                             joint_sender(settings, reached, Shard::kBatchSlots)));
+    shards.push_back(
+        std::make_unique<Shard>(number, shared, std::move(listeners.shards[number]), std::move(poller),
+                                joint_sender(settings, reached, Shard::kBatchSlots, xdp_queues, number)));
     if (!shards.back()->watch())
       return fail(StartError{io::system_error("watch the listening sockets", errno).text()});
   }

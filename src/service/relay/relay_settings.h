@@ -58,6 +58,7 @@ struct RelaySettings {
   std::uint32_t fast_path_channels = 16384;  // at once; those beyond go through sockets
   bool raw_sockets = true;  // send through raw sockets where the process may; false: each through its own
   PacketSocketChoice packet_sockets = PacketSocketChoice::automatic;  // beside raw sockets
+  bool xdp_sockets = true;    // beside packet sockets, where no interface queues or filters what leaves
   bool socket_lookup = true;  // one receive socket a shard where the process may; false: one a relay port
   bool hops = true;  // false, for comparison: clients of this server reach each other through relay sockets
   // Peers beyond the default deny list of core/turn/peer_policy.h. `allow_peers` wins over `deny_peers`.

@@ -82,7 +82,9 @@ void Shard::run() {
         std::min({server_.next_deadline(), connections_.next_deadline(), accept_again_at_});
     const auto events = wait(deadline);
     now_ = io::read_now();
-    queue_.joint().allow_packet_socket(shared_.packet_sockets_allowed.load(std::memory_order_relaxed));
+    const SendingAllowed& allowed = shared_.sending_allowed;
+    queue_.joint().allow_packet_socket(allowed.packet_sockets.load(std::memory_order_relaxed));
+    queue_.joint().allow_xdp_sockets(allowed.xdp_sockets.load(std::memory_order_relaxed));
     serve_unfinished_relays();
     for (const io::Ready& ready : events) serve(ready);
     if (deadline <= now_.monotonic) handle_deadlines();

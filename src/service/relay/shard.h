@@ -24,6 +24,7 @@
 #include "service/relay/client_connections.h"
 #include "service/relay/gathering.h"
 #include "service/relay/listeners.h"
+#include "service/relay/packet_filter_watch.h"
 #include "service/relay/relay_log.h"
 #include "service/relay/relay_sockets.h"
 #include "service/relay/routes.h"
@@ -47,9 +48,9 @@ struct Shared {
   std::vector<Shard*> shards;  // by number; complete before the first one runs
   std::shared_ptr<const io::ServerCertificates> certificates;  // null: no TLS
   HttpHandover http;
-  std::unique_ptr<io::FastPath> fast_path;           // null: none. Set before the shards are made
-  std::unique_ptr<SharedReceive> receive;            // null: each relay port by itself. Likewise
-  std::atomic<bool> packet_sockets_allowed = false;  // past the machine's packet filter
+  std::unique_ptr<io::FastPath> fast_path;  // null: none. Set before the shards are made
+  std::unique_ptr<SharedReceive> receive;   // null: each relay port by itself. Likewise
+  SendingAllowed sending_allowed;
 };
 
 // A call has passed this address to the user.

@@ -291,6 +291,9 @@ constexpr SettingRow kRows[] = {
     {"packet_sockets", "auto|on|off", nullptr, false,
      "send past the kernel's IP, beside raw sockets; auto: while no packet filter is there (auto)",
      apply_packet_sockets},
+    {"xdp_sockets", "on|off", nullptr, false,
+     "send past interfaces' queues, beside packet sockets, while none queues or filters; off: by those (on)",
+     apply_on_off<&Settings::xdp_sockets>},
     {"socket_lookup", "on|off", nullptr, false,
      "receive for all relay ports with one call, with CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW; off: one by "
      "one (on)",

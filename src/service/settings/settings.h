@@ -55,6 +55,7 @@ struct Settings {
   std::uint32_t fast_path_channels = 16384;
   bool raw_sockets = true;  // where the process may have them
   PacketSockets packet_sockets = PacketSockets::automatic;
+  bool xdp_sockets = true;    // beside packet sockets
   bool socket_lookup = true;  // where the process may have it
   std::vector<Secret> shared_secrets;
   std::map<std::string, Secret, std::less<>> static_users;

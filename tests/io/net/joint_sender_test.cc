@@ -1,10 +1,14 @@
-// Datagrams of relay sockets that leave through a packet socket: what arrives is the same, whichever way they
-// took. A packet filter that drops all that the kernel's IP sends tells the ways apart.
+// Datagrams of relay sockets that leave through a packet socket or an AF_XDP socket: what arrives is the
+// same, whichever way they took. A packet filter that drops all that the kernel's IP sends, and one of the
+// interface that drops what packet sockets send as well, tell the ways apart.
 
 #include "io/net/joint_sender.h"
 
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <poll.h>
+
+#include <tuple>
 
 #include "io/loop/clock.h"
 #include "io/net/datagram_batch.h"
@@ -28,10 +32,14 @@ struct Arrived {
   std::optional<Address> from;
 };
 
-class JointSenderTest : public testing::TestWithParam<Family> {
+enum class Way : std::uint8_t { packet_socket, xdp_socket };
+
+class JointSenderTest : public testing::TestWithParam<std::tuple<Family, Way>> {
  protected:
-  static Ip local() { return GetParam() == Family::ipv4 ? test::kServerForPeers4 : test::kServerForPeers6; }
-  static Ip peer() { return GetParam() == Family::ipv4 ? test::kPeerHost4 : test::kPeerHost6; }
+  static bool is_v4() { return std::get<Family>(GetParam()) == Family::ipv4; }
+  static bool has_xdp() { return std::get<Way>(GetParam()) == Way::xdp_socket; }
+  static Ip local() { return is_v4() ? test::kServerForPeers4 : test::kServerForPeers6; }
+  static Ip peer() { return is_v4() ? test::kPeerHost4 : test::kPeerHost6; }
 
   void SetUp() override {
     if (!networks_.ready()) GTEST_SKIP() << "no networks of its own (root, ip(8) and ethtool(8) are needed)";
@@ -41,7 +49,14 @@ class JointSenderTest : public testing::TestWithParam<Family> {
     for (Socket& each : senders_) each = std::move(*open_relay_socket({local(), 0}));
     std::vector<RawSender> raw;
     raw.push_back(std::move(*RawSender::open(local(), kSlots)));
-    queue_.emplace(kSlots, JointSender(std::move(raw), PacketSender::open(kSlots), NextHops::open()));
+    std::vector<XdpSender> xdp;
+    if (has_xdp()) {
+      xdp_queue_ = std::move(*XdpQueue::open(static_cast<int>(if_nametoindex("peers")), 2, 2 * kSlots));
+      xdp.push_back(std::move(*XdpSender::open(xdp_queue_, 1, kSlots)));
+    }
+    queue_.emplace(kSlots,
+                   JointSender(std::move(raw), PacketSender::open(kSlots), NextHops::open(), std::move(xdp)));
+    queue_->joint().allow_xdp_sockets(true);
   }
   void add(const Socket& sender, std::size_t size) {
     payloads_.push_back(std::make_unique<Buffer>(numbered(size, payloads_.size())));
@@ -53,7 +68,10 @@ class JointSenderTest : public testing::TestWithParam<Family> {
     queue_->joint().allow_packet_socket(true);
     add(senders_[0], 1);
     ASSERT_EQ(flush(), 0U);
-    ASSERT_EQ(receive().bytes.size(), 1U);
+    std::size_t size = 0;
+    while ((size = receive().bytes.size()) > 1) {
+    }
+    ASSERT_EQ(size, 1U);
     payloads_.clear();
     pollfd told{queue_->joint().changes_fd(), POLLIN, 0};
     ASSERT_EQ(poll(&told, 1, kPatienceMs), 1) << "the neighbour, after the packet that had to wait for it";
@@ -67,6 +85,20 @@ class JointSenderTest : public testing::TestWithParam<Family> {
   static bool drop_what_the_kernel_sends() {
     return run(
         "nft 'add table inet t; add chain inet t o { type filter hook output priority 0; policy drop; }'");
+  }
+  // False where the kernel has no such chains (before 5.16).
+  static bool drop_what_packet_sockets_send() {
+    return run(
+        "nft 'add table netdev t; add chain netdev t o { type filter hook egress device peers priority 0; "
+        "policy "
+        "drop; }'");
+  }
+  void add_to_each(std::size_t size) {
+    for (const Socket& each : senders_) add(each, size);
+  }
+  // Something of this size from each, in whatever order.
+  void expect_from_each(std::size_t size) {
+    for (std::size_t i = 0; i < senders_.size(); ++i) EXPECT_EQ(receive().bytes.size(), size);
   }
   Arrived receive() {
     pollfd wanted{receiver_.get(), POLLIN, 0};
@@ -85,6 +117,7 @@ class JointSenderTest : public testing::TestWithParam<Family> {
   test::ThreeNetworks networks_;
   Socket receiver_;
   std::array<Socket, 3> senders_;
+  std::shared_ptr<XdpQueue> xdp_queue_;  // none with packet sockets
   std::optional<DatagramQueue> queue_;
   std::vector<std::unique_ptr<Buffer>> payloads_;
   Instant now_ = Instant(std::chrono::seconds(1000));
@@ -155,12 +188,11 @@ TEST_P(JointSenderTest, NothingIsOvertaken) {
 }
 
 TEST_P(JointSenderTest, WhatTheNextHopDoesNotTakeWholeIsCut) {
-  const bool is_v4 = GetParam() == Family::ipv4;
   const std::string route =
-      is_v4 ? "ip route replace 198.51.100.0/24" : "ip -6 route replace 2001:db8:2::/64";
+      is_v4() ? "ip route replace 198.51.100.0/24" : "ip -6 route replace 2001:db8:2::/64";
   ASSERT_TRUE(run(route + " dev peers mtu 1280"));
   meet();
-  const std::size_t largest = is_v4 ? 1280 - 28 : 1280 - 48;
+  const std::size_t largest = is_v4() ? 1280 - 28 : 1280 - 48;
   for (const std::size_t size : {largest, largest + 1, std::size_t{1400}}) add(senders_[0], size);
   ASSERT_EQ(flush(), 0U);
   EXPECT_EQ(receive().bytes, numbered(largest, 0));
@@ -176,8 +208,118 @@ TEST_P(JointSenderTest, AnInterfaceThatIsGoneIsToldAsALoss) {
   EXPECT_TRUE(nothing_has_come());
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, JointSenderTest, testing::Values(Family::ipv4, Family::ipv6),
-                         [](const auto& family) { return family.param == Family::ipv4 ? "Ipv4" : "Ipv6"; });
+TEST_P(JointSenderTest, AnInterfaceThatIsBackIsSentToAgainAndNothingOld) {
+  meet();
+  ASSERT_TRUE(run("ip link set peers down"));
+  add_to_each(100);
+  EXPECT_EQ(flush(), senders_.size());
+  ASSERT_TRUE(run("ip link set peers up") &&
+              (is_v4() || run("ip address add 2001:db8:2::1/64 dev peers nodad")));
+  queue_->joint().handle_changes();
+  now_ += std::chrono::seconds(10);
+  payloads_.clear();
+  meet();
+  ASSERT_TRUE(drop_what_the_kernel_sends());
+  for (std::size_t size = 200; size < 500; ++size) {
+    add_to_each(size);
+    ASSERT_EQ(flush(), 0U);
+    expect_from_each(size);
+  }
+  EXPECT_TRUE(nothing_has_come());
+}
+
+TEST_P(JointSenderTest, OnlyXdpSocketsGoPastWhatFiltersAtTheInterfaceAndOnlyWhereTheyMay) {
+  meet();
+  if (!drop_what_packet_sockets_send()) GTEST_SKIP() << "no chains of what leaves (Linux before 5.16)";
+  add_to_each(100);
+  EXPECT_EQ(flush(), has_xdp() ? 0U : senders_.size()) << "the filter's refusal is told";
+  if (has_xdp()) expect_from_each(100);
+  queue_->joint().allow_xdp_sockets(false);
+  add_to_each(200);
+  EXPECT_EQ(flush(), senders_.size());
+  ASSERT_TRUE(run("nft delete table netdev t"));
+  queue_->joint().allow_xdp_sockets(true);
+  add_to_each(300);
+  EXPECT_EQ(flush(), 0U);
+  expect_from_each(300);
+  EXPECT_TRUE(nothing_has_come());
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, JointSenderTest,
+                         testing::Combine(testing::Values(Family::ipv4, Family::ipv6),
+                                          testing::Values(Way::packet_socket, Way::xdp_socket)),
+                         [](const auto& each) {
+                           const bool is_v4 = std::get<Family>(each.param) == Family::ipv4;
+                           const bool is_xdp = std::get<Way>(each.param) == Way::xdp_socket;
+                           return std::string(is_v4 ? "Ipv4" : "Ipv6") + (is_xdp ? "Xdp" : "Packet");
+                         });
+
+class XdpFramesTest : public JointSenderTest {
+ protected:
+  // Different ones each time, over and over.
+  void expect_each_arrives(DatagramQueue& first, DatagramQueue& second) {
+    for (std::size_t round = 0; round < 500; ++round) {
+      const Buffer one = numbered(100 + round, round);
+      const Buffer two = numbered(700 + round, round + 1);
+      first.add(senders_[0].get(), *bound_address(senders_[0]), *bound_address(receiver_), one);
+      second.add(senders_[1].get(), *bound_address(senders_[1]), *bound_address(receiver_), two);
+      ASSERT_EQ(first.flush(now_) + second.flush(now_), 0U);
+      ASSERT_EQ(receive().bytes, one);
+      ASSERT_EQ(receive().bytes, two);
+    }
+    EXPECT_TRUE(nothing_has_come());
+  }
+};
+
+// Whoever is told by the kernel of a frame, it comes back to its sender.
+TEST_P(XdpFramesTest, TwoSendersOfOneInterfaceHaveFramesOfTheirOwn) {
+  meet();
+  DatagramQueue first = std::move(*queue_);
+  std::vector<RawSender> raw;
+  raw.push_back(std::move(*RawSender::open(local(), kSlots)));
+  std::vector<XdpSender> xdp;
+  xdp.push_back(std::move(*XdpSender::open(xdp_queue_, 0, kSlots)));
+  queue_.emplace(kSlots,
+                 JointSender(std::move(raw), PacketSender::open(kSlots), NextHops::open(), std::move(xdp)));
+  queue_->joint().allow_packet_socket(true);
+  queue_->joint().allow_xdp_sockets(true);
+  add(senders_[0], 1);  // the kernel's turn
+  ASSERT_EQ(flush(), 0U);
+  ASSERT_EQ(receive().bytes.size(), 1U);
+  ASSERT_TRUE(drop_what_the_kernel_sends());
+  expect_each_arrives(first, *queue_);
+}
+
+// The kernel drops frames then, and tells so in another way than else.
+TEST_P(XdpFramesTest, AreNotMixedUpAfterTheCarrierWasLost) {
+  meet();
+  networks_.enter_peers();
+  ASSERT_TRUE(run("ip link set peers down"));
+  networks_.enter_server();
+  for (int i = 0; i < 5; ++i) {
+    now_ += std::chrono::milliseconds(1);  // the interface is left alone for a second
+    for (int each = 0; each < 20; ++each) add_to_each(100);
+    (void)flush();
+    now_ += std::chrono::milliseconds(1100);
+  }
+  networks_.enter_peers();
+  ASSERT_TRUE(run("ip link set peers up") &&
+              (is_v4() || run("ip address add 2001:db8:2::9/64 dev peers nodad")));
+  networks_.enter_server();
+  queue_->joint().handle_changes();
+  now_ += std::chrono::seconds(10);
+  payloads_.clear();
+  meet();
+  ASSERT_TRUE(drop_what_the_kernel_sends());
+  expect_each_arrives(*queue_, *queue_);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, XdpFramesTest,
+                         testing::Combine(testing::Values(Family::ipv4, Family::ipv6),
+                                          testing::Values(Way::xdp_socket)),
+                         [](const auto& each) {
+                           return std::get<Family>(each.param) == Family::ipv4 ? "Ipv4" : "Ipv6";
+                         });
 
 }  // namespace
 }  // namespace offhook::io

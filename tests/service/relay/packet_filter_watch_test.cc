@@ -28,20 +28,34 @@ bool becomes(const std::atomic<bool>& allowed, bool wanted) {
 }
 
 TEST_F(PacketFilterWatchTest, FollowsThePacketFilterOfItsNetwork) {
-  std::atomic<bool> allowed = false;
-  const PacketFilterWatch watch(allowed);
-  EXPECT_TRUE(allowed) << "right from the beginning";
+  SendingAllowed allowed;
+  const PacketFilterWatch watch(allowed, {});
+  EXPECT_TRUE(allowed.packet_sockets) << "right from the beginning";
   ASSERT_TRUE(io::run("nft 'add table inet t; add chain inet t o { type filter hook output priority 0; }'"));
-  EXPECT_TRUE(becomes(allowed, false));
+  EXPECT_TRUE(becomes(allowed.packet_sockets, false));
   ASSERT_TRUE(io::run("nft delete table inet t"));
-  EXPECT_TRUE(becomes(allowed, true));
+  EXPECT_TRUE(becomes(allowed.packet_sockets, true));
+  EXPECT_FALSE(allowed.xdp_sockets) << "nobody has asked";
 }
 
 TEST_F(PacketFilterWatchTest, SeesWhatWasThereBefore) {
   ASSERT_TRUE(io::run("nft 'add table ip t; add chain ip t p { type nat hook postrouting priority 0; }'"));
-  std::atomic<bool> allowed = true;
-  const PacketFilterWatch watch(allowed);
-  EXPECT_FALSE(allowed);
+  SendingAllowed allowed{.packet_sockets = true, .xdp_sockets = false};
+  const PacketFilterWatch watch(allowed, {});
+  EXPECT_FALSE(allowed.packet_sockets);
+}
+
+TEST_F(PacketFilterWatchTest, FollowsTheQueuesOfItsNetworkWhereItIsAsked) {
+  ASSERT_TRUE(io::run("ip link add here type veth peer name there && ip link set here up"));
+  ASSERT_TRUE(io::run("nft 'add table inet t; add chain inet t o { type filter hook output priority 0; }'"));
+  SendingAllowed allowed;
+  PacketFilterWatch watch(allowed, {.packet_sockets_always = true, .xdp_sockets = true});
+  EXPECT_TRUE(allowed.packet_sockets) << "whatever filters";
+  EXPECT_TRUE(allowed.xdp_sockets) << "right from the beginning";
+  ASSERT_TRUE(io::run("tc qdisc add dev here root pfifo"));
+  EXPECT_TRUE(becomes(allowed.xdp_sockets, false));
+  ASSERT_TRUE(io::run("tc qdisc delete dev here root"));
+  EXPECT_TRUE(becomes(allowed.xdp_sockets, true));
 }
 
 }  // namespace

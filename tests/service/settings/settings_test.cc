@@ -42,6 +42,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
     fast_path_channels = 100
     raw_sockets = "off"
     packet_sockets = "on"
+    xdp_sockets = "off"
     socket_lookup = "off"
     warm_path = "direct"
     webhook_url = "https://app.example.org/calls"
@@ -66,6 +67,7 @@ TEST(Settings, ReadsEveryKindFromToml) {
   EXPECT_EQ(settings->fast_path_channels, 100U);
   EXPECT_FALSE(settings->raw_sockets);
   EXPECT_EQ(settings->packet_sockets, PacketSockets::on);
+  EXPECT_FALSE(settings->xdp_sockets);
   EXPECT_FALSE(settings->socket_lookup);
   EXPECT_EQ(settings->warm_path, WarmPath::direct);
   EXPECT_EQ(settings->webhook_url, "https://app.example.org/calls");
@@ -154,6 +156,7 @@ TEST(Settings, EveryBadValueNamesKeyValueAndWhatIsAllowed) {
       {"fast_path = \"bpf\"", "auto, off, xdp or tc"},
       {"raw_sockets = \"maybe\"", "on or off"},
       {"packet_sockets = \"maybe\"", "auto, on or off"},
+      {"xdp_sockets = \"maybe\"", "on or off"},
       {"socket_lookup = \"maybe\"", "on or off"},
       {"fast_path_channels = 0", "a number from 1 to 4000000"},
       {"warm_path = \"on\"", "it must be direct, relay or off"},
