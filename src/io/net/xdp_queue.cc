@@ -127,7 +127,7 @@ void XdpQueue::reclaim(std::size_t user, std::vector<std::uint32_t>& free) {
   const std::uint32_t end = completed_.produced();
   std::uint32_t at = completed_.consumed();
   for (; at != end; ++at) {
-    const auto number = static_cast<std::uint32_t>(completed_.entry<std::uint64_t>(at) / kFrameBytes);
+    const auto number = frame_at(completed_.entry<std::uint64_t>(at));
     done_[number / frames_each_].push_back(number);
   }
   completed_.set_consumed(at);

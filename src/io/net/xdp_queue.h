@@ -50,8 +50,13 @@ class XdpRing {
 
 class XdpQueue {
  public:
-  // Any frame of Ethernet without jumbo frames, and the least that the kernel allows.
+  // Of the memory for a frame; the least that the kernel allows.
   static constexpr std::size_t kFrameBytes = 2048;
+  static constexpr std::size_t kCacheLineBytes = 64;
+  static constexpr std::size_t kShifts = 8;
+  // Any frame of Ethernet without jumbo frames.
+  static constexpr std::size_t kFrameBytesLimit = kFrameBytes - (kShifts - 1) * kCacheLineBytes;
+  static_assert(kFrameBytesLimit >= 1514);
 
   // On the first queue of `interface`, with `frames_each` frames for each of `users` senders. Fails with an
   // errno: EPERM without CAP_NET_RAW, EBUSY while another program has the queue, ENOBUFS where the process
@@ -69,7 +74,16 @@ class XdpQueue {
   Result<Sender, int> open_sender() const;
   // `number`: of `user`, the frames_each() from user * frames_each() on.
   MutableBytes frame(std::uint32_t number) const {
-    return memory_.bytes().subspan(std::size_t{number} * kFrameBytes, kFrameBytes);
+    const std::size_t start = start_of_frame(number);
+    return memory_.bytes().subspan(start, (number + 1) * kFrameBytes - start);
+  }
+  // In the memory, as the kernel is told. Frames that all began at the same place of a page would drive each
+  // other out of the first cache: each begins a cache line further than the one before.
+  static std::size_t start_of_frame(std::uint32_t number) {
+    return number * kFrameBytes + number % kShifts * kCacheLineBytes;
+  }
+  static std::uint32_t frame_at(std::uint64_t place) {
+    return static_cast<std::uint32_t>(place / kFrameBytes);
   }
   // Adds those of `user` that the kernel is done with to `free`. Any thread.
   void reclaim(std::size_t user, std::vector<std::uint32_t>& free);

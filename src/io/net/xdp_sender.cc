@@ -62,7 +62,7 @@ void XdpSender::add(const NextHop& hop, const Address& from, const Address& to, 
   assert(kFrameHeaderBytesLimit + bytes.size() <= frame.size());
   const std::size_t header_bytes = headers_.write(frame, hop, from, to, bytes);
   std::ranges::copy(bytes, frame.subspan(header_bytes).begin());
-  sender_.ring.entry<xdp_desc>(end_++) = {.addr = std::uint64_t{number} * XdpQueue::kFrameBytes,
+  sender_.ring.entry<xdp_desc>(end_++) = {.addr = XdpQueue::start_of_frame(number),
                                           .len = static_cast<std::uint32_t>(header_bytes + bytes.size()),
                                           .options = 0};
   free_.pop_back();
@@ -100,7 +100,7 @@ std::size_t XdpSender::send() {
 void XdpSender::take_back(std::uint32_t count) {
   for (std::uint32_t at = end_ - count; at != end_; ++at) {
     xdp_desc& entry = sender_.ring.entry<xdp_desc>(at);
-    set_free(static_cast<std::uint32_t>(entry.addr / XdpQueue::kFrameBytes));
+    set_free(XdpQueue::frame_at(entry.addr));
     entry = kNoFrame;
   }
 }
