@@ -2,10 +2,15 @@
 
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 
+#include "io/loop/fd.h"
 #include "io/net/socket_address.h"
 
 namespace offhook::io {
@@ -37,6 +42,14 @@ void for_each_address(Visit visit) {
   }
 }
 
+bool is_ethernet(const char* interface) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq about{};
+  (void)std::snprintf(about.ifr_name, sizeof about.ifr_name, "%s", interface);
+  return socket && ioctl(socket.get(), SIOCGIFHWADDR, &about) == 0 &&
+         about.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+}
+
 template <typename Value>
 void add_once(std::vector<Value>& values, const Value& value) {
   if (std::ranges::find(values, value) == values.end()) values.push_back(value);
@@ -51,12 +64,13 @@ std::vector<Ip> interface_addresses() {
   return found;
 }
 
-std::vector<int> interfaces_with(const std::vector<Ip>& ips) {
+std::vector<int> ethernet_interfaces_with(const std::vector<Ip>& ips) {
+  constexpr unsigned kNotEthernet = IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT;
   std::vector<int> found;
   for_each_address([&](const ifaddrs& entry, const Ip& ip) {
-    if ((entry.ifa_flags & IFF_LOOPBACK) != 0) return;
+    if ((entry.ifa_flags & kNotEthernet) != 0 || std::ranges::find(ips, ip) == ips.end()) return;
     const auto interface = static_cast<int>(if_nametoindex(entry.ifa_name));
-    if (interface != 0 && std::ranges::find(ips, ip) != ips.end()) add_once(found, interface);
+    if (interface != 0 && is_ethernet(entry.ifa_name)) add_once(found, interface);
   });
   return found;
 }

@@ -10,7 +10,8 @@ namespace offhook::io {
 // left out: they mean nothing without a zone.
 std::vector<Ip> interface_addresses();
 
-// The index of every interface that is up and has one of `ips`, but loopback, without repetition.
-std::vector<int> interfaces_with(const std::vector<Ip>& ips);
+// The index of every interface that is up, has one of `ips` and sends to neighbours by their Ethernet
+// address, without repetition.
+std::vector<int> ethernet_interfaces_with(const std::vector<Ip>& ips);
 
 }  // namespace offhook::io

@@ -27,8 +27,8 @@ inline constexpr std::size_t kUnfragmentedBytesLimit = 1452;
 class JointSender {
  public:
   JointSender() = default;  // sends nothing
-  // `raw` and `packets` each have the same limit of datagrams that wait.
-  // Packet sockets need both `packets` and `next_hops`, and so do those of `xdp`, one an interface at most.
+  // `raw`, `packets` and `xdp` each have the same limit of datagrams that wait. Packet sockets need both
+  // `packets` and `next_hops`, and so do those of `xdp`, one an interface at most.
   JointSender(std::vector<RawSender> raw, std::optional<PacketSender> packets,
               std::optional<NextHops> next_hops, std::vector<XdpSender> xdp = {})
       : raw_(std::move(raw)) {
@@ -67,6 +67,7 @@ class JointSender {
       if (raw_may_be_overtaken_) flush_raw(refused);
       XdpSender* xdp = xdp_for(hop.interface);
       if (xdp != nullptr && xdp->is_ready(now)) return xdp->add(hop, from, to, bytes, tag);
+      // From here on to the end of the round what goes over this interface goes by packet socket.
       if (xdp != nullptr) xdp->flush(refused);
       return packets_->add(hop, from, to, bytes, tag);
     }
@@ -89,7 +90,8 @@ class JointSender {
   void flush_packets(Refused refused) {
     if (packets_ && !packets_->empty()) packets_->flush(refused);
     for (XdpSender& each : xdp_) {
-      if (!each.empty()) each.flush(refused);
+      each.flush(refused);
+      each.end_round();
     }
   }
   XdpSender* xdp_for(int interface);
@@ -110,8 +112,7 @@ class JointSender {
   std::vector<XdpSender> xdp_;
   bool packet_socket_allowed_ = false;
   bool xdp_sockets_allowed_ = false;
-  bool raw_may_be_overtaken_ =
-      false;  // what waits there is for destinations that others reach by packet socket
+  bool raw_may_be_overtaken_ = false;  // what waits there is for destinations that frames of ours reach
 };
 
 }  // namespace offhook::io

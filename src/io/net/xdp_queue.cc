@@ -2,10 +2,14 @@
 
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <optional>
 
 #include "io/net/socket.h"
@@ -18,8 +22,22 @@
 namespace offhook::io {
 namespace {
 
-// What one call sends at most, where the kernel lets a socket choose (else 32): all that waits in a round.
+// What one call sends at most: all that waits in a round.
 constexpr int kFramesACall = 64;
+
+// Before Linux 6.17 a call that sends a part does not tell by the ring how many it has sent, so that they
+// would be sent again another way. And versions of 6.16 and 6.17 have an error that stops the whole machine
+// when a frame goes to another network namespace ("xsk: avoid data corruption on cq descriptor number",
+// mended while 6.18 was made).
+constexpr std::array<unsigned, 3> kFirstKernel = {6, 18, 2};
+
+bool kernel_is_known_to_work() {
+  utsname name{};
+  std::array<unsigned, 3> version{};
+  return uname(&name) == 0 &&
+         std::sscanf(name.release, "%u.%u.%u", &version[0], &version[1], &version[2]) >= 2 &&
+         version >= kFirstKernel;
+}
 
 Fd open_socket() { return Fd(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)); }
 
@@ -32,9 +50,7 @@ std::optional<xdp_mmap_offsets> offsets_of(int socket) {
   xdp_mmap_offsets offsets{};
   socklen_t length = sizeof offsets;
   if (getsockopt(socket, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length) != 0) return std::nullopt;
-  if (length == sizeof offsets) return offsets;
-  errno = EOPNOTSUPP;  // a kernel before 5.4
-  return std::nullopt;
+  return offsets;
 }
 
 bool bind_to(int socket, int interface, std::uint16_t flags, int shared_with) {
@@ -80,13 +96,18 @@ Result<std::shared_ptr<XdpQueue>, int> XdpQueue::open(int interface, std::size_t
 }
 
 bool XdpQueue::set_up() {
+  if (!kernel_is_known_to_work()) {
+    errno = EOPNOTSUPP;
+    return false;
+  }
   socket_ = open_socket();
   const int fd = socket_.get();
   if (!socket_) return false;
   const std::size_t frames = done_.size() * frames_each_;
   memory_ = MappedMemory::map(frames * kFrameBytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (!memory_) return false;
-  xdp_umem_reg memory{};
+  xdp_umem_reg memory;
+  std::memset(&memory, 0, sizeof memory);  // newer kernels read what is padding in Debian 12's header
   memory.addr = reinterpret_cast<std::uintptr_t>(memory_.bytes().data());
   memory.len = memory_.bytes().size();
   memory.chunk_size = kFrameBytes;
@@ -112,7 +133,7 @@ Result<XdpQueue::Sender, int> XdpQueue::open_sender() const {
   if (!sender) return fail(errno);
   const auto entries = std::bit_ceil(static_cast<std::uint32_t>(frames_each_));
   if (!set_option(sender.get(), XDP_TX_RING, entries)) return fail(errno);
-  (void)set_option(sender.get(), XDP_MAX_TX_SKB_BUDGET, kFramesACall);  // older kernels: more calls
+  (void)set_option(sender.get(), XDP_MAX_TX_SKB_BUDGET, kFramesACall);  // without it: more calls
   set_send_buffer(sender.get(), kListenBufferBytes);
   const auto offsets = offsets_of(sender.get());
   if (!offsets) return fail(errno);
@@ -128,7 +149,7 @@ void XdpQueue::reclaim(std::size_t user, std::vector<std::uint32_t>& free) {
   std::uint32_t at = completed_.consumed();
   for (; at != end; ++at) {
     const auto number = frame_at(completed_.entry<std::uint64_t>(at));
-    done_[number / frames_each_].push_back(number);
+    if (number / frames_each_ < done_.size()) done_[number / frames_each_].push_back(number);
   }
   completed_.set_consumed(at);
   free.insert(free.end(), done_[user].begin(), done_[user].end());

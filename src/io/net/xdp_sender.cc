@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -13,8 +14,9 @@ namespace {
 // An interface that has refused is asked again.
 constexpr std::chrono::seconds kRest{1};
 
-// No kernel takes an entry with these, it skips it.
-constexpr xdp_desc kNoFrame{.addr = ~0ULL, .len = ~0U, .options = ~0U};
+// No kernel takes an entry with these, it skips it: an address beyond the memory, and options that there are
+// not. The lowest two there are; with the first it would skip the next entry as well, as of the same packet.
+constexpr xdp_desc kNoFrame{.addr = ~0ULL, .len = ~0U, .options = ~3U};
 
 }  // namespace
 
@@ -47,11 +49,25 @@ bool XdpSender::is_ready(Instant now) {
     has_failed_ = false;
     again_at_ = now + kRest;
   }
-  if (now < again_at_ || tags_.size() == limit_) return false;
-  // What was taken back and stands in the ring until the kernel has skipped it.
-  if (tags_.empty() && end_ != sender_.ring.consumed()) (void)push();
+  if (now < again_at_ || lacks_frames_ || tags_.size() == limit_) return false;
+  if (tags_.empty() && !skip_what_was_taken_back()) {
+    has_failed_ = true;
+    return false;
+  }
   if (free_.empty()) reclaim();
-  return !free_.empty() && end_ - sender_.ring.consumed() < sender_.ring.size();
+  lacks_frames_ = free_.empty();
+  return !lacks_frames_;
+}
+
+// The kernel skips one entry a call, and tells when it has come to the end. While the interface is away it
+// skips none.
+bool XdpSender::skip_what_was_taken_back() {
+  for (std::uint32_t calls = 0; end_ != sender_.ring.consumed(); ++calls) {
+    if (calls > sender_.ring.size()) return false;
+    const auto sent = sendto(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, 0);
+    if (sent < 0 && (errno == ENETDOWN || errno == ENXIO)) return false;
+  }
+  return true;
 }
 
 void XdpSender::add(const NextHop& hop, const Address& from, const Address& to, Bytes bytes,

@@ -26,7 +26,8 @@ class XdpSender {
   int interface() const { return queue_->interface(); }
   int fd() const { return sender_.socket.get(); }
   bool empty() const { return tags_.empty(); }
-  // Whether add() may be called: there is room, and the interface has not refused for a second.
+  // Whether add() may be called: there is room, and the interface has not refused for a second. Without a
+  // frame it stays false until end_round(): what goes another way meanwhile is not to take turns with it.
   bool is_ready(Instant now);
 
   // Requires is_ready(), a hop over interface(), both addresses of one family, and a datagram that `hop`
@@ -39,11 +40,14 @@ class XdpSender {
     for (std::size_t i = send(); i < tags_.size(); ++i) refused(tags_[i]);
     tags_.clear();
   }
+  // What else went to the interface meanwhile has left.
+  void end_round() { lacks_frames_ = false; }
 
  private:
   XdpSender(std::shared_ptr<XdpQueue> queue, XdpQueue::Sender sender, std::size_t user, std::size_t limit);
   // Has the kernel take what is in the ring; returns how much is left there.
   std::uint32_t push();
+  bool skip_what_was_taken_back();
   std::size_t send();
   void take_back(std::uint32_t count);
   void reclaim();
@@ -60,6 +64,7 @@ class XdpSender {
   std::vector<std::uint32_t> free_;  // the last one first, for the caches know it
   std::vector<std::uint32_t> done_;  // told by the kernel just now
   std::vector<std::size_t> tags_;    // of those that wait
+  bool lacks_frames_ = false;
   bool has_failed_ = false;
   Instant again_at_{};
 };

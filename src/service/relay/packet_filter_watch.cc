@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::chrono::seconds kInterval{1};
 
+const char* advice(const std::string& found) {
+  return found.ends_with(std::generic_category().message(EPERM)) ? "; CAP_NET_ADMIN may look" : "";
+}
+
 }  // namespace
 
 PacketFilterWatch::PacketFilterWatch(SendingAllowed& allowed, Wishes wishes)
@@ -33,7 +37,11 @@ void PacketFilterWatch::run(const std::stop_token& stop) {
 
 void PacketFilterWatch::look() {
   if (!packet_sockets_always_) look_for_filters();
-  if (wishes_xdp_sockets_) look_at_interfaces();
+  if (!allowed_.packet_sockets) {
+    allowed_.xdp_sockets = false;
+  } else if (wishes_xdp_sockets_) {
+    look_at_interfaces();
+  }
 }
 
 void PacketFilterWatch::look_for_filters() {
@@ -44,11 +52,10 @@ void PacketFilterWatch::look_for_filters() {
     spdlog::info(
         "relay: packets leave through a packet socket, past the kernel's IP: nothing of it filters them");
   } else {
-    const bool is_denied = found.ends_with(std::generic_category().message(EPERM));
     spdlog::info(
         "relay: packets leave through the kernel's IP ({}{}); a packet socket would be faster, and past that "
         "(--packet-sockets on)",
-        found, is_denied ? "; CAP_NET_ADMIN may look" : "");
+        found, advice(found));
   }
   found_ = std::move(found);
 }
@@ -62,7 +69,8 @@ void PacketFilterWatch::look_at_interfaces() {
   if (found.empty()) {
     spdlog::log(level, "relay: AF_XDP sockets may send: no interface queues or filters what leaves");
   } else {
-    spdlog::log(level, "relay: AF_XDP sockets do not send, for they would go past {}", found);
+    spdlog::log(level, "relay: AF_XDP sockets do not send, past what an interface has ({}{})", found,
+                advice(found));
   }
   found_at_interfaces_ = std::move(found);
 }

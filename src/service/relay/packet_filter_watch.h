@@ -2,7 +2,8 @@
 // Allows packet sockets while nothing of the machine filters, translates or encrypts the packets of its
 // processes, and AF_XDP sockets while besides nothing of an interface queues, shapes or filters them: what
 // leaves that way would go past it. Looks once a second, so that a rule which is made later holds a second
-// later. The log tells what was found.
+// later; a little more where somebody changes interfaces all the time, for which a look at them waits. The
+// log tells what was found.
 
 #include <atomic>
 #include <condition_variable>

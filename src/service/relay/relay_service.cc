@@ -20,6 +20,7 @@
 #include "service/relay/self_check.h"
 #include "service/relay/senders.h"
 #include "service/relay/shard.h"
+#include "service/relay/xdp_senders.h"
 #include "wire/turn/channel_data.h"
 
 namespace offhook::relay {
@@ -132,6 +133,7 @@ struct RelayService::Running {
 
   // In this order, each once.
   Result<void, StartError> equip(const RelaySettings& settings, const Listeners& listeners);
+  std::vector<std::vector<io::XdpSender>> xdp_senders(std::size_t count);
   Result<void, StartError> make_shards(const RelaySettings& settings, Listeners& listeners);
   void start_threads();
 
@@ -142,7 +144,6 @@ struct RelayService::Running {
   Shared shared;
   std::vector<Ip> reached;                          // where clients and peers send to
   std::uint64_t relay_sockets = 0;                  // at most
-  XdpQueues xdp_queues;                             // of the interfaces that were there at the start
   std::unique_ptr<PacketFilterWatch> filter_watch;  // null: not needed
   std::vector<std::unique_ptr<Shard>> shards;
   std::latch tables_settled;  // each shard has its table of descriptors
@@ -209,20 +210,27 @@ Result<void, StartError> RelayService::Running::equip(const RelaySettings& setti
   if (shared.receive) shared.ports.set_lookup(shared.receive->lookup());
   log_sending(settings, reached);
   filter_watch = watch_packet_filter(settings, shared.sending_allowed);
-  if (shared.sending_allowed.packet_sockets && shared.sending_allowed.xdp_sockets)
-    xdp_queues = open_xdp_queues(reached, listeners.shards.size());
-  if (filter_watch && xdp_queues.empty()) filter_watch->forget_xdp_sockets();
   return {};
+}
+
+// Of each shard; none where they may not send now.
+std::vector<std::vector<io::XdpSender>> RelayService::Running::xdp_senders(std::size_t count) {
+  std::vector<std::vector<io::XdpSender>> senders(count);
+  if (shared.sending_allowed.packet_sockets && shared.sending_allowed.xdp_sockets)
+    senders = open_xdp_senders(reached, count, Shard::kBatchSlots);
+  if (filter_watch && senders.front().empty()) filter_watch->forget_xdp_sockets();
+  return senders;
 }
 
 Result<void, StartError> RelayService::Running::make_shards(const RelaySettings& settings,
                                                             Listeners& listeners) {
+  auto xdp = xdp_senders(listeners.shards.size());
   for (unsigned number = 0; number < listeners.shards.size(); ++number) {
     auto poller = io::make_epoll_poller();
     if (!poller) return fail(StartError{io::system_error("create an event loop", errno).text()});
     shards.push_back(
         std::make_unique<Shard>(number, shared, std::move(listeners.shards[number]), std::move(poller),
-                                joint_sender(settings, reached, Shard::kBatchSlots, xdp_queues, number)));
+                                joint_sender(settings, reached, Shard::kBatchSlots, std::move(xdp[number]))));
     if (!shards.back()->watch())
       return fail(StartError{io::system_error("watch the listening sockets", errno).text()});
   }

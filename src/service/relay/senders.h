@@ -6,19 +6,15 @@
 #include <vector>
 
 #include "io/net/joint_sender.h"
-#include "io/net/xdp_queue.h"
+#include "io/net/xdp_sender.h"
 #include "service/relay/packet_filter_watch.h"
 #include "service/relay/relay_settings.h"
 
 namespace offhook::relay {
 
-// The AF_XDP queues of the interfaces that have one of `ips`, for this many shards.
-using XdpQueues = std::vector<std::shared_ptr<io::XdpQueue>>;
-XdpQueues open_xdp_queues(const std::vector<Ip>& ips, std::size_t shards);
-
-// For one shard, with room for `limit` datagrams. `ips`: all that it sends from.
+// For one shard, with room for `limit` datagrams. `ips`: all that it sends from. `xdp`: with the same limit.
 io::JointSender joint_sender(const RelaySettings& settings, const std::vector<Ip>& ips, std::size_t limit,
-                             const XdpQueues& queues, std::size_t shard);
+                             std::vector<io::XdpSender> xdp);
 // Tells the log what is missing, and how to get it.
 void log_sending(const RelaySettings& settings, const std::vector<Ip>& ips);
 // Sets `allowed`, and keeps it right as long as what it returns lives. Null: it does not change.
