@@ -9,10 +9,10 @@
 #include <memory>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "base/result.h"
+#include "io/loop/clock.h"
 #include "io/net/interfaces.h"
 #include "io/net/xdp_queue.h"
 
@@ -49,7 +49,7 @@ Result<std::shared_ptr<io::XdpQueue>, int> open_queue(int interface, std::size_t
   for (int attempt = 1;; ++attempt) {
     auto queue = io::XdpQueue::open(interface, shards, kFramesForEach * limit);
     if (queue || queue.error() != EBUSY || attempt == kAttempts) return queue;
-    std::this_thread::sleep_for(kBetweenAttempts);
+    io::pause_for(kBetweenAttempts);
   }
 }
 
