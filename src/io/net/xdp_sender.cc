@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 namespace offhook::io {
@@ -77,7 +78,7 @@ void XdpSender::add(const NextHop& hop, const Address& from, const Address& to, 
   const MutableBytes frame = queue_->frame(number);
   assert(kFrameHeaderBytesLimit + bytes.size() <= frame.size());
   const std::size_t header_bytes = headers_.write(frame, hop, from, to, bytes);
-  std::ranges::copy(bytes, frame.subspan(header_bytes).begin());
+  if (!bytes.empty()) std::memcpy(frame.data() + header_bytes, bytes.data(), bytes.size());
   sender_.ring.entry<xdp_desc>(end_++) = {.addr = XdpQueue::start_of_frame(number),
                                           .len = static_cast<std::uint32_t>(header_bytes + bytes.size()),
                                           .options = 0};

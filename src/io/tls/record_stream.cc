@@ -41,7 +41,7 @@ class RecordStream::Incoming {
  public:
   explicit Incoming(RecordStream& stream) : stream_(stream), bytes_(space()) {
     const Buffer& rest = stream.rest_;
-    std::ranges::copy(rest, bytes_.begin());
+    if (!rest.empty()) std::memcpy(bytes_.data(), rest.data(), rest.size());
     content_end_ = stream.rest_content_;
     records_ = content_end_;
     end_ = rest.size();
