@@ -387,6 +387,10 @@ TEST_P(XdpFewFramesTest, NothingIsOvertaken) {
   meet();
   ASSERT_TRUE(drop_what_the_kernel_sends());
   expect_rounds_arrive(*queue_, 50);
+  ASSERT_TRUE(drop_what_packet_sockets_send());
+  add_to_each(100);
+  EXPECT_EQ(flush(), 0U) << "the next round has frames again";
+  expect_from_each(100);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, XdpFewFramesTest,
