@@ -76,6 +76,12 @@ class PacketSockets : public testing::TestWithParam<turn::Transport> {
     return std::make_unique<RunningRelay>(settings);
   }
   void relay_packets(RunningRelay& relay) {
+    with_call(relay, [](TurnClient& client, UdpPeer& peer, const Address& relayed) {
+      relay_packets(client, peer, relayed);
+    });
+  }
+  template <typename Use>
+  void with_call(RunningRelay& relay, Use use) {
     networks_.enter_clients();
     TurnClient client(relay.at(Family::ipv4), GetParam(), {"alice", "wonderland"},
                       Address{test::kClientHost4, 0});
@@ -84,7 +90,7 @@ class PacketSockets : public testing::TestWithParam<turn::Transport> {
     networks_.enter_peers();
     UdpPeer peer(test::kPeerHost4);
     ASSERT_EQ(client.channel_bind(kChannel, peer.address()), 0);
-    relay_packets(client, peer, allocated.relayed());
+    use(client, peer, allocated.relayed());
   }
   static void relay_packets(TurnClient& client, UdpPeer& peer, const Address& relayed) {
     for (std::uint64_t i = 0; i < kPackets; ++i) {
@@ -162,19 +168,14 @@ TEST_P(XdpSockets, LeaveItToOthersOnceAnInterfaceHasAQueue) {
   const Listener listener("peers");
   const auto relay = start(PacketSocketChoice::automatic, true);
   ASSERT_TRUE(io::run("tc qdisc add dev peers root pfifo"));
-  networks_.enter_clients();
-  TurnClient client(relay->at(Family::ipv4), GetParam(), {"alice", "wonderland"},
-                    Address{test::kClientHost4, 0});
-  const auto allocated = client.allocate({});
-  ASSERT_EQ(allocated.error, 0);
-  networks_.enter_peers();
-  UdpPeer peer(test::kPeerHost4);
-  ASSERT_EQ(client.channel_bind(kChannel, peer.address()), 0);
-  std::uint64_t seen = 0;
-  for (const Instant until = io::read_now().monotonic + kPatience; seen < kPackets; seen = listener.count()) {
-    ASSERT_LT(io::read_now().monotonic, until) << "it is seen a second later";
-    relay_packets(client, peer, allocated.relayed());
-  }
+  with_call(*relay, [&](TurnClient& client, UdpPeer& peer, const Address& relayed) {
+    std::uint64_t seen = 0;
+    for (const Instant until = io::read_now().monotonic + kPatience; seen < kPackets;
+         seen = listener.count()) {
+      ASSERT_LT(io::read_now().monotonic, until) << "it is seen a second later";
+      relay_packets(client, peer, relayed);
+    }
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports, XdpSockets, testing::Values(turn::Transport::udp, turn::Transport::tcp),
