@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 
@@ -73,6 +74,12 @@ std::vector<int> ethernet_interfaces_with(const std::vector<Ip>& ips) {
     if (interface != 0 && is_ethernet(entry.ifa_name)) add_once(found, interface);
   });
   return found;
+}
+
+std::string interface_name(int index) {
+  std::array<char, IF_NAMESIZE> name{};
+  const char* known = if_indextoname(static_cast<unsigned>(index), name.data());
+  return known != nullptr ? known : "interface " + std::to_string(index);
 }
 
 }  // namespace offhook::io

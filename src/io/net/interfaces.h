@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/address.h"
@@ -13,5 +14,8 @@ std::vector<Ip> interface_addresses();
 // The index of every interface that is up, has one of `ips` and sends to neighbours by their Ethernet
 // address, without repetition.
 std::vector<int> ethernet_interfaces_with(const std::vector<Ip>& ips);
+
+// By its index; "interface 7" if it is gone.
+std::string interface_name(int index);
 
 }  // namespace offhook::io

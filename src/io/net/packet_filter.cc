@@ -22,6 +22,7 @@
 #include <string_view>
 
 #include "io/loop/fd.h"
+#include "io/net/interfaces.h"
 #include "io/net/netlink_dump.h"
 #include "io/net/system_error.h"
 
@@ -234,12 +235,6 @@ std::string cgroup_programs() {
   const auto count = count_programs(directory.get(), BPF_CGROUP_INET_EGRESS, BPF_F_QUERY_EFFECTIVE);
   if (!count) return unknown("asking for the programs of cgroup " + *name, count.error());
   return *count > 0 ? "a cgroup program" : "";
-}
-
-std::string interface_name(int index) {
-  std::array<char, IF_NAMESIZE> name{};
-  const char* known = if_indextoname(static_cast<unsigned>(index), name.data());
-  return known != nullptr ? known : "interface " + std::to_string(index);
 }
 
 // Those of loopback and of virtual interfaces by default let pass what comes.

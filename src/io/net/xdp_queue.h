@@ -59,8 +59,8 @@ class XdpQueue {
   static_assert(kFrameBytesLimit >= 1514);
 
   // On the first queue of `interface`, with `frames_each` frames for each of `users` senders. Fails with an
-  // errno: EPERM without CAP_NET_RAW, EBUSY while another program has the queue, ENOBUFS where the process
-  // may not lock so much memory, ENETDOWN, EAFNOSUPPORT.
+  // errno: EOPNOTSUPP before Linux 6.18.2, EPERM without CAP_NET_RAW, EBUSY while another program has the
+  // queue, ENOBUFS where the process may not lock so much memory, EAFNOSUPPORT in a sandbox, ENODEV.
   static Result<std::shared_ptr<XdpQueue>, int> open(int interface, std::size_t users,
                                                      std::size_t frames_each);
 

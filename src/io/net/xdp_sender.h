@@ -25,7 +25,6 @@ class XdpSender {
 
   int interface() const { return queue_->interface(); }
   int fd() const { return sender_.socket.get(); }
-  bool empty() const { return tags_.empty(); }
   // Whether add() may be called: there is room, and the interface has not refused for a second. Without a
   // frame it stays false until end_round(): what goes another way meanwhile is not to take turns with it.
   bool is_ready(Instant now);
@@ -34,7 +33,7 @@ class XdpSender {
   // takes whole, 1,500 bytes at most with its IP header. Copies `bytes`. `tag` is the caller's word for it.
   void add(const NextHop& hop, const Address& from, const Address& to, Bytes bytes, std::size_t tag);
   // Sends what waits, in its order. `refused` is called with the tag of each datagram that the kernel does
-  // not take: the interface is gone or down.
+  // not take: the interface is gone, down, without a carrier or full, or there is no memory.
   template <typename Refused>
   void flush(Refused refused) {
     for (std::size_t i = send(); i < tags_.size(); ++i) refused(tags_[i]);

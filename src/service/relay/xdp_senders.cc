@@ -1,13 +1,10 @@
 #include "service/relay/xdp_senders.h"
 
-#include <net/if.h>
 #include <spdlog/spdlog.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <memory>
-#include <string>
 #include <system_error>
 #include <utility>
 
@@ -27,12 +24,6 @@ constexpr std::size_t kFramesForEach = 4;
 constexpr int kAttempts = 10;
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 
-std::string name_of(int interface) {
-  std::array<char, IF_NAMESIZE> name{};
-  const char* known = if_indextoname(static_cast<unsigned>(interface), name.data());
-  return known != nullptr ? known : "an interface that is gone";
-}
-
 void log_none(int interface, int code) {
   const char* advice = "";
   if (code == EBUSY) advice = ": another program has the interface's queue";
@@ -41,8 +32,8 @@ void log_none(int interface, int code) {
     advice = ": CAP_NET_RAW allows it, with AF_XDP in systemd's RestrictAddressFamilies";
   // Of an older kernel nobody expects it.
   const auto level = code == EOPNOTSUPP ? spdlog::level::debug : spdlog::level::info;
-  spdlog::log(level, "relay: no AF_XDP socket on {} ({}){}; a packet socket serves", name_of(interface),
-              std::generic_category().message(code), advice);
+  spdlog::log(level, "relay: no AF_XDP socket on {} ({}){}; a packet socket serves",
+              io::interface_name(interface), std::generic_category().message(code), advice);
 }
 
 Result<std::shared_ptr<io::XdpQueue>, int> open_queue(int interface, std::size_t shards, std::size_t limit) {
@@ -80,7 +71,7 @@ std::vector<std::vector<io::XdpSender>> open_xdp_senders(const std::vector<Ip>& 
     for (std::size_t shard = 0; shard < shards; ++shard)
       of_shards[shard].push_back(std::move((*senders)[shard]));
     spdlog::info("relay: packets leave {} through AF_XDP sockets: it has no queue that they would pass by",
-                 name_of(interface));
+                 io::interface_name(interface));
   }
   return of_shards;
 }
