@@ -32,7 +32,7 @@ Packets relayed per server CPU-second, kernel work included, for the same load o
                        1,100,10000, shows how the cost grows                         (default 1000)
   --payload BYTES      bytes in a ChannelData message, 24 to 1400                    (default 172)
   --rate PPS           offered rate of the paced measurements, or a list of rates    (default 60000)
-  --window N           packets under way in the saturated measurements               (default 128)
+  --window N           packets under way in the saturated measurements               (default 256)
   --burst N            packets of one flow in a row, 1 to 64 (> 1 needs ethtool)     (default 1)
   --merged             a burst over UDP arrives as one, as a network card's driver merges what came
                        together for a program that takes it so (GRO); with --burst
@@ -73,7 +73,7 @@ const options = {
   allocations: { type: 'string', default: '1000' },
   payload: { type: 'string', default: '172' },
   rate: { type: 'string', default: '60000' },
-  window: { type: 'string', default: '128' },
+  window: { type: 'string', default: '256' },
   burst: { type: 'string', default: '1' },
   threads: { type: 'string', default: '1' },
   cores: { type: 'string', default: '1,0' },

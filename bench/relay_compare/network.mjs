@@ -55,6 +55,12 @@ function ownPrefix(namespace, prefix, gateway) {
   run('ip', '-n', namespace, 'route', 'add', 'default', 'via', gateway);
 }
 
+// Reception at a far end stands in for the server's own, and the route of a whole prefix would make it dearer: with such
+// routes the kernel looks up the sender of each packet, unless packets from its own addresses are welcome.
+function receiveAsServer(namespace, device) {
+  run('ip', 'netns', 'exec', namespace, 'sh', '-c', `echo 1 > /proc/sys/net/ipv4/conf/${device}/accept_local`);
+}
+
 function steer(namespace, device, core) {
   const file = `/sys/class/net/${device}/queues/rx-0/rps_cpus`;
   run('ip', 'netns', 'exec', namespace, 'sh', '-c', `echo ${coreBitmap(core)} > ${file}`);
@@ -109,6 +115,8 @@ export class Network {
     join(this.peers, this.server, 'peers', addresses.serverForPeers, addresses.peerGateway, 2);
     ownPrefix(this.clients, addresses.clients, addresses.serverForClients);
     ownPrefix(this.peers, addresses.peers, addresses.serverForPeers);
+    receiveAsServer(this.clients, 'clients');
+    receiveAsServer(this.peers, 'peers');
     run('ip', '-n', this.server, 'route', 'add', addresses.clients, 'via', addresses.clientGateway);
     run('ip', '-n', this.server, 'route', 'add', addresses.peers, 'via', addresses.peerGateway);
     if (steering) {
